@@ -1,0 +1,70 @@
+/**
+ * `deno task bench [NAME...] [--json]`: what Iris promises, measured on this machine. Whole programs,
+ * real processes; what depends on the machine is quoted as a ratio to a floor measured in the same
+ * run. Nothing is asserted here: figures go to `bench/RESULTS.md` by hand.
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { formatTable } from "../src/cli/output/table.ts";
+import { benchSpawn } from "./spawn.ts";
+import { benchStart } from "./start.ts";
+import { benchStop } from "./stop.ts";
+
+/** One measured line. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly runs: number;
+  /** What DESIGN promises, for instance `<= 600 ms`. */
+  readonly target: string;
+}
+
+/** Sums up samples. */
+export function figure(
+  of: { name: string; unit: string; target: string },
+  samples: readonly number[],
+): Figure {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? NaN;
+  return { ...of, median: at(0.5), min: at(0), max: at(1), runs: sorted.length };
+}
+
+const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
+  start: benchStart,
+  stop: benchStop,
+  spawn: benchSpawn,
+};
+
+async function main(argv: string[]): Promise<void> {
+  const args = parseArgs(argv, { boolean: ["json"], string: ["runs"] });
+  const names = args._.length === 0 ? Object.keys(BENCHES) : args._.map(String);
+  const figures: Figure[] = [];
+  for (const name of names) {
+    const bench = BENCHES[name];
+    if (bench === undefined) {
+      console.error(`No such bench: ${name} (there are ${Object.keys(BENCHES).join(", ")})`);
+      Deno.exitCode = 2;
+      return;
+    }
+    figures.push(...await bench(Number(args.runs ?? 5)));
+  }
+  if (args.json) return console.log(JSON.stringify(figures, null, 2));
+  const rows = figures.map((f) => [
+    f.name,
+    rounded(f.median),
+    rounded(f.min),
+    rounded(f.max),
+    f.unit,
+    String(f.runs),
+    f.target,
+  ]);
+  console.log(formatTable(["what", "median", "min", "max", "unit", "runs", "target"], rows));
+}
+
+function rounded(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+if (import.meta.main) await main(Deno.args);

@@ -1,0 +1,27 @@
+/** Reads how many tests passed and failed out of what `deno test` printed. */
+
+/** How many tests went which way. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** `ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)` */
+const RESULT = /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/gm;
+// deno-lint-ignore no-control-regex -- colours are escape sequences
+const COLOURS = /\x1b\[[0-9;]*m/g;
+
+/**
+ * The counts of a run. The last result line is the run's own (a test may print one of another run).
+ * A run that failed without a failed test, or that ran none at all, counts as one failure.
+ *
+ * @param output what it wrote to stdout
+ * @param success whether it exited with 0
+ */
+export function countTests(output: string, success: boolean): Counts {
+  const last = [...output.replaceAll(COLOURS, "").matchAll(RESULT)].at(-1);
+  const passed = Number(last?.[1] ?? 0);
+  const failed = Number(last?.[2] ?? 0);
+  const broken = failed === 0 && (!success || passed === 0);
+  return { passed, failed: broken ? 1 : failed };
+}

@@ -1,0 +1,44 @@
+/** Errors of the outside world: a class with a stable `code` and the `cause` it came from. */
+
+/** The codes an Iris error can carry; `src/wire/error_table.ts` maps each to HTTP and exit codes. */
+export type ErrorCode =
+  | "usage"
+  | "invalid"
+  | "not_found"
+  | "conflict"
+  | "unauthorized"
+  | "forbidden"
+  | "closing"
+  | "too_large"
+  | "unavailable"
+  | "timeout"
+  | "launch"
+  | "state_dir"
+  | "port_in_use"
+  | "database"
+  | "internal";
+
+/** What the world did: expected, reported in one line, never a stack trace for the user. */
+export class IrisError extends Error {
+  override name = "IrisError";
+  /** Stable and machine-readable. */
+  readonly code: ErrorCode;
+  /** The input field the error is about, when there is one, for instance `replicas`. */
+  readonly field: string | undefined;
+
+  /**
+   * @param code what kind of failure it is
+   * @param message one line for a person
+   */
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; field?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.field = options.field;
+  }
+}
+
+/** One line for a person, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message || error.name;
+  return String(error);
+}

@@ -1,0 +1,221 @@
+/** Every command of the command line, as declarations. Modes stand in `../modes/all.ts`. */
+import { type CliContext, connect } from "../context.ts";
+import { type Command, command } from "../flags/command.ts";
+import { flagSwitch, JOB_FLAGS, JSON_FLAG, TARGET_FLAGS, WORKER_FLAGS } from "../flags/shared.ts";
+import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
+import { interruptible } from "../interrupt.ts";
+import { runLocalJob } from "../modes/local_job.ts";
+import { VERSION } from "../version.ts";
+import { clusterStatus, listWorkers, showTree, stopCluster } from "./cluster_commands.ts";
+import { listJobs, runJob, showJob, showLogs, stopJob, waitJob } from "./job_commands.ts";
+import { jobRequest } from "./job_request.ts";
+
+type IrisCommand = Command<CliContext>;
+
+const jobRun = command({
+  path: ["job", "run"],
+  summary: "Submit a job, stream its output, and end as it ends.",
+  flags: {
+    local: flagSwitch("start a cluster for this job and end it after"),
+    ...JOB_FLAGS,
+    noWait: flagSwitch("print the job's name and do not wait"),
+    quiet: flagSwitch("print no output of the job"),
+    stopTimeout: {
+      kind: "value",
+      parse: parseDuration,
+      value: "TIME",
+      help: "with --local: the whole budget of the stop",
+      default: "10s",
+    },
+    ...WORKER_FLAGS,
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  takesArgv: true,
+  example: "iris job run --local --replicas 4 -- sh -c 'echo task $IRIS_TASK_INDEX'",
+  ctrlC: "stops the job (with --local the cluster too); once more forces it, a third time " +
+    "leaves at once.",
+  async run(context: CliContext, { values, argv }) {
+    const request = jobRequest(values, { argv, cwd: values.local ? Deno.cwd() : null });
+    const { quiet, json, noWait } = values;
+    if (values.local) {
+      const { stopTimeout, cgroups, spawner } = values;
+      return await runLocalJob(context, {
+        request,
+        ...{ quiet, json, stopTimeoutMs: stopTimeout, cgroups, spawner },
+      });
+    }
+    const client = connect(context, values);
+    return await interruptible((interrupted) =>
+      runJob(context, client, { request, wait: !noWait, quiet, json, interrupted })
+    );
+  },
+});
+
+const jobList = command({
+  path: ["job", "list"],
+  summary: "List jobs, newest first.",
+  flags: {
+    state: { kind: "value", parse: parseText, value: "STATE", help: "only jobs in this state" },
+    limit: {
+      kind: "value",
+      parse: parseCount(1, 1_000),
+      value: "N",
+      help: "at most this many",
+      default: "100",
+    },
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  example: "iris job list --state running",
+  run: (context: CliContext, { values }) => listJobs(context, connect(context, values), values),
+});
+
+const jobShow = command({
+  path: ["job", "show"],
+  summary: "Show a job and its tasks.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["JOB"],
+  example: "iris job show sweep",
+  run: (context: CliContext, { values, operands }) =>
+    showJob(context, connect(context, values), { name: operands[0] ?? "", json: values.json }),
+});
+
+const jobLogs = command({
+  path: ["job", "logs"],
+  summary: "Print what a job wrote, each line prefixed with its task.",
+  flags: {
+    task: {
+      kind: "value",
+      parse: parseCount(0, Number.MAX_SAFE_INTEGER),
+      value: "INDEX",
+      help: "only this task",
+    },
+    follow: flagSwitch("go on until the job is done"),
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  operands: ["JOB"],
+  example: "iris job logs --follow sweep",
+  ctrlC: "ends the printing; the job goes on.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible((interrupted) =>
+      showLogs(context, connect(context, values), {
+        name: operands[0] ?? "",
+        ...{ task: values.task, follow: values.follow, json: values.json, interrupted },
+      })
+    ),
+});
+
+const jobWait = command({
+  path: ["job", "wait"],
+  summary: "Wait until a job is done, and end as it ended.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["JOB"],
+  example: "iris job wait sweep",
+  ctrlC: "ends the waiting; the job goes on.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible((interrupted) =>
+      waitJob(context, connect(context, values), {
+        name: operands[0] ?? "",
+        json: values.json,
+        interrupted,
+      })
+    ),
+});
+
+const jobStop = command({
+  path: ["job", "stop"],
+  summary: "Stop a job, and wait until the last process of it is gone.",
+  flags: {
+    noWait: flagSwitch("only ask"),
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  operands: ["JOB"],
+  example: "iris job stop sweep",
+  ctrlC: "ends the waiting; the job is stopped all the same.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible((interrupted) =>
+      stopJob(context, connect(context, values), {
+        name: operands[0] ?? "",
+        wait: !values.noWait,
+        json: values.json,
+        interrupted,
+      })
+    ),
+});
+
+const workerList = command({
+  path: ["worker", "list"],
+  summary: "List workers.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  example: "iris worker list",
+  run: (context: CliContext, { values }) => listWorkers(context, connect(context, values), values),
+});
+
+const tree = command({
+  path: ["tree"],
+  summary: "Show the live ownership tree: who owns whom, state, age, last tick.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  example: "iris tree",
+  run: (context: CliContext, { values }) => showTree(context, connect(context, values), values),
+});
+
+const status = command({
+  path: ["cluster", "status"],
+  summary: "Show how a cluster does, and a fresh link to its status page.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  example: "iris cluster status",
+  run: (context: CliContext, { values }) =>
+    clusterStatus(context, connect(context, values), values),
+});
+
+const stop = command({
+  path: ["cluster", "stop"],
+  summary: "Stop a cluster with everything in it, and print its report.",
+  flags: {
+    timeout: {
+      kind: "value",
+      parse: parseDuration,
+      value: "TIME",
+      help: "the whole budget; the cluster's own when left out",
+    },
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  example: "iris cluster stop --timeout 5s",
+  ctrlC: "ends the waiting; the cluster stops all the same.",
+  run: (context: CliContext, { values }) =>
+    stopCluster(context, connect(context, values), {
+      timeoutMs: values.timeout ?? null,
+      json: values.json,
+    }),
+});
+
+const version = command({
+  path: ["version"],
+  summary: "Print the version.",
+  flags: { json: JSON_FLAG },
+  example: "iris version",
+  run(context: CliContext, { values }) {
+    const facts = { iris: VERSION, deno: Deno.version.deno, standalone: Deno.build.standalone };
+    context.out(values.json ? JSON.stringify(facts) : `iris ${VERSION} (deno ${facts.deno})`);
+    return Promise.resolve(0);
+  },
+});
+
+/** Every command. */
+export const COMMANDS: readonly IrisCommand[] = [
+  jobRun,
+  jobList,
+  jobShow,
+  jobLogs,
+  jobWait,
+  jobStop,
+  workerList,
+  tree,
+  status,
+  stop,
+  version,
+];

@@ -1,0 +1,96 @@
+/** `cluster status|stop`, `worker list`, `tree`. Each answers with its exit code. */
+import { IrisError } from "../../base/errors.ts";
+import { randomHex } from "../../base/ids.ts";
+import type { IrisClient } from "../../client/iris_client.ts";
+import { exitCodeOf, formatReport } from "../../lifecycle/stop_report.ts";
+import type { CliContext } from "../context.ts";
+import { formatDuration, formatTable } from "../output/table.ts";
+import { formatTree } from "../output/tree_text.ts";
+
+/** What a report may come later than the budget it tells of, in ms. */
+const REPORT_SLACK_MS = 5_000;
+/** The longest a cluster's own budget may be, when none is given, in ms. */
+const OWN_BUDGET_MS = 600_000;
+
+/** `tree`. */
+export async function showTree(
+  context: CliContext,
+  client: IrisClient,
+  options: { json: boolean },
+): Promise<number> {
+  const tree = await client.tree();
+  context.out(options.json ? JSON.stringify(tree) : formatTree(tree));
+  return 0;
+}
+
+/** `worker list`. */
+export async function listWorkers(
+  context: CliContext,
+  client: IrisClient,
+  options: { json: boolean },
+): Promise<number> {
+  const workers = await client.workers();
+  if (options.json) {
+    context.out(JSON.stringify(workers));
+    return 0;
+  }
+  const rows = workers.map((worker) => [
+    worker.name,
+    worker.state,
+    worker.hostname,
+    String(worker.cpuMilli / 1000),
+    `${(worker.memoryBytes / 1024 ** 3).toFixed(1)} GiB`,
+    String(worker.running),
+    String(worker.backlog),
+    `${formatDuration(worker.lastSeenMs)} ago`,
+  ]);
+  const header = ["WORKER", "STATE", "HOST", "CORES", "MEMORY", "RUNNING", "WAITING", "SEEN"];
+  context.out(formatTable(header, rows));
+  return 0;
+}
+
+/** `cluster status`: where it is, who works, and a fresh link to its status page. */
+export async function clusterStatus(
+  context: CliContext,
+  client: IrisClient,
+  options: { json: boolean },
+): Promise<number> {
+  const [jobs, workers, link] = await Promise.all([
+    client.jobs({ limit: 1_000 }),
+    client.workers(),
+    client.loginLink(),
+  ]);
+  const active = jobs.filter((job) => !job.done).length;
+  const running = workers.reduce((sum, worker) => sum + worker.running, 0);
+  const facts = { jobs: jobs.length, active, workers: workers.length, running, page: link.url };
+  if (options.json) {
+    context.out(JSON.stringify(facts));
+    return 0;
+  }
+  context.out(`${workers.length} workers, ${running} tasks running, ${active} active jobs`);
+  context.out(`status page (this link works once): ${link.url}`);
+  return 0;
+}
+
+/** `cluster stop`: asks, waits for the report, prints it, and ends with the exit code it means. */
+export async function stopCluster(
+  context: CliContext,
+  client: IrisClient,
+  options: { timeoutMs: number | null; json: boolean },
+): Promise<number> {
+  const answer = await client.stopCluster({ id: randomHex(8), remainingMs: options.timeoutMs });
+  const waitMs = (options.timeoutMs ?? OWN_BUDGET_MS) + REPORT_SLACK_MS;
+  let report;
+  try {
+    report = await client.stopReport(answer, waitMs);
+  } catch (error) {
+    throw new IrisError(
+      "unavailable",
+      "The cluster took the stop but its report did not come: see last-stop.json in its state folder",
+      { cause: error },
+    );
+  }
+  if (options.json) context.out(JSON.stringify(report));
+  else for (const line of formatReport(report)) context.out(line);
+  return exitCodeOf(report);
+}

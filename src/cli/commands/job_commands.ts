@@ -1,0 +1,137 @@
+/** `job run|list|show|logs|wait|stop` against a running cluster. Each answers with its exit code. */
+import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
+import { type CliContext, fullJobName } from "../context.ts";
+import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
+import { jobDetails, jobResultLine, jobTable } from "./job_text.ts";
+
+/** Tasks that `job show` lists. */
+const SHOWN_TASKS = 50;
+/** The exit code after Ctrl-C: 128 + SIGINT. */
+export const INTERRUPTED = 130;
+
+/** How `job run` ends when it does not wait, or is told to stop. */
+export interface RunOptions {
+  readonly wait: boolean;
+  readonly quiet: boolean;
+  readonly json: boolean;
+  /** Aborted by Ctrl-C: the job is stopped. */
+  readonly interrupted: AbortSignal;
+}
+
+/** Submits a job to a running cluster, follows it, and stops it on Ctrl-C. */
+export async function runJob(
+  context: CliContext,
+  client: IrisClient,
+  options: RunOptions & { request: SubmitRequest },
+): Promise<number> {
+  const job = await client.submit(options.request);
+  if (!options.wait) {
+    context.out(options.json ? JSON.stringify(job) : job.name);
+    return 0;
+  }
+  const stop = () => void client.stopJob(job.name).catch((error) => context.err(String(error)));
+  options.interrupted.addEventListener("abort", stop, { once: true });
+  try {
+    const done = await followJob(context, client, {
+      name: job.name,
+      quiet: options.quiet || options.json,
+      signal: new AbortController().signal,
+    });
+    if (options.json) context.out(JSON.stringify(done));
+    else context.err(jobResultLine(done));
+    if (options.interrupted.aborted) return INTERRUPTED;
+    return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
+  } finally {
+    options.interrupted.removeEventListener("abort", stop);
+  }
+}
+
+/** `job list`. */
+export async function listJobs(
+  context: CliContext,
+  client: IrisClient,
+  options: { state?: string | undefined; limit: number; json: boolean },
+): Promise<number> {
+  const jobs = await client.jobs({
+    limit: options.limit,
+    ...(options.state === undefined ? {} : { state: options.state }),
+  });
+  if (options.json) context.out(JSON.stringify(jobs));
+  else if (jobs.length === 0) context.err("No job yet: iris job run -- COMMAND");
+  else context.out(jobTable(jobs, Date.now()));
+  return 0;
+}
+
+/** `job show`. */
+export async function showJob(
+  context: CliContext,
+  client: IrisClient,
+  options: { name: string; json: boolean },
+): Promise<number> {
+  const name = fullJobName(context, options.name);
+  const [job, tasks] = await Promise.all([
+    client.job(name),
+    client.tasks(name, { limit: SHOWN_TASKS }),
+  ]);
+  context.out(options.json ? JSON.stringify({ ...job, tasks }) : jobDetails(job, tasks));
+  return 0;
+}
+
+/** `job logs`. */
+export async function showLogs(
+  context: CliContext,
+  client: IrisClient,
+  options: {
+    name: string;
+    task?: number | undefined;
+    follow: boolean;
+    json: boolean;
+    interrupted: AbortSignal;
+  },
+): Promise<number> {
+  const name = fullJobName(context, options.name);
+  const { follow, task, interrupted } = options;
+  const chosen = { follow, signal: interrupted, ...(task === undefined ? {} : { task }) };
+  try {
+    if (options.json) {
+      for await (const chunk of client.logs(name, chosen)) context.out(JSON.stringify(chunk));
+    } else {
+      await printLogs(context, client, { name, ...chosen });
+    }
+    return 0;
+  } catch (error) {
+    if (interrupted.aborted) return INTERRUPTED;
+    throw error;
+  }
+}
+
+/** `job wait`: the exit code is the job's. */
+export async function waitJob(
+  context: CliContext,
+  client: IrisClient,
+  options: { name: string; json: boolean; interrupted: AbortSignal },
+): Promise<number> {
+  try {
+    const done = await client.wait(fullJobName(context, options.name), options.interrupted);
+    if (options.json) context.out(JSON.stringify(done));
+    else context.err(jobResultLine(done));
+    return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
+  } catch (error) {
+    if (options.interrupted.aborted) return INTERRUPTED;
+    throw error;
+  }
+}
+
+/** `job stop`: waits until the last process of the job is proved gone. */
+export async function stopJob(
+  context: CliContext,
+  client: IrisClient,
+  options: { name: string; wait: boolean; json: boolean; interrupted: AbortSignal },
+): Promise<number> {
+  const name = fullJobName(context, options.name);
+  const asked = await client.stopJob(name);
+  const job = options.wait ? await client.wait(name, options.interrupted) : asked;
+  if (options.json) context.out(JSON.stringify(job));
+  else context.err(options.wait ? jobResultLine(job) : `${job.name} is asked to stop`);
+  return 0;
+}

@@ -1,0 +1,68 @@
+/** Jobs and tasks as lines for people. */
+import type { JobView, TaskView } from "../../wire/api.ts";
+import { formatDuration, formatTable } from "../output/table.ts";
+
+/** `3 running, 1 succeeded`. */
+export function countsText(job: JobView): string {
+  return Object.entries(job.counts)
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${state.toLowerCase()}`)
+    .join(", ");
+}
+
+/** The table of `job list`. */
+export function jobTable(jobs: readonly JobView[], nowMs: number): string {
+  const rows = jobs.map((job) => [
+    job.name,
+    job.state,
+    countsText(job),
+    formatDuration(nowMs - job.submittedAtMs),
+    tookText(job),
+  ]);
+  return formatTable(["JOB", "STATE", "TASKS", "AGE", "TOOK"], rows);
+}
+
+/** Everything about one job: facts, then its tasks. */
+export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
+  const facts: [string, string][] = [
+    ["job", job.name],
+    ["state", job.state],
+    ["tasks", `${job.replicas}: ${countsText(job)}`],
+    ["command", job.spec.argv.join(" ")],
+    ["submitted", new Date(job.submittedAtMs).toISOString()],
+    ["took", tookText(job)],
+  ];
+  if (job.reason !== null) facts.push(["why", job.reason]);
+  if (!job.done && job.endedAtMs !== null) facts.push(["", "processes of it are still ending"]);
+  const head = facts.map(([name, value]) => `${name.padEnd(10)}${value}`).join("\n");
+  const rows = tasks.map((task) => [
+    String(task.index),
+    task.state,
+    task.attempt === null ? "" : String(task.attempt),
+    task.worker ?? "",
+    task.exitCode === null ? "" : String(task.exitCode),
+    task.endCause ?? "",
+    task.detail ?? "",
+  ]);
+  const table = formatTable(
+    ["TASK", "STATE", "ATTEMPT", "WORKER", "EXIT", "CAUSE", "DETAIL"],
+    rows,
+  );
+  const more = job.replicas > tasks.length ? `\n... and ${job.replicas - tasks.length} more` : "";
+  return `${head}\n\n${table}${more}`;
+}
+
+/** From the first start to the end, or nothing yet. */
+export function tookText(job: JobView): string {
+  if (job.startedAtMs === null || job.endedAtMs === null) return "";
+  return formatDuration(job.endedAtMs - job.startedAtMs);
+}
+
+/** `job /me/a succeeded: 4 of 4 tasks in 320 ms`. */
+export function jobResultLine(job: JobView): string {
+  const good = job.counts.SUCCEEDED ?? 0;
+  const took = tookText(job);
+  const why = job.reason === null || job.state === "SUCCEEDED" ? "" : `: ${job.reason}`;
+  return `job ${job.name} ${job.state.toLowerCase()}: ${good} of ${job.replicas} ` +
+    `task${job.replicas === 1 ? "" : "s"} succeeded${took === "" ? "" : ` in ${took}`}${why}`;
+}

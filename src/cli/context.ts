@@ -1,0 +1,133 @@
+/** What a command gets from the process it runs in: output, environment, and a controller. */
+import { IrisError } from "../base/errors.ts";
+import { IrisClient } from "../client/iris_client.ts";
+import { clusterAlive, listClusters } from "../host/cluster_registry.ts";
+import { stateHome } from "../host/state_dir.ts";
+
+/** The outside of a command, so that tests can stand in for it. */
+export interface CliContext {
+  /** One variable of the environment. */
+  env(name: string): string | undefined;
+  /** Writes a line to stdout. */
+  out(line: string): void;
+  /** Writes a line to stderr. */
+  err(line: string): void;
+  /** Writes bytes as they are. */
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+}
+
+const encoder = new TextEncoder();
+
+/** The context of the real process. */
+export const processContext: CliContext = {
+  env: (name) => Deno.env.get(name),
+  out: (line) => writeAll(Deno.stdout, encoder.encode(`${line}\n`)),
+  err: (line) => writeAll(Deno.stderr, encoder.encode(`${line}\n`)),
+  write: (stream, bytes) => writeAll(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes),
+};
+
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  try {
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(to.writeSync(rest));
+  } catch (error) {
+    // The reader went away (`iris ... | head`): there is nobody left to tell.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+/** Where the flags of a command say the controller is. */
+export interface TargetFlags {
+  readonly controller?: string | undefined;
+  readonly tokenFile?: string | undefined;
+}
+
+/**
+ * A client for the controller that is meant: the flags and `IRIS_CONTROLLER` first, then the one
+ * running cluster of this user.
+ *
+ * @throws {IrisError} `usage` when there is none, or more than one
+ */
+export function connect(context: CliContext, target: TargetFlags): IrisClient {
+  const given = target.controller ?? context.env("IRIS_CONTROLLER");
+  const tokenFile = target.tokenFile ?? context.env("IRIS_TOKEN_FILE");
+  const user = userName(context);
+  const running = listClusters(stateHome(context.env)).filter((entry) =>
+    !entry.temporary && clusterAlive(entry)
+  );
+  if (given !== undefined) {
+    const url = controllerUrl(given);
+    const entry = running.find((one) => one.url === url);
+    const file = tokenFile ?? (entry === undefined ? undefined : `${entry.stateDir}/token`);
+    if (file === undefined) {
+      throw new IrisError("usage", `No token for ${url}: give --token-file or IRIS_TOKEN_FILE`, {
+        field: "--token-file",
+      });
+    }
+    return new IrisClient({ url, token: readToken(file), user });
+  }
+  const [entry, second] = running;
+  if (entry === undefined) {
+    throw new IrisError(
+      "unavailable",
+      "No cluster of yours is running: start one with `iris --mode=local`, or give --controller",
+      { field: "--controller" },
+    );
+  }
+  if (second !== undefined) {
+    const urls = running.map((one) => one.url).join(", ");
+    throw new IrisError(
+      "usage",
+      `Several clusters are running, choose one by --controller: ${urls}`,
+      {
+        field: "--controller",
+      },
+    );
+  }
+  return new IrisClient({
+    url: entry.url,
+    token: readToken(tokenFile ?? `${entry.stateDir}/token`),
+    user,
+  });
+}
+
+function controllerUrl(given: string): string {
+  let url: URL;
+  try {
+    url = new URL(given);
+  } catch (error) {
+    throw new IrisError(
+      "usage",
+      `--controller must be a URL such as http://127.0.0.1:10000: it is "${given}"`,
+      { field: "--controller", cause: error },
+    );
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new IrisError("usage", `--controller must be http or https: it is "${given}"`, {
+      field: "--controller",
+    });
+  }
+  return url.origin;
+}
+
+/** The token in a file. @throws {IrisError} `usage` when it cannot be read */
+export function readToken(file: string): string {
+  try {
+    return Deno.readTextFileSync(file).trim();
+  } catch (error) {
+    throw new IrisError("usage", `The token file ${file} cannot be read`, {
+      field: "--token-file",
+      cause: error,
+    });
+  }
+}
+
+/** Whose jobs short names mean: `IRIS_USER`, else the login name. */
+export function userName(context: CliContext): string {
+  const name = context.env("IRIS_USER") ?? context.env("USER") ?? context.env("LOGNAME") ?? "user";
+  return name.replaceAll(/[^\w.-]/g, "_") || "user";
+}
+
+/** A job's full name: a short name means one's own job. */
+export function fullJobName(context: CliContext, name: string): string {
+  return name.startsWith("/") ? name : `/${userName(context)}/${name}`;
+}

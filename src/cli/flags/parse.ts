@@ -1,0 +1,170 @@
+/**
+ * From what was typed to a command and its values, in two stages: as typed (by `parseArgs`), then as
+ * resolved (checked, with environment and defaults). Pure.
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { distance } from "fastest-levenshtein";
+import { IrisError } from "../../base/errors.ts";
+import { type Command, commandName, type Invocation } from "./command.ts";
+import { type Flag, type Flags, typedName } from "./flag.ts";
+
+/** Words that differ by more than this are not suggested. */
+const NEAR = 3;
+
+/** What a command line means. */
+export type Parsed<Context> =
+  | {
+    readonly kind: "run";
+    readonly command: Command<Context>;
+    readonly invocation: Invocation<Flags>;
+  }
+  /** Help for one command, or for all whose path begins so. */
+  | {
+    readonly kind: "help";
+    readonly command: Command<Context> | null;
+    readonly path: readonly string[];
+  };
+
+/** Finds the command whose path the words begin with; the longest wins. */
+export function parseCommandLine<Context>(
+  argv: readonly string[],
+  options: {
+    commands: readonly Command<Context>[];
+    env: (name: string) => string | undefined;
+  },
+): Parsed<Context> {
+  const words = leadingWords(argv);
+  const found = options.commands
+    .filter((one) => one.path.every((word, at) => words[at] === word))
+    .sort((a, b) => b.path.length - a.path.length)[0];
+  const ours = beforeSeparator(argv);
+  if (found === undefined || (found.path.length === 0 && words.length > 0)) {
+    if (words.length === 0 || isGroup(words, options.commands)) {
+      const wantsHelp = ours.includes("--help") || ours.includes("-h") || words.length > 0;
+      if (wantsHelp && ours.every((word) => !word.startsWith("--") || word === "--help")) {
+        return { kind: "help", command: null, path: words };
+      }
+    }
+    throw unknownCommand(words, options.commands);
+  }
+  if (ours.includes("--help") || ours.includes("-h")) {
+    return { kind: "help", command: found.path.length === 0 ? null : found, path: found.path };
+  }
+  return { kind: "run", command: found, invocation: resolve(found, argv, options.env) };
+}
+
+function resolve<Context>(
+  command: Command<Context>,
+  argv: readonly string[],
+  env: (name: string) => string | undefined,
+): Invocation<Flags> {
+  const names = Object.keys(command.flags);
+  const typed = new Map(names.map((name) => [typedName(name).slice(2), name]));
+  const isSwitch = (name: string) => command.flags[name]?.kind === "switch";
+  const unknown: string[] = [];
+  const args = parseArgs(argv.slice(command.path.length), {
+    "--": true,
+    string: [...typed].filter(([, name]) => !isSwitch(name)).map(([word]) => word).concat("_"),
+    boolean: [...typed].filter(([, name]) => isSwitch(name)).map(([word]) => word),
+    collect: [...typed].filter(([, name]) => !isSwitch(name)).map(([word]) => word),
+    unknown: (word, key) => {
+      if (key === undefined) return true;
+      unknown.push(word.split("=")[0] ?? word);
+      return false;
+    },
+  });
+  if (unknown[0] !== undefined) throw unknownFlag(unknown[0], command);
+  const values: Record<string, unknown> = {};
+  for (const [word, name] of typed) {
+    const flag = command.flags[name];
+    if (flag !== undefined) values[name] = resolveFlag(flag, { word, given: args[word], env });
+  }
+  const behind = args["--"] ?? [];
+  const operands = args._.map(String);
+  checkOperands(command, operands, { hasSeparator: argv.includes("--"), argv: behind });
+  return { values, operands, argv: behind };
+}
+
+function resolveFlag(
+  flag: Flag,
+  from: { word: string; given: unknown; env: (name: string) => string | undefined },
+): unknown {
+  if (flag.kind === "switch") return from.given === true;
+  const name = `--${from.word}`;
+  const given = (Array.isArray(from.given) ? from.given : []).map(String);
+  if (flag.kind === "repeated") return given.map((text) => flag.parse(text, name));
+  if (given.length > 1) throw usage(`${name} was given ${given.length} times`, name);
+  const fallback = (flag.env === undefined ? undefined : from.env(flag.env)) ?? flag.default;
+  const text = given[0] ?? fallback;
+  return text === undefined ? undefined : flag.parse(text, name);
+}
+
+function checkOperands<Context>(
+  command: Command<Context>,
+  operands: readonly string[],
+  given: { hasSeparator: boolean; argv: readonly string[] },
+): void {
+  const wanted = command.operands ?? [];
+  const name = commandName(command);
+  if (command.takesArgv === true) {
+    if (!given.hasSeparator) {
+      throw usage(`Missing "--" before the command: ${name} [FLAGS] -- COMMAND [ARG ...]`, "--");
+    }
+    if (given.argv.length === 0) throw usage(`No command after "--" of ${name}`, "--");
+  } else if (given.argv.length > 0) {
+    throw usage(`${name} takes nothing after "--"`, "--");
+  }
+  const missing = wanted[operands.length];
+  if (missing !== undefined) throw usage(`${name} needs ${missing}`, missing);
+  const extra = operands[wanted.length];
+  if (extra !== undefined) throw usage(`${name} does not take "${extra}"`, extra);
+}
+
+function leadingWords(argv: readonly string[]): string[] {
+  const end = argv.findIndex((word) => word.startsWith("-"));
+  return argv.slice(0, end < 0 ? argv.length : end);
+}
+
+function beforeSeparator(argv: readonly string[]): string[] {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end < 0 ? argv.length : end);
+}
+
+function isGroup<Context>(words: string[], commands: readonly Command<Context>[]): boolean {
+  return commands.some((one) =>
+    one.path.length > words.length && words.every((word, at) => one.path[at] === word)
+  );
+}
+
+function unknownCommand<Context>(
+  words: readonly string[],
+  commands: readonly Command<Context>[],
+): IrisError {
+  const given = words.slice(0, 2).join(" ");
+  const known = commands.filter((one) => one.hidden !== true && one.path.length > 0)
+    .map((one) => one.path.join(" "));
+  const near = nearest(given, known) ?? nearest(words[0] ?? "", known);
+  const hint = near === null ? " (see iris --help)" : `. Did you mean "iris ${near}"?`;
+  return usage(`Unknown command "${given}"${hint}`, given);
+}
+
+function unknownFlag<Context>(given: string, command: Command<Context>): IrisError {
+  const near = nearest(given, Object.keys(command.flags).map(typedName));
+  const name = commandName(command);
+  const hint = near === null ? ` (see ${name} --help)` : `. Did you mean ${near}?`;
+  return usage(`Unknown flag ${given} for "${name}"${hint}`, given);
+}
+
+function nearest(given: string, known: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = NEAR + 1;
+  for (const word of known) {
+    const away = distance(given, word);
+    if (away < bestDistance) [best, bestDistance] = [word, away];
+  }
+  return best;
+}
+
+function usage(message: string, field: string): IrisError {
+  return new IrisError("usage", message, { field });
+}

@@ -1,0 +1,99 @@
+/** Quantities as people type them: durations, sizes, cores, counts, ports. Pure. */
+import { IrisError } from "../../base/errors.ts";
+
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+/** The longest duration, in ms: ten years. */
+const MAX_DURATION_MS = 315_360_000_000;
+/** The largest size, in bytes: a pebibyte. */
+const MAX_SIZE_BYTES = 2 ** 50;
+const MAX_CORES = 1_000_000;
+
+/** Turns what was typed after a flag into its value. @throws {IrisError} `usage`, naming the flag */
+export type Parse<T> = (text: string, flag: string) => T;
+
+/** `500ms`, `10s`, `5m`, `2h`, `1d` in ms. */
+export const parseDuration: Parse<number> = (text, flag) => {
+  const match = /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text);
+  const ms = Number(match?.[1]) * (DURATION_MS[match?.[2] ?? ""] ?? NaN);
+  if (!(ms <= MAX_DURATION_MS)) {
+    throw invalid(flag, text, "a duration (examples: 500ms, 10s, 5m, 2h)");
+  }
+  return ms;
+};
+
+/** `512MB`, `2GiB`, `1024` in bytes. */
+export const parseSize: Parse<number> = (text, flag) => {
+  const match = /^(\d{1,15}(?:\.\d{1,6})?)([A-Za-z]*)$/.exec(text);
+  const bytes = Math.round(Number(match?.[1]) * (SIZE_BYTES[match?.[2] ?? "-"] ?? NaN));
+  if (!(bytes <= MAX_SIZE_BYTES)) throw invalid(flag, text, "a size (examples: 512MB, 2GiB)");
+  return bytes;
+};
+
+/** `0.5`, `2` or `250m` cores in thousandths of a core. */
+export const parseCores: Parse<number> = (text, flag) => {
+  const match = /^(\d{1,7}(?:\.\d{1,3})?)(m?)$/.exec(text);
+  const milli = Math.round(Number(match?.[1]) * (match?.[2] === "m" ? 1 : 1_000));
+  if (!(milli >= 1 && milli <= MAX_CORES * 1_000)) {
+    throw invalid(flag, text, "a number of cores above 0 (examples: 0.5, 2, 250m)");
+  }
+  return milli;
+};
+
+/** A whole number in a range. */
+export function parseCount(min: number, max: number): Parse<number> {
+  return (text, flag) => {
+    const count = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (!(count >= min && count <= max)) {
+      throw invalid(flag, text, `a whole number from ${min} to ${max}`);
+    }
+    return count;
+  };
+}
+
+/** A TCP port; 0 means any free one. */
+export const parsePort: Parse<number> = parseCount(0, 65_535);
+
+/** One of some words. */
+export function parseChoice<const T extends string>(choices: readonly T[]): Parse<T> {
+  return (text, flag) => {
+    const found = choices.find((choice) => choice === text);
+    if (found === undefined) throw invalid(flag, text, `one of ${choices.join(", ")}`);
+    return found;
+  };
+}
+
+/** `NAME=value`. */
+export const parsePair: Parse<readonly [name: string, value: string]> = (text, flag) => {
+  const at = text.indexOf("=");
+  if (at <= 0) throw invalid(flag, text, "NAME=VALUE");
+  return [text.slice(0, at), text.slice(at + 1)];
+};
+
+/** Any text but the empty one. */
+export const parseText: Parse<string> = (text, flag) => {
+  if (text === "") throw invalid(flag, text, "a text");
+  return text;
+};
+
+function invalid(flag: string, text: string, what: string): IrisError {
+  return new IrisError("usage", `Invalid ${flag}: "${text}" is not ${what}`, { field: flag });
+}

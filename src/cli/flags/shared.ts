@@ -1,0 +1,136 @@
+/** Flags that several commands share. */
+import {
+  parseChoice,
+  parseCores,
+  parseCount,
+  parseDuration,
+  parsePair,
+  parsePort,
+  parseSize,
+  parseText,
+} from "./quantities.ts";
+import type { RepeatedFlag, SwitchFlag, ValueFlag } from "./flag.ts";
+import { LOG_LEVELS } from "../../base/log.ts";
+import { MAX_REPLICAS } from "../../wire/api.ts";
+
+/** A switch. */
+export function flagSwitch(help: string): SwitchFlag {
+  return { kind: "switch", help };
+}
+
+/** A flag that holds any text. */
+export function flagText(value: string, help: string): ValueFlag<string> {
+  return { kind: "value", parse: parseText, value, help };
+}
+
+/** `--json`, of every command. */
+export const JSON_FLAG = flagSwitch("print JSON for programs");
+
+/** Where the controller is. */
+export const TARGET_FLAGS = {
+  controller: {
+    ...flagText("URL", "the controller to talk to; yours, when only one runs"),
+    env: "IRIS_CONTROLLER",
+  },
+  tokenFile: {
+    ...flagText("FILE", "a file with the token to show"),
+    env: "IRIS_TOKEN_FILE",
+  },
+} as const;
+
+const duration = (help: string) =>
+  ({ kind: "value", parse: parseDuration, value: "TIME", help }) as const;
+
+/** What every mode takes. */
+export const MODE_FLAGS = {
+  stateDir: flagText("DIR", "where state lies; in the XDG state folder when left out"),
+  stopTimeout: { ...duration("the whole budget of a stop"), default: "10s" },
+  logLevel: {
+    kind: "value",
+    parse: parseChoice(LOG_LEVELS),
+    value: "LEVEL",
+    help: `the least severe lines that are written: ${LOG_LEVELS.join(", ")}`,
+    default: "warning",
+  },
+} as const;
+
+/** What a mode that listens takes. */
+export const LISTEN_FLAGS = {
+  port: {
+    kind: "value",
+    parse: parsePort,
+    value: "PORT",
+    help: "the port of the status page and the API; 0 for any free one",
+    default: "10000",
+  },
+} as const;
+
+/** What a mode that has workers takes. */
+export const WORKER_FLAGS = {
+  cgroups: {
+    kind: "value",
+    parse: parseChoice(["auto", "off"]),
+    value: "auto|off",
+    help: "whether tasks are held in a cgroup where that can be made",
+    default: "auto",
+  },
+  spawner: {
+    kind: "value",
+    parse: parseChoice(["auto", "plain"]),
+    value: "auto|plain",
+    help: "how tasks are started: the fast way where it works, or the plain one",
+    default: "auto",
+  },
+} as const;
+
+const env: RepeatedFlag<readonly [string, string]> = {
+  kind: "repeated",
+  parse: parsePair,
+  value: "NAME=VALUE",
+  help: "a variable of each task's environment",
+};
+
+/** What a job is made of. */
+export const JOB_FLAGS = {
+  name: flagText("NAME", "the job's name; made from the command when left out"),
+  replicas: {
+    kind: "value",
+    parse: parseCount(1, MAX_REPLICAS),
+    value: "N",
+    help: "how many tasks",
+    default: "1",
+  },
+  cpu: {
+    kind: "value",
+    parse: parseCores,
+    value: "CORES",
+    help: "cores of each task",
+    default: "1",
+  },
+  memory: { kind: "value", parse: parseSize, value: "SIZE", help: "memory of each task" },
+  env,
+  cwd: flagText("DIR", "working directory of each task"),
+  timeout: duration("a task that runs longer is ended"),
+  grace: duration("between SIGTERM and SIGKILL"),
+  retries: {
+    kind: "value",
+    parse: parseCount(0, 1_000),
+    value: "N",
+    help: "how often a task that failed is tried again",
+    default: "0",
+  },
+  maxTaskFailures: {
+    kind: "value",
+    parse: parseCount(0, MAX_REPLICAS),
+    value: "N",
+    help: "how many tasks may fail before the job does",
+    default: "0",
+  },
+  ifExists: {
+    kind: "value",
+    parse: parseChoice(["error", "keep", "replace"]),
+    value: "error|keep|replace",
+    help: "what to do when a job of that name exists",
+    default: "error",
+  },
+} as const;

@@ -1,0 +1,34 @@
+/** The command line: from arguments to an exit code. The one place that maps results to codes. */
+import { IrisError, messageOf } from "../base/errors.ts";
+import { exitCodeOfError } from "../wire/error_table.ts";
+import { type CliContext, processContext } from "./context.ts";
+
+/**
+ * Runs one command, or one mode until it ends.
+ *
+ * @returns the exit code
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    // The keeper starts with every worker: it loads nothing that it does not use.
+    if (args[0] === "keeper") {
+      const { runKeeperCommand } = await import("./modes/keeper.ts");
+      return await runKeeperCommand(args.slice(1));
+    }
+    const { dispatch } = await import("./dispatch.ts");
+    return await dispatch(processContext, args);
+  } catch (error) {
+    return failed(processContext, error);
+  }
+}
+
+/** One line for a person; a stack trace only for what is our own bug. */
+function failed(context: CliContext, error: unknown): number {
+  if (error instanceof IrisError) {
+    context.err(`iris: ${error.message}`);
+    return exitCodeOfError(error.code);
+  }
+  context.err(`iris: this is a bug in Iris: ${messageOf(error)}`);
+  if (error instanceof Error && error.stack !== undefined) context.err(error.stack);
+  return 1;
+}

@@ -1,0 +1,196 @@
+/**
+ * A local cluster: the ClusterManager's tree. It owns the state folder, the entry in the user's list
+ * of clusters, the controller, the VM manager and, on its word, the workers. Runs in main.
+ */
+import type { LogLevel } from "../../base/log.ts";
+import { newToken, randomHex } from "../../base/ids.ts";
+import { readHardware } from "../../host/hardware.ts";
+import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
+import { openStateDir, type StateDir } from "../../host/state_dir.ts";
+import { PortChannel } from "../../lifecycle/channel.ts";
+import type { Owner } from "../../lifecycle/owner.ts";
+import type { Part, StartContext } from "../../lifecycle/part.ts";
+import { AUTOSCALER_CHANNEL, type VmManagerConfig } from "../../vm/vm_manager_loop.ts";
+import { LOCAL_CHANNEL } from "../../vm/local/local_provider.ts";
+import type { FromLocalOwner, ToLocalOwner } from "../../vm/messages.ts";
+import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
+import type { CliContext } from "../context.ts";
+import { clusterEntry } from "../parts/cluster_entry.ts";
+import { controllerPart } from "../parts/controller_part.ts";
+import { LocalWorkers } from "../parts/local_workers.ts";
+import { loopPart } from "../parts/loops.ts";
+import { stateDirPart } from "../parts/state_dir_part.ts";
+import { statusPart } from "../parts/status_part.ts";
+import { workerPart } from "../parts/worker_part.ts";
+import { VERSION } from "../version.ts";
+import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
+
+/** A worker of a local cluster is lost after this long without an answer, in ms. */
+const LOCAL_GRACE_MS = 5_000;
+/** The one scale group of a local cluster. */
+const LOCAL_GROUP = "local";
+/** Never more processes than this at a time on one worker. */
+const MAX_RUNNING = 10_000;
+
+/** What a local cluster is made of. */
+export interface ClusterOptions extends KeeperFlags {
+  readonly stateDir: string;
+  /** True for the cluster of one job: its folder goes with it. */
+  readonly temporary: boolean;
+  readonly hostname: string;
+  readonly port: number;
+  readonly workers: number;
+  readonly logLevel: LogLevel;
+  readonly stopTimeoutMs: number;
+}
+
+/** What the outside gets once the cluster is up. */
+export interface ClusterAddress {
+  readonly id: string;
+  readonly url: string;
+  readonly token: string;
+}
+
+/** What the cluster needs of the root above it. */
+export interface ClusterPorts {
+  readonly context: CliContext;
+  readonly root: () => Owner;
+  readonly onStop: (
+    request: ClusterStopRequest,
+    address: { hostname: string; token: string },
+  ) => Promise<ClusterStopAnswer>;
+  readonly onUp: (address: ClusterAddress) => void;
+}
+
+/** A local cluster as one part. */
+export class ClusterManager implements Part {
+  readonly name = "cluster";
+  readonly kind = "component" as const;
+  readonly #options: ClusterOptions;
+  readonly #ports: ClusterPorts;
+
+  /** @param options what it is made of */
+  constructor(options: ClusterOptions, ports: ClusterPorts) {
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  async start({ owner }: StartContext): Promise<void> {
+    const state = openStateDir(this.#options.stateDir);
+    await owner.own(stateDirPart(state, { temporary: this.#options.temporary }), { stage: 0 });
+    const id = state.id("cluster-id", () => randomHex(4));
+    const tokens = { admin: state.token("token"), worker: state.token("worker-token") };
+    const listening = Promise.withResolvers<string>();
+    const vm = new MessageChannel();
+    const main = new MessageChannel();
+    const local = new MessageChannel();
+    const status = statusPart({
+      port: main.port2,
+      root: this.#ports.root(),
+      onStop: (request) =>
+        this.#ports.onStop(request, { hostname: this.#options.hostname, token: tokens.admin }),
+    });
+    const workers = new LocalWorkers({
+      channel: new PortChannel<ToLocalOwner, FromLocalOwner>(local.port2),
+      worker: (name) =>
+        this.#worker(name, { id, state, url: listening.promise, token: tokens.worker }),
+    });
+    const database = `${state.path}/iris.db`;
+    const { hostname, port } = this.#options;
+    await owner.own(status, { stage: 1 });
+    await Promise.all([
+      owner.own(
+        controllerPart({
+          core: { database, clusterId: id },
+          heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
+          server: { hostname, port, tokens, version: VERSION, database },
+          vmPort: vm.port1,
+          mainPort: main.port1,
+          onListening: listening.resolve,
+        }),
+        { stage: 2 },
+      ),
+      owner.own(
+        loopPart<VmManagerConfig>("vm-manager", {
+          name: "vm-manager",
+          config: { groups: [this.#group()] },
+          channels: { [AUTOSCALER_CHANNEL]: vm.port2, [LOCAL_CHANNEL]: local.port1 },
+        }),
+        { stage: 3 },
+      ),
+      owner.own(workers, { stage: 4 }),
+    ]);
+    const url = await listening.promise;
+    const { temporary } = this.#options;
+    const entry = clusterEntry(this.#ports.context, { id, url, state, temporary });
+    await owner.own(entry, { stage: 1 });
+    this.#ports.onUp({ id, url, token: tokens.admin });
+  }
+
+  #group(): VmManagerConfig["groups"][number] {
+    const { workers } = this.#options;
+    const { cpuMilli, memoryBytes } = this.#share();
+    return {
+      name: LOCAL_GROUP,
+      min: workers,
+      max: workers,
+      cpuMilli,
+      memoryBytes,
+      idleMs: Infinity,
+    };
+  }
+
+  /** Each worker's share of the machine. */
+  #share(): { cpuMilli: number; memoryBytes: number; hostname: string } {
+    const hardware = readHardware();
+    const { workers } = this.#options;
+    return {
+      cpuMilli: Math.max(1, Math.floor(hardware.cpuMilli / workers)),
+      memoryBytes: Math.floor(hardware.memoryBytes / workers),
+      hostname: hardware.hostname,
+    };
+  }
+
+  #worker(
+    name: string,
+    from: { id: string; state: StateDir; url: Promise<string>; token: string },
+  ): Part {
+    const folder = from.state.folder(`workers/${name}`);
+    const { cpuMilli, memoryBytes, hostname } = this.#share();
+    const { context } = this.#ports;
+    const home = context.env("HOME") ?? "/";
+    return {
+      name,
+      kind: "component",
+      start: async (start) => {
+        const controllerUrl = await from.url;
+        const part = workerPart({
+          worker: name,
+          folder,
+          controllerUrl,
+          controllerToken: from.token,
+          serverToken: newToken(),
+          hostname,
+          listen: { hostname: "127.0.0.1", port: 0 },
+          capacity: { cpuMilli, memoryBytes, maxRunning: MAX_RUNNING },
+          version: VERSION,
+          instance: randomHex(8),
+          path: context.env("PATH") ?? "/usr/bin:/bin",
+          home,
+          onControllerLost: "finish",
+          controllerLostMs: LOCAL_GRACE_MS,
+          keeper: keeperOf({
+            flags: this.#options,
+            cluster: from.id,
+            worker: name,
+            folder,
+            ownerGone: "end",
+            graceMs: this.#options.stopTimeoutMs,
+            logLevel: this.#options.logLevel,
+          }),
+        });
+        await part.start?.(start);
+      },
+    };
+  }
+}

@@ -1,0 +1,61 @@
+/** What every mode that stays up does: start its tree, wait for the stop, report. Runs in main. */
+import { systemClock } from "../../base/clock.ts";
+import { configureLog, type LogLevel } from "../../base/log.ts";
+import type { Part } from "../../lifecycle/part.ts";
+import type { CliContext } from "../context.ts";
+import { RootControl } from "../root.ts";
+import { killKnownGroups } from "./emergency.ts";
+import {
+  daemonExitCode,
+  EMERGENCY_EXIT,
+  endProcess,
+  printReport,
+  saveReport,
+  startFailure,
+} from "./result.ts";
+import { StopRequests } from "./stop_request.ts";
+
+/** How a daemon is run. */
+export interface DaemonOptions {
+  readonly stateDir: string;
+  readonly stopTimeoutMs: number;
+  readonly logLevel: LogLevel;
+}
+
+/** What a daemon's tree needs of its root. */
+export interface DaemonPorts {
+  readonly control: RootControl;
+  readonly requests: StopRequests;
+}
+
+/** Runs a tree until a signal, a request or a failure stops it; answers with the exit code. */
+export async function runDaemon(
+  context: CliContext,
+  options: DaemonOptions,
+  tree: (ports: DaemonPorts) => Part,
+): Promise<number> {
+  configureLog(options.logLevel, "iris");
+  const requests = new StopRequests(() => control);
+  const control: RootControl = new RootControl({
+    clock: systemClock,
+    stopTimeoutMs: options.stopTimeoutMs,
+    write: (line) => context.err(line),
+    emergency: () => {
+      killKnownGroups();
+      Deno.exit(EMERGENCY_EXIT);
+    },
+    deliver: (report) => requests.deliver(report),
+  });
+  try {
+    await control.start(tree({ control, requests }));
+  } catch (error) {
+    const report = await control.stop("crash");
+    if (control.signals === 0) return endProcess(context, report, startFailure(context, error));
+    printReport(context, report);
+    return endProcess(context, report, daemonExitCode(report, null));
+  }
+  const report = await control.stopped;
+  printReport(context, report);
+  saveReport(context, options.stateDir, report);
+  return endProcess(context, report, daemonExitCode(report, control.failure));
+}

@@ -1,0 +1,38 @@
+/** How a worker's keeper is composed from the flags. */
+import type { LogLevel } from "../../base/log.ts";
+import { selfCommand } from "../../host/self_command.ts";
+import { socketPathFor } from "../../host/socket_path.ts";
+import type { Part } from "../../lifecycle/part.ts";
+import { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
+import { VERSION } from "../version.ts";
+import { keeperArguments } from "./keeper.ts";
+
+/** Flags of everything that has workers. */
+export interface KeeperFlags {
+  readonly cgroups: "auto" | "off";
+  readonly spawner: "auto" | "plain";
+}
+
+/** The keeper of one worker as a part, and where it listens. */
+export function keeperOf(of: {
+  flags: KeeperFlags;
+  cluster: string;
+  worker: string;
+  folder: string;
+  ownerGone: "end" | "keep";
+  graceMs: number;
+  logLevel: LogLevel;
+}): { part: Part; socket: string } {
+  const { cluster, worker, folder, ownerGone, graceMs, logLevel, flags } = of;
+  const socket = socketPathFor(folder);
+  const part = new KeeperProcess({
+    cluster,
+    worker,
+    command: selfCommand(),
+    args: keeperArguments({
+      ...{ cluster, worker, folder, socket, ownerGone, graceMs, logLevel, version: VERSION },
+      spawner: flags.spawner,
+    }),
+  });
+  return { part, socket };
+}

@@ -1,0 +1,129 @@
+/** `job run --local`: a cluster for one job, which ends with it. Runs in main. */
+import { systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import { configureLog } from "../../base/log.ts";
+import { IrisClient, type SubmitRequest } from "../../client/iris_client.ts";
+import type { StopReport } from "../../lifecycle/part.ts";
+import { formatReport } from "../../lifecycle/stop_report.ts";
+import type { JobView } from "../../wire/api.ts";
+import { type CliContext, userName } from "../context.ts";
+import { followJob, jobExitCode } from "../commands/follow_job.ts";
+import { INTERRUPTED } from "../commands/job_commands.ts";
+import { jobResultLine } from "../commands/job_text.ts";
+import { RootControl } from "../root.ts";
+import { type ClusterAddress, ClusterManager } from "./cluster.ts";
+import { killKnownGroups } from "./emergency.ts";
+import type { KeeperFlags } from "./keeper_flags.ts";
+import { daemonExitCode, EMERGENCY_EXIT, endProcess, startFailure } from "./result.ts";
+
+/** What `job run --local` was given. */
+export interface LocalJobOptions extends KeeperFlags {
+  readonly request: SubmitRequest;
+  readonly quiet: boolean;
+  readonly json: boolean;
+  readonly stopTimeoutMs: number;
+}
+
+interface JobEnd {
+  readonly job: JobView;
+  readonly exitCode: number;
+}
+
+/** Starts a cluster, runs the job, stops the cluster, and says how both went. */
+export async function runLocalJob(context: CliContext, options: LocalJobOptions): Promise<number> {
+  configureLog("warning", "iris");
+  const up = Promise.withResolvers<ClusterAddress>();
+  const control = new RootControl({
+    clock: systemClock,
+    stopTimeoutMs: options.stopTimeoutMs,
+    write: (line) => context.err(line),
+    emergency: () => {
+      killKnownGroups();
+      Deno.exit(EMERGENCY_EXIT);
+    },
+  });
+  const cluster = new ClusterManager({
+    ...options,
+    stateDir: Deno.makeTempDirSync({ prefix: "iris-" }),
+    temporary: true,
+    hostname: "127.0.0.1",
+    port: 0,
+    workers: 1,
+    logLevel: "warning",
+  }, {
+    context,
+    root: () => control.owner,
+    onStop: () => Promise.reject(new Error("a cluster of one job is stopped by its terminal")),
+    onUp: up.resolve,
+  });
+  try {
+    await control.start(cluster);
+  } catch (error) {
+    const report = await control.stop("crash");
+    const code = control.signals > 0 ? INTERRUPTED : startFailure(context, error);
+    return endProcess(context, report, code);
+  }
+  return await followAndStop(context, { options, control, address: await up.promise });
+}
+
+async function followAndStop(
+  context: CliContext,
+  of: { options: LocalJobOptions; control: RootControl; address: ClusterAddress },
+): Promise<number> {
+  const { options, control, address } = of;
+  const client = new IrisClient({ ...address, user: userName(context) });
+  const abort = new AbortController();
+  const body = runToEnd(context, client, { ...options, signal: abort.signal });
+  const first = await Promise.race([
+    body.then((end) => ({ end }), (error: unknown) => ({ error })),
+    control.stopBegan.then(() => null),
+  ]);
+  const report = await control.stop("shutdown");
+  // Whatever it still waited for went down with the cluster.
+  abort.abort();
+  const end = first === null
+    ? await body.catch(() => null)
+    : "end" in first
+    ? first.end
+    : sayFailure(context, first.error);
+  if (options.json) {
+    context.out(JSON.stringify({ job: end?.job ?? null, stop: report }));
+  } else {
+    sayHow(context, end?.job ?? null, report);
+  }
+  return endProcess(context, report, exitCode(control, { end, report, failed: first }));
+}
+
+function exitCode(
+  control: RootControl,
+  of: { end: JobEnd | null; report: StopReport; failed: unknown },
+): number {
+  if (control.signals > 0) return INTERRUPTED;
+  if (of.end === null) return Math.max(1, daemonExitCode(of.report, control.failure));
+  return of.end.exitCode === 0 ? daemonExitCode(of.report, control.failure) : of.end.exitCode;
+}
+
+async function runToEnd(
+  context: CliContext,
+  client: IrisClient,
+  options: LocalJobOptions & { signal: AbortSignal },
+): Promise<JobEnd> {
+  const { name } = await client.submit(options.request);
+  const quiet = options.quiet || options.json;
+  const job = await followJob(context, client, { name, quiet, signal: options.signal });
+  const tasks = job.state === "SUCCEEDED" ? [] : await client.tasks(name, { limit: 1 });
+  return { job, exitCode: jobExitCode(job, tasks) };
+}
+
+function sayFailure(context: CliContext, error: unknown): null {
+  context.err(`iris: ${messageOf(error)}`);
+  return null;
+}
+
+/** One line on how the job and the shutdown went; more when the shutdown was not clean. */
+function sayHow(context: CliContext, job: JobView | null, report: StopReport): void {
+  const result = job === null ? "job interrupted" : jobResultLine(job);
+  const [stop, ...details] = formatReport(report);
+  context.err(`${result}; ${stop}`);
+  for (const line of details) context.err(line);
+}

@@ -1,0 +1,81 @@
+/**
+ * A controller: its five loops, each an isolate under main, and the channels between them. Start
+ * order is core (with the store), heartbeat, server, autoscaler, scheduling; a stop goes backwards.
+ * Runs in main.
+ */
+import {
+  CORE_CHANNEL,
+  CORE_CHANNELS,
+  type CoreConfig,
+  MAIN_CHANNEL,
+} from "../../controller/messages.ts";
+import { VM_CHANNEL } from "../../autoscaler/messages.ts";
+import type { HeartbeatConfig } from "../../heartbeat/heartbeat_loop.ts";
+import type { ControllerServerConfig } from "../../http/server_loop.ts";
+import type { Part } from "../../lifecycle/part.ts";
+import { loopPart } from "./loops.ts";
+
+/** What a controller needs to know. */
+export interface ControllerPartOptions {
+  readonly core: CoreConfig;
+  readonly heartbeat: HeartbeatConfig;
+  readonly server: ControllerServerConfig;
+  /** The autoscaler's end of its channel to a VM manager. */
+  readonly vmPort: MessagePort;
+  /** The server's end of its channel to main. */
+  readonly mainPort: MessagePort;
+  /** Called when the server listens. */
+  readonly onListening: (url: string) => void;
+}
+
+/** A controller as one part. */
+export function controllerPart(options: ControllerPartOptions): Part {
+  return {
+    name: "controller",
+    kind: "component",
+    async start({ owner }) {
+      const [scheduling, heartbeat, server, autoscaler] = [
+        new MessageChannel(),
+        new MessageChannel(),
+        new MessageChannel(),
+        new MessageChannel(),
+      ] as const;
+      const core = loopPart<CoreConfig>("core", {
+        name: "core",
+        config: options.core,
+        channels: {
+          [CORE_CHANNELS.scheduling]: scheduling.port1,
+          [CORE_CHANNELS.heartbeat]: heartbeat.port1,
+          [CORE_CHANNELS.server]: server.port1,
+          [CORE_CHANNELS.autoscaler]: autoscaler.port1,
+        },
+      });
+      const loops = [
+        core,
+        loopPart<HeartbeatConfig>("heartbeat", {
+          name: "heartbeat",
+          config: options.heartbeat,
+          channels: { [CORE_CHANNEL]: heartbeat.port2 },
+        }),
+        loopPart<ControllerServerConfig>("server", {
+          name: "server",
+          config: options.server,
+          channels: { [CORE_CHANNEL]: server.port2, [MAIN_CHANNEL]: options.mainPort },
+          onReady: (info) => options.onListening((info as { url: string }).url),
+        }),
+        loopPart<null>("autoscaler", {
+          name: "autoscaler",
+          config: null,
+          channels: { [CORE_CHANNEL]: autoscaler.port2, [VM_CHANNEL]: options.vmPort },
+        }),
+        loopPart<null>("scheduling", {
+          name: "scheduling",
+          config: null,
+          channels: { [CORE_CHANNEL]: scheduling.port2 },
+        }),
+      ];
+      // They load side by side; the stages say in which order they go down, store last.
+      await Promise.all(loops.map((loop, stage) => owner.own(loop, { stage })));
+    },
+  };
+}

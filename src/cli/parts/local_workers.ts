@@ -1,0 +1,105 @@
+/**
+ * The workers of a local cluster. The VM manager says which shall exist; this owns them, so they
+ * stop with the root and before everything they report to. Runs in main.
+ */
+import { messageOf } from "../../base/errors.ts";
+import type { PortChannel } from "../../lifecycle/channel.ts";
+import type { Owner } from "../../lifecycle/owner.ts";
+import type { Part, StartContext } from "../../lifecycle/part.ts";
+import type { FromLocalOwner, ToLocalOwner } from "../../vm/messages.ts";
+
+/** What a worker that is no longer wanted gets to stop in, in ms. */
+const DELETE_MS = 10_000;
+
+/** How workers are made, and who says which. */
+export interface LocalWorkersOptions {
+  /** The connection to the VM manager's provider `local`; closed with this part. */
+  readonly channel: PortChannel<ToLocalOwner, FromLocalOwner>;
+  /** Makes one worker. */
+  readonly worker: (name: string) => Part;
+}
+
+interface LocalWorker {
+  readonly group: string;
+  node: Owner | null;
+}
+
+/** Owns the workers of a local cluster. */
+export class LocalWorkers implements Part {
+  readonly name = "workers";
+  readonly kind = "component" as const;
+  readonly #options: LocalWorkersOptions;
+  readonly #workers = new Map<string, LocalWorker>();
+
+  /** @param options how workers are made, and who says which */
+  constructor(options: LocalWorkersOptions) {
+    this.#options = options;
+  }
+
+  start({ owner }: StartContext): void {
+    owner.handleFailures((error, path) => this.#onFailure(error, path));
+    this.#options.channel.onMessage((message) => this.#onMessage(owner, message));
+  }
+
+  close(): void {
+    this.#options.channel.onMessage(null);
+  }
+
+  release(): void {
+    this.#options.channel.close();
+  }
+
+  #onMessage(owner: Owner, message: ToLocalOwner): void {
+    switch (message.type) {
+      case "sync": {
+        const vms = [...this.#workers].map(([vm, { group, node }]) => ({
+          vm,
+          group,
+          ready: node !== null,
+        }));
+        return this.#options.channel.post({ type: "existing", vms });
+      }
+      case "create":
+        return void this.#create(owner, message);
+      case "delete":
+        return void this.#delete(message.vm);
+    }
+  }
+
+  async #create(owner: Owner, request: { vm: string; group: string }): Promise<void> {
+    const { vm, group } = request;
+    if (this.#workers.has(vm)) return;
+    const entry: LocalWorker = { group, node: null };
+    this.#workers.set(vm, entry);
+    try {
+      entry.node = await owner.own(this.#options.worker(vm), { stage: 0 });
+      this.#options.channel.post({ type: "ready", vm });
+    } catch (error) {
+      this.#workers.delete(vm);
+      this.#options.channel.post({ type: "failed", vm, reason: messageOf(error) });
+    }
+  }
+
+  async #delete(vm: string): Promise<void> {
+    const node = this.#workers.get(vm)?.node;
+    const report = await node?.stop(DELETE_MS, "shutdown");
+    this.#workers.delete(vm);
+    this.#options.channel.post({ type: "gone", vm, reason: report?.outcome ?? "not there" });
+  }
+
+  /** A worker whose part crashed is no worker any more: the VM manager may make another. */
+  #onFailure(error: unknown, path: string): boolean {
+    for (const [vm, { node }] of this.#workers) {
+      if (node === null || !`${path}/`.startsWith(`${node.path}/`)) continue;
+      void this.#bury(vm, { node, reason: messageOf(error) });
+      return true;
+    }
+    return false;
+  }
+
+  async #bury(vm: string, lost: { node: Owner; reason: string }): Promise<void> {
+    await lost.node.stop(DELETE_MS, "crash");
+    this.#workers.delete(vm);
+    this.#options.channel.post({ type: "failed", vm, reason: lost.reason });
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Main's end of its channel to the controller's server: publishes the live tree and what is not
+ * well, and takes the request to stop the cluster. Runs in main.
+ */
+import type { Timer } from "../../base/clock.ts";
+import { IrisError, messageOf } from "../../base/errors.ts";
+import type { MainToServer, ServerToMain } from "../../controller/messages.ts";
+import { PortChannel } from "../../lifecycle/channel.ts";
+import type { Owner } from "../../lifecycle/owner.ts";
+import type { Part, StartContext } from "../../lifecycle/part.ts";
+import { unwell } from "../../lifecycle/watch.ts";
+import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
+
+/** How often the tree is published, in ms. */
+const PUBLISH_MS = 250;
+
+/** What is published, and who takes a request to stop. */
+export interface StatusOptions {
+  readonly port: MessagePort;
+  /** The root whose tree is shown. */
+  readonly root: Owner;
+  /** Begins the stop, and says where its report will be. */
+  readonly onStop: (request: ClusterStopRequest) => Promise<ClusterStopAnswer>;
+}
+
+/** The publisher as a part. */
+export function statusPart(options: StatusOptions): Part {
+  const channel = new PortChannel<ServerToMain, MainToServer>(options.port);
+  let timer: Timer | null = null;
+  let closing = false;
+  const publish = () => {
+    const tree = options.root.tree();
+    channel.post({ type: "status", tree, problems: unwell(tree), closing });
+  };
+  const answer = async (message: ServerToMain) => {
+    try {
+      const stopping = await options.onStop(message.request);
+      channel.post({ type: "stopping", id: message.id, answer: stopping });
+    } catch (error) {
+      const code = error instanceof IrisError ? error.code : "internal";
+      channel.post({
+        type: "refused",
+        id: message.id,
+        refusal: { code, message: messageOf(error) },
+      });
+    }
+  };
+  return {
+    name: "status",
+    kind: "resource",
+    start({ clock }: StartContext) {
+      channel.onMessage((message) => void answer(message));
+      const next = () => {
+        publish();
+        timer = clock.setTimer(PUBLISH_MS, next);
+      };
+      next();
+    },
+    close() {
+      closing = true;
+      publish();
+    },
+    release() {
+      timer?.cancel();
+      channel.close();
+    },
+  };
+}

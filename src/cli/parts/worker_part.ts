@@ -1,0 +1,98 @@
+/**
+ * A worker: its keeper process, its server isolate and its lifecycle isolate. A stop goes backwards:
+ * the lifecycle ends the attempts and tells the controller, the server goes silent, the keeper ends.
+ * Runs in main.
+ */
+import type { KeeperCapacity } from "../../worker/keeper_link.ts";
+import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
+import { type ServerReady, WORKER_CHANNEL } from "../../worker/messages.ts";
+import type { WorkerServerConfig } from "../../worker/server_loop.ts";
+import type { Part } from "../../lifecycle/part.ts";
+import { loopPart } from "./loops.ts";
+
+/** What a worker needs to know. */
+export interface WorkerPartOptions {
+  /** Its id. */
+  readonly worker: string;
+  /** Its folder, which exists. */
+  readonly folder: string;
+  readonly controllerUrl: string;
+  /** What it shows to the controller. */
+  readonly controllerToken: string;
+  /** What callers of its server must show. */
+  readonly serverToken: string;
+  readonly hostname: string;
+  /** The address its server listens on, and the port (0 for any free one). */
+  readonly listen: { readonly hostname: string; readonly port: number };
+  readonly capacity: KeeperCapacity;
+  readonly version: string;
+  readonly instance: string;
+  readonly path: string;
+  readonly home: string;
+  readonly onControllerLost: LifecycleConfig["onControllerLost"];
+  readonly controllerLostMs: number;
+  /** The keeper as a part, and where it listens. */
+  readonly keeper: { readonly part: Part; readonly socket: string };
+  /** Told when the server listens. */
+  readonly onListening?: (url: string) => void;
+}
+
+/** A worker as one part. */
+export function workerPart(options: WorkerPartOptions): Part {
+  return {
+    name: options.worker,
+    kind: "component",
+    async start({ owner }) {
+      const { port1, port2 } = new MessageChannel();
+      // All three come up side by side; the stages say in which order they go down.
+      await Promise.all([
+        owner.own(options.keeper.part, { stage: 0 }),
+        owner.own(
+          loopPart<WorkerServerConfig>("worker-server", {
+            name: "server",
+            config: serverConfig(options),
+            channels: { [WORKER_CHANNEL]: port1 },
+            onReady: (info) => options.onListening?.((info as ServerReady).url),
+          }),
+          { stage: 1 },
+        ),
+        owner.own(
+          loopPart<LifecycleConfig>("worker-lifecycle", {
+            name: "lifecycle",
+            config: lifecycleConfig(options),
+            channels: { [WORKER_CHANNEL]: port2 },
+          }),
+          { stage: 2 },
+        ),
+      ]);
+    },
+  };
+}
+
+function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
+  return {
+    hostname: options.listen.hostname,
+    port: options.listen.port,
+    token: options.serverToken,
+    folder: options.folder,
+    instance: options.instance,
+  };
+}
+
+function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
+  return {
+    worker: options.worker,
+    controllerUrl: options.controllerUrl,
+    controllerToken: options.controllerToken,
+    serverToken: options.serverToken,
+    keeperSocket: options.keeper.socket,
+    capacity: options.capacity,
+    hostname: options.hostname,
+    version: options.version,
+    pid: Deno.pid,
+    path: options.path,
+    home: options.home,
+    onControllerLost: options.onControllerLost,
+    controllerLostMs: options.controllerLostMs,
+  };
+}

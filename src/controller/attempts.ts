@@ -1,0 +1,224 @@
+/**
+ * Attempts from assignment to proved gone: what the scheduler proposes, what workers say, what is
+ * taken back. A part of the reactor.
+ */
+import type { AttemptLane } from "../model/attempt_lane.ts";
+import type { Job } from "../model/job.ts";
+import type { Range } from "../model/range_set.ts";
+import type { Proposal } from "../scheduler/place.ts";
+import type { EndedRun, Facts, StartedRun } from "../wire/reconcile.ts";
+import type { Run } from "../wire/runs.ts";
+import { type End, type EndedPart, endPart, giveBack, takeLive } from "./attempt_ends.ts";
+import { touchLane, type Turn } from "./turn.ts";
+import type { WorkerNode } from "./worker_node.ts";
+
+/** Commits a proposal as far as it still holds. */
+export function assign(turn: Turn, [generation, name, wanted]: Proposal): void {
+  const { state, log, now } = turn;
+  const job = state.jobs.get(generation);
+  const worker = state.workers.get(name);
+  if (job === undefined || !state.placeable.has(job) || !worker?.placeable) return;
+  const count = Math.min(wanted, job.pending.size, stillFits(worker, job, now.monoMs));
+  if (count <= 0) return;
+  job.tally.move("PENDING", "assign", count);
+  for (const [from, to, attempt] of job.pending.take(count)) {
+    const lane = worker.laneFor(job, attempt);
+    lane.assign([[from, to]], worker.version + 1);
+    touchLane(turn, lane);
+  }
+  job.waitReason = null;
+  giveSpec(turn, generation);
+  log.desired.add(worker);
+}
+
+function stillFits(worker: WorkerNode, job: Job, monoMs: number): number {
+  const room = worker.room(monoMs);
+  const { cpuMilli, memoryBytes } = job.spec;
+  if (cpuMilli > room.totalCpuMilli || memoryBytes > room.totalMemoryBytes) return 0;
+  const byCpu = cpuMilli === 0 ? Infinity : Math.floor(room.freeCpuMilli / cpuMilli);
+  const byMemory = memoryBytes === 0 ? Infinity : Math.floor(room.freeMemoryBytes / memoryBytes);
+  const free = room.freeCpuMilli < 0 || room.freeMemoryBytes < 0
+    ? 0
+    : Math.max(0, Math.min(byCpu, byMemory));
+  return Math.min(room.slots, free + room.backlogRoom);
+}
+
+/** The heartbeat needs a job's spec once, before the first desired set that names it. */
+export function giveSpec({ state, log }: Turn, generation: number): void {
+  const job = state.jobs.get(generation);
+  if (job === undefined || state.specsGiven.has(generation)) return;
+  state.specsGiven.add(generation);
+  const { argv, env, cwd, replicas, cpuMilli, memoryBytes, graceMs, timeoutMs } = job.spec;
+  log.specs.push({
+    generation,
+    job: job.name,
+    argv,
+    env,
+    cwd,
+    replicas,
+    cpuMilli,
+    memoryBytes,
+    graceMs,
+    timeoutMs,
+  });
+}
+
+/** Asks attempts back that wait at a worker: those that would start last. */
+export function recall(turn: Turn, [generation, name, wanted]: Proposal): void {
+  const { state, log } = turn;
+  const worker = state.workers.get(name);
+  const job = state.jobs.get(generation);
+  if (worker === undefined || job === undefined) return;
+  let left = wanted;
+  for (const lane of [...worker.lanes.values()].reverse()) {
+    if (lane.job !== job || left <= 0) continue;
+    const taken = lane.assigned.takeLast(left);
+    if (taken.length === 0) continue;
+    for (const [from, to] of taken) left -= lane.recalled.add(from, to);
+    lane.recalledAtVersion = worker.version + 1;
+    touchLane(turn, lane);
+    log.desired.add(worker);
+  }
+}
+
+/** Attempts began to run. */
+function start(turn: Turn, worker: WorkerNode, run: StartedRun): number {
+  const [generation, from, to, attempt, atMs] = run;
+  const lane = worker.lane(generation, attempt);
+  if (lane === undefined) return 0;
+  const back = lane.recalled.remove(from, to);
+  // It began before it could be taken back: it is desired again.
+  if (back.length > 0) turn.log.desired.add(worker);
+  let count = 0;
+  for (const [a, b] of [...lane.assigned.remove(from, to), ...back]) {
+    lane.job.tally.move("ASSIGNED", "start", b - a);
+    lane.running.set([a, b, atMs]);
+    count += b - a;
+  }
+  if (count === 0) return 0;
+  lane.job.startedAtMs ??= atMs;
+  touchLane(turn, lane);
+  return count;
+}
+
+/** Attempts ended and are gone. @returns how many of them were known here */
+function end(
+  turn: Turn,
+  worker: WorkerNode,
+  { range, end }: { range: Run; end: End },
+): number {
+  const [generation, from, to, attempt] = range;
+  const lane = worker.lane(generation, attempt);
+  if (lane === undefined) return 0;
+  let count = size(lane.stopping.remove(from, to));
+  const parts = takeLive(lane, [from, to]);
+  for (const part of parts) {
+    count += part.to - part.from;
+    endPart(turn, lane, { part, end });
+  }
+  if (count > 0) touchLane(turn, lane);
+  return count;
+}
+
+/** Takes in facts. Told again, they change nothing. */
+export function takeFacts(turn: Turn, worker: WorkerNode, facts: Facts): void {
+  const { state, log, now } = turn;
+  for (const run of facts.started) {
+    turn.contain(run[0], () => start(turn, worker, run));
+  }
+  const details = detailsOf(facts);
+  let ended = 0;
+  for (const run of facts.ended) {
+    const known = turn.contain(run[0], () => {
+      const [generation, from, to, attempt] = run;
+      return end(turn, worker, {
+        range: [generation, from, to, attempt],
+        end: endOf(run, details.get(`${generation}.${from}.${attempt}`) ?? null),
+      });
+    });
+    ended += known;
+    state.stale += run[2] - run[1] - known;
+  }
+  worker.countEnds(ended, now.monoMs);
+  for (const [uid, text] of details) {
+    const [generation = -1, task = -1, attempt = -1] = uid.split(".").map(Number);
+    const job = state.jobs.get(generation);
+    if (job === undefined || !(task >= 0 && task < job.spec.replicas)) continue;
+    log.details.push([generation, task, attempt, text]);
+    log.jobs.add(job);
+  }
+  worker.ackFacts = facts.upTo;
+  log.desired.add(worker);
+}
+
+function endOf([, , , , cause, code, atMs]: EndedRun, detail: string | null): End {
+  return { cause, code, atMs, detail };
+}
+
+function detailsOf(facts: Facts): Map<string, string> {
+  return new Map(Object.entries(facts.detail));
+}
+
+/** The worker was asked to run or stop these and does not know them. */
+export function takeMissing(turn: Turn, worker: WorkerNode, missing: readonly Run[]): void {
+  const how: End = { cause: "missing", code: 0, atMs: turn.now.wallMs, detail: null };
+  for (const range of missing) {
+    turn.contain(range[0], () => end(turn, worker, { range, end: how }));
+  }
+  if (missing.length > 0) turn.log.desired.add(worker);
+}
+
+/**
+ * What was asked back and is in no report: once the worker has nothing waiting and nothing to tell
+ * in the answer to a call that did not name it, it never had it.
+ */
+export function settleRecalls(turn: Turn, worker: WorkerNode, version: number): void {
+  for (const lane of [...worker.lanes.values()]) {
+    if (lane.recalled.size === 0 || lane.recalledAtVersion > version) continue;
+    giveBackAll(turn, lane, lane.recalled.clear());
+  }
+}
+
+/** Assigned attempts that no call named yet wait again. */
+export function takeBackUnsent(turn: Turn, worker: WorkerNode): void {
+  for (const lane of [...worker.lanes.values()]) {
+    const unsent = lane.takeUnsent();
+    if (unsent.length === 0) continue;
+    giveBackAll(turn, lane, unsent);
+    turn.log.desired.add(worker);
+  }
+}
+
+/** The worker is dead: nothing it held is anywhere any more, as far as can be known. */
+export function loseAll(turn: Turn, worker: WorkerNode): void {
+  const how: End = { cause: "worker_lost", code: 0, atMs: turn.now.wallMs, detail: null };
+  for (const lane of [...worker.lanes.values()]) {
+    turn.contain(lane.job.generation, () => {
+      const text = `worker ${worker.name} was lost: its end could not be proved`;
+      for (const [from] of lane.stopping.clear()) {
+        turn.log.details.push([lane.job.generation, from, lane.attempt, text]);
+      }
+      for (const part of takeLive(lane, [0, lane.job.spec.replicas])) {
+        endPart(turn, lane, { part, end: how });
+      }
+      touchLane(turn, lane);
+      return 0;
+    });
+  }
+}
+
+function giveBackAll(turn: Turn, lane: AttemptLane, ranges: readonly Range[]): void {
+  for (const [from, to] of ranges) {
+    const part: EndedPart = { from, to, state: "ASSIGNED", startedAtMs: null };
+    turn.contain(lane.job.generation, () => {
+      giveBack(turn, lane, part);
+      return 0;
+    });
+  }
+}
+
+function size(ranges: readonly Range[]): number {
+  let sum = 0;
+  for (const [from, to] of ranges) sum += to - from;
+  return sum;
+}

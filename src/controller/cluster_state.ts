@@ -1,0 +1,102 @@
+/**
+ * Everything the core knows that is not over: jobs and workers. Owned by the core's loop; changed by
+ * the reactor alone.
+ */
+import { invariant } from "../base/assert.ts";
+import type { StopCause } from "../lifecycle/part.ts";
+import type { AttemptLane } from "../model/attempt_lane.ts";
+import type { Job } from "../model/job.ts";
+import { RangeSet } from "../model/range_set.ts";
+import type { JobSpec } from "../wire/api.ts";
+import type { WorkerNode } from "./worker_node.ts";
+
+/** The state of the core. */
+export class ClusterState {
+  /** Jobs that are not done. */
+  readonly jobs = new Map<number, Job<JobSpec>>();
+  /** The newest of them by name. */
+  readonly names = new Map<string, number>();
+  /** Jobs of which something could be placed. */
+  readonly placeable = new Set<Job<JobSpec>>();
+  /** Jobs that wait for another one to be done, by that one's generation. */
+  readonly waiters = new Map<number, Job<JobSpec>[]>();
+  readonly workers = new Map<string, WorkerNode>();
+  /** Generations whose spec the heartbeat was given. */
+  readonly specsGiven = new Set<number>();
+  /** Set from rung close on. */
+  closing: StopCause | null = null;
+  lastGeneration = 0;
+  lastIncarnation = 0;
+  /** Reports about attempts that are not known here, and so changed nothing. */
+  stale = 0;
+
+  /** Whether tasks that a stop ended are over for good: it is the cluster itself that stops. */
+  get shuttingDown(): boolean {
+    return this.closing !== null && this.closing !== "drain" && this.closing !== "detach";
+  }
+
+  /** Adds a job. */
+  add(job: Job<JobSpec>): void {
+    this.jobs.set(job.generation, job);
+    this.names.set(job.name, job.generation);
+    this.lastGeneration = Math.max(this.lastGeneration, job.generation);
+    if (job.waitsFor === null) return;
+    const others = this.waiters.get(job.waitsFor) ?? [];
+    this.waiters.set(job.waitsFor, [...others, job]);
+  }
+
+  /** Forgets a job that is done. @returns those that waited for it */
+  remove(job: Job<JobSpec>): readonly Job<JobSpec>[] {
+    this.jobs.delete(job.generation);
+    this.placeable.delete(job);
+    this.specsGiven.delete(job.generation);
+    if (this.names.get(job.name) === job.generation) this.names.delete(job.name);
+    const waiters = this.waiters.get(job.generation) ?? [];
+    this.waiters.delete(job.generation);
+    return waiters;
+  }
+
+  /** The worker that holds a lane. */
+  workerOf(lane: AttemptLane): WorkerNode {
+    const worker = this.workers.get(lane.worker);
+    invariant(worker !== undefined, `A lane names worker ${lane.worker}, which there is not`);
+    return worker;
+  }
+
+  /**
+   * Checks every cross reference, count and range. For tests and for recovery; slow.
+   *
+   * @throws {AssertionFailure} naming what does not fit
+   */
+  check(): void {
+    for (const job of this.jobs.values()) this.checkJob(job);
+    for (const worker of this.workers.values()) {
+      for (const lane of worker.lanes.values()) {
+        const { generation } = lane.job;
+        invariant(this.jobs.get(generation) === lane.job, `A lane names job ${generation}`);
+        invariant(lane.worker === worker.name, `A lane of ${worker.name} names ${lane.worker}`);
+        invariant(lane.job.lanes.has(lane), `Job ${generation} does not know a lane of it`);
+        invariant(lane.size > 0, `Worker ${worker.name} keeps an empty lane`);
+      }
+    }
+  }
+
+  /** Checks one job: each open task is in exactly one place. @throws {AssertionFailure} */
+  checkJob(job: Job<JobSpec>): void {
+    if (job.quarantined === null) job.check();
+    const open = RangeSet.empty();
+    const put = (from: number, to: number) => {
+      const alone = open.add(from, to) === to - from && from >= 0 && to <= job.spec.replicas;
+      invariant(alone, `Job ${job.generation}: tasks ${from} to ${to} are in two places`);
+    };
+    for (const [from, to] of job.pending) put(from, to);
+    for (const lane of job.lanes) {
+      invariant(this.workerOf(lane).lane(job.generation, lane.attempt) === lane, "A lane is lost");
+      for (const set of [lane.assigned, lane.recalled, lane.running, lane.stopping]) {
+        for (const [from, to] of set) put(from, to);
+      }
+    }
+    const placeable = job.pending.size > 0 && job.waitsFor === null;
+    invariant(this.placeable.has(job) === placeable, `Job ${job.generation}: placeable or not?`);
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * What the reactor wants done, gathered over all events of a turn: so that many events make one
+ * transaction, one desired set per worker and one notice per job. Owned by the reactor.
+ */
+import type { Desired, WorkerLink } from "../heartbeat/messages.ts";
+import type { AttemptLane } from "../model/attempt_lane.ts";
+import type { Job } from "../model/job.ts";
+import type {
+  DetailRow,
+  JobProgress,
+  JobRow,
+  LaneKey,
+  LaneRow,
+  ResultRow,
+  StoreChanges,
+} from "../store/rows.ts";
+import type { JobSpec } from "../wire/api.ts";
+import type { AttemptSpec, RegisterRequest } from "../wire/reconcile.ts";
+import type { Refusal } from "./messages.ts";
+import type { WorkerNode } from "./worker_node.ts";
+
+/** An answer to a call of the server; it leaves after the commit. */
+export type Answer =
+  | { readonly type: "job"; readonly id: number; readonly generation: number }
+  | { readonly type: "registered"; readonly id: number }
+  | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
+
+/** What is to be done, in the order of these fields. */
+export interface Effects {
+  /** First, in one transaction; null when nothing changed. */
+  readonly store: StoreChanges | null;
+  readonly forgottenWorkers: readonly string[];
+  readonly links: readonly WorkerLink[];
+  readonly specs: readonly AttemptSpec[];
+  readonly desired: readonly Desired[];
+  readonly forgottenSpecs: readonly number[];
+  readonly answers: readonly Answer[];
+  /** Names of jobs that changed. */
+  readonly changedJobs: readonly string[];
+  /** Whether what is shown of workers changed. */
+  readonly workersChanged: boolean;
+  /** Faults of our own that were contained: one line each, to be logged. */
+  readonly reports: readonly string[];
+}
+
+/** Gathers effects. */
+export class EffectLog {
+  readonly jobs = new Set<Job<JobSpec>>();
+  readonly newJobs = new Set<Job<JobSpec>>();
+  readonly lanes = new Set<AttemptLane>();
+  readonly goneLanes: LaneKey[] = [];
+  readonly results: ResultRow[] = [];
+  readonly details: DetailRow[] = [];
+  readonly registered: RegisterRequest[] = [];
+  readonly goneWorkers: string[] = [];
+  readonly links: WorkerLink[] = [];
+  readonly specs: AttemptSpec[] = [];
+  readonly forgottenSpecs: number[] = [];
+  readonly desired = new Set<WorkerNode>();
+  readonly answers: Answer[] = [];
+  readonly reports: string[] = [];
+  workersChanged = false;
+
+  /** Turns what was gathered into effects. Jobs and lanes are read now, not when they changed. */
+  toEffects(): Effects {
+    return {
+      store: this.#toChanges(),
+      links: this.links,
+      forgottenWorkers: this.goneWorkers,
+      specs: this.specs,
+      desired: [...this.desired].map((worker) => worker.nextDesired()),
+      forgottenSpecs: this.forgottenSpecs,
+      answers: this.answers,
+      changedJobs: [...new Set([...this.jobs].map((job) => job.name))],
+      workersChanged: this.workersChanged,
+      reports: this.reports,
+    };
+  }
+
+  #toChanges(): StoreChanges | null {
+    const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
+      this.details.length + this.registered.length + this.goneWorkers.length;
+    if (size === 0) return null;
+    return {
+      newJobs: [...this.newJobs].map(jobRow),
+      jobs: [...this.jobs].filter((job) => !this.newJobs.has(job)).map(jobProgress),
+      lanes: [...this.lanes].map(laneRow),
+      goneLanes: this.goneLanes,
+      results: this.results,
+      details: this.details,
+      charges: [...this.jobs].flatMap((job) =>
+        job.ledger.takeChanged().map(([task, { failures, losses }]) =>
+          [job.generation, task, failures, losses] as const
+        )
+      ),
+      workers: this.registered,
+      goneWorkers: this.goneWorkers,
+    };
+  }
+}
+
+function jobProgress(job: Job<JobSpec>): JobProgress {
+  const pending: number[] = [];
+  for (const [from, to, attempt] of job.pending) pending.push(from, to, attempt);
+  return {
+    generation: job.generation,
+    state: job.state,
+    done: job.done,
+    counts: job.tally.toCounts(),
+    startedAtMs: job.startedAtMs,
+    endedAtMs: job.endedAtMs,
+    reason: job.reason,
+    quarantined: job.quarantined,
+    waitsFor: job.waitsFor,
+    pending,
+  };
+}
+
+function jobRow(job: Job<JobSpec>): JobRow {
+  const { name, user, spec, submittedAtMs } = job;
+  return { ...jobProgress(job), name, user, spec, submittedAtMs };
+}
+
+function laneRow(lane: AttemptLane): LaneRow {
+  return {
+    generation: lane.job.generation,
+    worker: lane.worker,
+    attempt: lane.attempt,
+    assigned: lane.assigned.toBounds(),
+    recalled: lane.recalled.toBounds(),
+    running: lane.running.toCells(),
+    stopping: lane.stopping.toBounds(),
+  };
+}

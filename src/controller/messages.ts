@@ -1,0 +1,104 @@
+/**
+ * What the controller's loops say to each other, and the server to main. Plain data, by structured
+ * clone. The core is the hub: every loop talks to it, and to no other.
+ */
+import type { ErrorCode } from "../base/errors.ts";
+import type { TreeNode } from "../lifecycle/part.ts";
+import type { PassInput, Placement } from "../scheduler/place.ts";
+import type { ClusterStopAnswer, ClusterStopRequest, JobSpec, WorkerView } from "../wire/api.ts";
+import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+
+/** The names of the core's channels, at its own end. */
+export const CORE_CHANNELS = {
+  scheduling: "scheduling",
+  heartbeat: "heartbeat",
+  server: "server",
+  autoscaler: "autoscaler",
+} as const;
+
+/** The name of every other loop's channel to the core, at its own end. */
+export const CORE_CHANNEL = "core";
+/** The name of the server's channel to main, at its own end. */
+export const MAIN_CHANNEL = "main";
+
+/** Core to scheduling: what waits and where there is room. One pass is under way at a time. */
+export interface ToScheduling {
+  readonly type: "pass";
+  readonly pass: number;
+  readonly input: PassInput;
+}
+
+/** Scheduling to core. */
+export type FromScheduling =
+  /** A run of the loop began: passes asked for before are lost. */
+  | { readonly type: "hello" }
+  | { readonly type: "placed"; readonly pass: number; readonly placement: Placement };
+
+/** Server to core. Each `id` is answered once. */
+export type ServerToCore =
+  /** A run of the server's loop began: nobody waits for earlier answers. */
+  | { readonly type: "hello" }
+  | { readonly type: "submit"; readonly id: number; readonly spec: JobSpec }
+  | { readonly type: "stop_job"; readonly id: number; readonly name: string }
+  | { readonly type: "register"; readonly id: number; readonly request: RegisterRequest };
+
+/** An error as data. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly field?: string;
+}
+
+/** A worker as the server shows it and reads logs from it. */
+export interface WorkerInfo extends Omit<WorkerView, "lastSeenMs"> {
+  /** Wall time of the last answered call, in ms. */
+  readonly lastSeenAtMs: number;
+  /** For `/v1/logs`. */
+  readonly token: string;
+}
+
+/** Core to server. */
+export type CoreToServer =
+  /** A run of the core began: calls that were not answered never will be. */
+  | { readonly type: "begin"; readonly cluster: string; readonly epoch: number }
+  /** The job is as the store has it under this generation. */
+  | { readonly type: "job"; readonly id: number; readonly generation: number }
+  | { readonly type: "registered"; readonly id: number; readonly response: RegisterResponse }
+  | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal }
+  /** These jobs are different in the store now. */
+  | { readonly type: "changed"; readonly names: readonly string[] }
+  | { readonly type: "workers"; readonly workers: readonly WorkerInfo[] };
+
+/** Server to main. */
+export interface ServerToMain {
+  readonly type: "stop_cluster";
+  readonly id: number;
+  readonly request: ClusterStopRequest;
+}
+
+/** Main to server. */
+export type MainToServer =
+  /** How everything is: sent when it changed, and a few times a second. */
+  | {
+    readonly type: "status";
+    readonly tree: TreeNode;
+    /** One line for each loop that is down or stalled. */
+    readonly problems: readonly string[];
+    readonly closing: boolean;
+  }
+  | { readonly type: "stopping"; readonly id: number; readonly answer: ClusterStopAnswer }
+  | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
+
+/** What the core is told by whoever composes it. Plain data. */
+export interface CoreConfig {
+  /** The database file; its folder exists. */
+  readonly database: string;
+  /** Used when the store is new; an existing store keeps its own. */
+  readonly clusterId: string;
+}
+
+/** What the core says with `ready`. */
+export interface CoreReady {
+  readonly cluster: string;
+  readonly epoch: number;
+}

@@ -1,0 +1,151 @@
+/**
+ * What the scheduler and the autoscaler are shown of the core's state: counts by job and room by
+ * worker. Pure.
+ */
+import type { Demand } from "../autoscaler/messages.ts";
+import type { Job } from "../model/job.ts";
+import type { PassInput, PendingJob, QueuedTasks } from "../scheduler/place.ts";
+import type { ClusterState } from "./cluster_state.ts";
+import type { WorkerNode } from "./worker_node.ts";
+
+/** The most jobs in one pass; users share it evenly. */
+export const MAX_JOBS_PER_PASS = 5_000;
+/** Tasks that run longer than this, in ms, do not wait at a worker. */
+const LONG_TASK_MS = 2_000;
+/** What would wait longer than this at a worker, in ms, may be taken back for an idle one. */
+const LONG_WAIT_MS = 250;
+
+type Room = ReturnType<WorkerNode["room"]>;
+
+/** What the next pass looks at, or null when it could change nothing. */
+export function passInput(state: ClusterState, monoMs: number): PassInput | null {
+  if (state.closing !== null) return null;
+  const able: WorkerNode[] = [];
+  for (const worker of state.workers.values()) if (worker.placeable) able.push(worker);
+  const rooms = able.map((worker) => worker.room(monoMs));
+  const open = rooms.some((room) => room.slots > 0 && (isIdle(room) || room.backlogRoom > 0));
+  const jobs = open || isUnexplained(state) ? pendingJobs(state) : [];
+  const queued = rooms.some(isIdle) ? queuedTasks(able, { rooms, monoMs }) : [];
+  if (jobs.length === 0 && queued.length === 0) return null;
+  return {
+    jobs,
+    workers: rooms.map(({ waiting: _, ...room }) => room),
+    unavailable: state.workers.size - able.length,
+    queued,
+    usage: usageOf(state),
+  };
+}
+
+/** What the autoscaler decides from. */
+export function demandOf(state: ClusterState, monoMs: number): Demand {
+  const closing = state.closing !== null;
+  return {
+    type: "demand",
+    jobs: closing ? [] : [...state.placeable].slice(0, MAX_JOBS_PER_PASS).map((job) => ({
+      generation: job.generation,
+      count: job.pending.size,
+      cpuMilli: job.spec.cpuMilli,
+      memoryBytes: job.spec.memoryBytes,
+    })),
+    workers: [...state.workers.values()].filter((worker) => worker.placeable).map((worker) => {
+      const room = worker.room(monoMs);
+      let running = 0;
+      for (const lane of worker.lanes.values()) running += lane.size;
+      return {
+        name: worker.name,
+        running,
+        cpuMilli: room.totalCpuMilli,
+        memoryBytes: room.totalMemoryBytes,
+        freeCpuMilli: Math.max(0, room.freeCpuMilli),
+        freeMemoryBytes: Math.max(0, room.freeMemoryBytes),
+      };
+    }),
+  };
+}
+
+/** Whether something could start there at once. */
+function isIdle(room: Room): boolean {
+  return room.slots > 0 && room.freeCpuMilli >= 0 && room.freeMemoryBytes >= 0 &&
+    (room.freeCpuMilli > 0 || room.totalCpuMilli === 0);
+}
+
+/** Whether a job waits and nobody said why yet. */
+function isUnexplained(state: ClusterState): boolean {
+  for (const job of state.placeable) {
+    if (job.waitReason === null && job.lanes.size === 0) return true;
+  }
+  return false;
+}
+
+function pendingJobs(state: ClusterState): PendingJob[] {
+  if (state.placeable.size <= MAX_JOBS_PER_PASS) return [...state.placeable].map(pendingJob);
+  const users = new Set([...state.placeable].map((job) => job.user)).size;
+  const share = Math.max(1, Math.floor(MAX_JOBS_PER_PASS / users));
+  const taken = new Map<string, number>();
+  const jobs: PendingJob[] = [];
+  for (const job of state.placeable) {
+    const count = taken.get(job.user) ?? 0;
+    if (count >= share) continue;
+    taken.set(job.user, count + 1);
+    jobs.push(pendingJob(job));
+  }
+  return jobs;
+}
+
+function pendingJob(job: Job): PendingJob {
+  return {
+    generation: job.generation,
+    count: job.pending.size,
+    user: job.user,
+    submittedAtMs: job.submittedAtMs,
+    backlog: job.meanMs === null || job.meanMs < LONG_TASK_MS,
+    cpuMilli: job.spec.cpuMilli,
+    memoryBytes: job.spec.memoryBytes,
+  };
+}
+
+function queuedTasks(
+  workers: readonly WorkerNode[],
+  { rooms, monoMs }: { rooms: readonly Room[]; monoMs: number },
+): QueuedTasks[] {
+  const queued: QueuedTasks[] = [];
+  workers.forEach((worker, i) => {
+    const room = rooms[i]!;
+    if (room.waiting === 0 || (room.freeCpuMilli >= 0 && room.freeMemoryBytes >= 0)) return;
+    // Ends a second: how fast what waits here gets its turn.
+    if (room.waiting * 1_000 < worker.endsPerWindow(monoMs) * LONG_WAIT_MS) return;
+    const counts = new Map<Job, number>();
+    for (const lane of worker.lanes.values()) {
+      const count = lane.assigned.size;
+      if (count > 0) counts.set(lane.job, (counts.get(lane.job) ?? 0) + count);
+    }
+    for (const [job, count] of counts) {
+      const over = overload(room, job);
+      if (over === 0) continue;
+      queued.push({
+        generation: job.generation,
+        worker: worker.name,
+        count: Math.min(count, over),
+        cpuMilli: job.spec.cpuMilli,
+        memoryBytes: job.spec.memoryBytes,
+      });
+    }
+  });
+  return queued;
+}
+
+/** How many tasks of a job a worker has beyond what it can run at once. */
+function overload(room: Room, { spec }: Job): number {
+  const by = (free: number, each: number) => free >= 0 || each === 0 ? 0 : Math.ceil(-free / each);
+  return Math.max(by(room.freeCpuMilli, spec.cpuMilli), by(room.freeMemoryBytes, spec.memoryBytes));
+}
+
+function usageOf(state: ClusterState): Record<string, number> {
+  const usage: Record<string, number> = {};
+  for (const worker of state.workers.values()) {
+    for (const { job, size } of worker.lanes.values()) {
+      usage[job.user] = (usage[job.user] ?? 0) + size * Math.max(1, job.spec.cpuMilli);
+    }
+  }
+  return usage;
+}

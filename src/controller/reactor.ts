@@ -1,0 +1,159 @@
+/**
+ * The brain of a controller: a deterministic, synchronous function from events to effects, over a
+ * state that it alone changes. Run by the core's loop. `react` takes any number of events; `take`
+ * gives what is to be done about all of them, once: one transaction, then messages.
+ */
+import { AssertionFailure } from "../base/assert.ts";
+import type { FromHeartbeat } from "../heartbeat/messages.ts";
+import type { StopCause } from "../lifecycle/part.ts";
+import type { Placement } from "../scheduler/place.ts";
+import { assign, giveSpec, recall, takeBackUnsent } from "./attempts.ts";
+import type { ClusterState } from "./cluster_state.ts";
+import { EffectLog, type Effects } from "./effects.ts";
+import { quarantine, settle, type StopCall, stopJob, submit, type SubmitCall } from "./jobs.ts";
+import type { Now, Turn } from "./turn.ts";
+import { live, lose, observe, reconnect, register, type RegisterCall } from "./workers.ts";
+
+/** What can happen to a core. */
+export type CoreEvent =
+  | { readonly type: "submit" } & SubmitCall
+  | { readonly type: "stop_job" } & StopCall
+  | { readonly type: "register" } & RegisterCall
+  /** What the heartbeat says; `hello` means that it has to be told everything. */
+  | FromHeartbeat
+  | { readonly type: "placed"; readonly placement: Placement }
+  | { readonly type: "closing"; readonly cause: StopCause }
+  | { readonly type: "tick" };
+
+/** See the head of this file. */
+export class Reactor {
+  readonly state: ClusterState;
+  #log = new EffectLog();
+  #changed = true;
+
+  /** @param state empty, or recovered; from now on changed by this alone */
+  constructor(state: ClusterState) {
+    this.state = state;
+  }
+
+  /** Whether anything changed since this was last asked: a pass may find something new. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  /** Handles one event. */
+  react(event: CoreEvent, now: Now): void {
+    const turn = this.#turn(now);
+    this.#handle(event, turn);
+    if (event.type !== "sent" && event.type !== "liveness") this.#changed = true;
+  }
+
+  /** What is to be done about all events since the last call of this. */
+  take(now: Now): Effects {
+    const turn = this.#turn(now);
+    // A set also visits what is added while it is walked: settling may touch another job.
+    for (const job of this.#log.jobs) {
+      turn.contain(job.generation, () => {
+        settle(turn, job);
+        return 0;
+      });
+    }
+    const effects = this.#log.toEffects();
+    this.#log = new EffectLog();
+    return effects;
+  }
+
+  #turn(now: Now): Turn {
+    const turn: Turn = {
+      state: this.state,
+      log: this.#log,
+      now,
+      contain: (generation, step) => this.#contain(turn, generation, step),
+    };
+    return turn;
+  }
+
+  #contain(turn: Turn, generation: number, step: () => number): number {
+    try {
+      return step();
+    } catch (error) {
+      const job = this.state.jobs.get(generation);
+      if (!(error instanceof AssertionFailure) || job === undefined) throw error;
+      // Twice would mean that the fence itself is broken: that ends the core.
+      if (job.quarantined !== null) throw error;
+      quarantine(turn, job, error);
+      settle(turn, job);
+      return 0;
+    }
+  }
+
+  #handle(event: CoreEvent, turn: Turn): void {
+    switch (event.type) {
+      case "submit":
+        return submit(turn, event);
+      case "stop_job":
+        return stopJob(turn, event);
+      case "register":
+        return register(turn, event);
+      case "observed":
+        return observe(turn, event.observed);
+      case "sent":
+        return this.#sent(event);
+      case "liveness":
+        return live(turn, event.workers);
+      case "lost":
+        return lose(turn, event.worker, event.incarnation);
+      case "placed":
+        return this.#placed(turn, event.placement);
+      case "closing":
+        return this.#close(turn, event.cause);
+      case "hello":
+        return this.#tellAll(turn);
+      case "tick":
+        return;
+    }
+  }
+
+  #sent({ worker, incarnation, version }: FromHeartbeat & { type: "sent" }): void {
+    const node = this.state.workers.get(worker);
+    if (node?.incarnation !== incarnation) return;
+    for (const lane of node.lanes.values()) lane.sent(version);
+  }
+
+  #placed(turn: Turn, { assign: proposals, recall: recalls, reasons }: Placement): void {
+    if (this.state.closing !== null) return;
+    const contain = (generation: number, step: () => void) =>
+      turn.contain(generation, () => {
+        step();
+        return 0;
+      });
+    for (const proposal of proposals) contain(proposal[0], () => assign(turn, proposal));
+    for (const proposal of recalls) contain(proposal[0], () => recall(turn, proposal));
+    for (const [generation, reason] of reasons) {
+      const job = this.state.jobs.get(generation);
+      if (job === undefined || job.waitReason === reason || job.state !== "PENDING") continue;
+      if (!this.state.placeable.has(job)) continue;
+      job.waitReason = reason;
+      turn.log.jobs.add(job);
+    }
+  }
+
+  /** Nothing new is placed; what no worker was told of waits again, uncharged. */
+  #close(turn: Turn, cause: StopCause): void {
+    if (this.state.closing !== null) return;
+    this.state.closing = cause;
+    for (const worker of this.state.workers.values()) takeBackUnsent(turn, worker);
+  }
+
+  /** A heartbeat that begins anew knows no worker, no spec and no desired set. */
+  #tellAll(turn: Turn): void {
+    const { state } = turn;
+    state.specsGiven.clear();
+    for (const job of state.jobs.values()) if (job.lanes.size > 0) giveSpec(turn, job.generation);
+    for (const worker of state.workers.values()) {
+      if (worker.state !== "lost") reconnect(turn, worker, ++state.lastIncarnation);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * From what is stored to the state of a core that begins: jobs as they were, running attempts
+ * expected at their workers until these say otherwise. Pure.
+ */
+import { AttemptLane } from "../model/attempt_lane.ts";
+import { Job } from "../model/job.ts";
+import { RangeMap } from "../model/range_map.ts";
+import { RangeSet } from "../model/range_set.ts";
+import { isTerminalJob } from "../model/rollup.ts";
+import type { JobRow, LaneRow, StoredState } from "../store/rows.ts";
+import type { JobSpec } from "../wire/api.ts";
+import { ClusterState } from "./cluster_state.ts";
+import { WorkerNode } from "./worker_node.ts";
+
+/** What recovery found. */
+export interface Recovered {
+  readonly state: ClusterState;
+  /** Jobs whose stored parts do not fit together, and why: to be quarantined. */
+  readonly broken: readonly { readonly generation: number; readonly error: unknown }[];
+}
+
+/** Builds the state. `wallMs` is now, in ms since the epoch. */
+export function recover(stored: StoredState, wallMs: number): Recovered {
+  const state = new ClusterState();
+  state.lastGeneration = stored.lastGeneration;
+  const broken: { generation: number; error: unknown }[] = [];
+  const laneRows = Map.groupBy(stored.lanes, (row) => row.generation);
+  addWorkers(state, { stored, wallMs });
+  const open = new Set(stored.jobs.map((row) => row.generation));
+  for (const row of stored.jobs) {
+    const job = jobOf(row);
+    if (job.waitsFor !== null && !open.has(job.waitsFor)) job.waitsFor = null;
+    state.add(job);
+    try {
+      for (const lane of laneRows.get(row.generation) ?? []) addLane(state, job, lane);
+      if (job.pending.size > 0 && job.waitsFor === null) state.placeable.add(job);
+      state.checkJob(job);
+    } catch (error) {
+      broken.push({ generation: row.generation, error });
+    }
+  }
+  for (const [generation, task, failures, losses] of stored.charges) {
+    state.jobs.get(generation)?.ledger.restore(task, { failures, losses });
+  }
+  return { state, broken };
+}
+
+/** Only workers that hold something matter: others register again if they live. */
+function addWorkers(state: ClusterState, of: { stored: StoredState; wallMs: number }): void {
+  const holding = new Set(of.stored.lanes.map((lane) => lane.worker));
+  for (const info of of.stored.workers) {
+    if (!holding.has(info.worker)) continue;
+    const incarnation = ++state.lastIncarnation;
+    state.workers.set(info.worker, new WorkerNode(info, { incarnation, wallMs: of.wallMs }));
+  }
+}
+
+function jobOf(row: JobRow): Job<JobSpec> {
+  const job = new Job<JobSpec>(row);
+  for (let i = 0; i < row.pending.length; i += 3) {
+    job.pending.add([row.pending[i]!, row.pending[i + 1]!, row.pending[i + 2]!]);
+  }
+  job.startedAtMs = row.startedAtMs;
+  job.endedAtMs = row.endedAtMs;
+  job.quarantined = row.quarantined;
+  if (isTerminalJob(row.state)) job.endReason = row.reason;
+  else job.waitReason = row.reason;
+  return job;
+}
+
+function addLane(state: ClusterState, job: Job<JobSpec>, row: LaneRow): void {
+  const worker = state.workers.get(row.worker) ?? unknownWorker(state, row.worker);
+  const lane: AttemptLane = worker.laneFor(job, row.attempt);
+  lane.assigned = RangeSet.fromBounds(row.assigned);
+  lane.recalled = RangeSet.fromBounds(row.recalled);
+  lane.running = RangeMap.fromCells(row.running);
+  lane.stopping = RangeSet.fromBounds(row.stopping);
+}
+
+/** A lane whose worker is in no table: nobody can be asked, so it will be lost. */
+function unknownWorker(state: ClusterState, name: string): WorkerNode {
+  const info = {
+    worker: name,
+    url: "http://0.0.0.0:0",
+    token: "",
+    hostname: "unknown",
+    version: "unknown",
+    pid: 0,
+    cpuMilli: 0,
+    memoryBytes: 0,
+  };
+  const worker = new WorkerNode(info, { incarnation: ++state.lastIncarnation, wallMs: 0 });
+  state.workers.set(name, worker);
+  return worker;
+}

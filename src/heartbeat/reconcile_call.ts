@@ -1,0 +1,81 @@
+/** One HTTP call to a worker. Used in the heartbeat isolate. */
+import { IrisError, messageOf } from "../base/errors.ts";
+import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
+import { parseReconcileResponse } from "../wire/reconcile_schema.ts";
+import type { WorkerLink } from "./messages.ts";
+
+/** The largest answer that is read, in bytes. */
+export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+
+/** Posts JSON and gives the JSON of the answer. */
+export type PostJson = (
+  to: { readonly url: string; readonly token: string; readonly path: string },
+  body: unknown,
+  signal: AbortSignal,
+) => Promise<unknown>;
+
+/**
+ * A {@linkcode PostJson} over `fetch`.
+ *
+ * @param client whose connections it uses; closed by its owner
+ */
+export function fetchPost(client: Deno.HttpClient): PostJson {
+  return async ({ url, token, path }, body, signal) => {
+    const response = await fetch(url + path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+      redirect: "error",
+      signal,
+      client,
+    });
+    const text = await limitedText(response);
+    if (response.ok) return JSON.parse(text);
+    throw new IrisError("unavailable", `it answered ${response.status}: ${text.slice(0, 200)}`);
+  };
+}
+
+/**
+ * Makes one reconcile call.
+ *
+ * @throws {IrisError} `unavailable` when it cannot be reached or its answer makes no sense
+ */
+export async function reconcile(
+  post: PostJson,
+  { link, request, signal }: {
+    readonly link: WorkerLink;
+    readonly request: ReconcileRequest;
+    readonly signal: AbortSignal;
+  },
+): Promise<ReconcileResponse> {
+  let answer: ReconcileResponse;
+  try {
+    const { url, token } = link;
+    answer = parseReconcileResponse(
+      await post({ url, token, path: "/v1/reconcile" }, request, signal),
+    );
+  } catch (error) {
+    if (error instanceof IrisError && error.code === "unavailable") throw error;
+    throw new IrisError("unavailable", messageOf(error), { cause: error });
+  }
+  if (answer.worker !== request.worker || answer.epoch !== request.epoch) {
+    const what = `it is worker ${answer.worker} of epoch ${answer.epoch}`;
+    throw new IrisError("unavailable", `${what}, not ${request.worker} of ${request.epoch}`);
+  }
+  return answer;
+}
+
+async function limitedText(response: Response): Promise<string> {
+  const length = Number(response.headers.get("content-length") ?? Infinity);
+  if (length <= MAX_ANSWER_BYTES) return await response.text();
+  if (response.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > MAX_ANSWER_BYTES) throw new IrisError("unavailable", "its answer is too large");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,226 @@
+/**
+ * What to call one worker with, and when: from what it shall have, what it answered, and what
+ * failed. Pure: told the time, makes no call itself. Driven by the heartbeat's loop.
+ *
+ * One call is a long poll that the worker holds until it has news. A change of what it shall have
+ * makes a second, newer call, which makes the worker answer the first. After news the next call
+ * waits for the core: it carries the acknowledgement.
+ */
+import type { AttemptSpec, ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
+import type { Desired, Observed, WorkerLink } from "./messages.ts";
+
+/** How a worker is called, and when it counts as dead. All figures but the last are ms. */
+export interface HeartbeatTiming {
+  /** How long a worker may hold its answer while it has no news: the cadence of an idle worker. */
+  readonly waitMs: number;
+  /** How long an answer may take beyond that. */
+  readonly callTimeoutMs: number;
+  /** A worker that answered nothing for this long is dead, after enough failures. */
+  readonly graceMs: number;
+  /** A worker is never dead before so many calls in a row failed. */
+  readonly minFailures: number;
+}
+
+/** For a cluster whose workers are elsewhere. */
+export const DEFAULT_TIMING: HeartbeatTiming = {
+  waitMs: 1_000,
+  callTimeoutMs: 5_000,
+  graceMs: 50_000,
+  minFailures: 3,
+};
+
+/** Changes that come this close together travel in one call, in ms. */
+const COALESCE_MS = 4;
+/** A worker with plenty to do need not be called more often than this, in ms. */
+const BUSY_GAP_MS = 20;
+/** How long the next call waits for the core to store what the last one brought, in ms. */
+const CORE_WAIT_MS = 1_000;
+/** The first and the longest wait after a failed call, in ms. */
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 1_000;
+/** One long poll, and one newer call that ends it. */
+const MAX_UNDER_WAY = 2;
+
+/** What to do now. */
+export type SessionAction =
+  | { readonly kind: "call"; readonly call: SessionCall }
+  /** Look again at this time, unless something happens before. */
+  | { readonly kind: "wait"; readonly untilMs: number }
+  /** Look again when something happened. */
+  | { readonly kind: "idle" };
+
+/** A call to make. */
+export interface SessionCall {
+  readonly request: ReconcileRequest;
+  /** Of the desired set that it carries. */
+  readonly version: number;
+  readonly deadlineMs: number;
+}
+
+/** What became of a call that failed. */
+export type Failure = "ignored" | "suspect" | "lost";
+
+/** What a session needs to know beside its worker. */
+export interface SessionContext {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly timing: HeartbeatTiming;
+  /** The spec of a generation, if it is known here. */
+  readonly spec: (generation: number) => AttemptSpec | undefined;
+}
+
+/** The conversation with one incarnation of a worker. */
+export class ReconcileSession {
+  readonly link: WorkerLink;
+  readonly #context: SessionContext;
+  readonly #underWay = new Map<number, SessionCall>();
+  #desired: Desired | null = null;
+  #seq: number;
+  #sentVersion = -1;
+  #answeredSeq = -1;
+  #forwardedVersion = -1;
+  #callAtMs = -Infinity;
+  #notBeforeMs = -Infinity;
+  /** The core has to answer with a newer desired set than this, or let this time pass. */
+  #awaiting: { readonly version: number; readonly untilMs: number } | null = null;
+  #held: ReadonlySet<number> = new Set();
+  /** What the last answer said beside facts. */
+  #last: Pick<ReconcileResponse, "backlog" | "running" | "accepting" | "reason"> | null = null;
+  #failures = 0;
+  #lastOkMs: number;
+
+  /** @param of when it begins, and the number that all calls come after */
+  constructor(link: WorkerLink, context: SessionContext, of: { nowMs: number; seq: number }) {
+    this.link = link;
+    this.#context = context;
+    this.#lastOkMs = of.nowMs;
+    this.#seq = of.seq;
+  }
+
+  /** The number of the newest call. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Whether its last call failed. */
+  get suspect(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** When it last answered, or the session began, in ms. */
+  get lastOkMs(): number {
+    return this.#lastOkMs;
+  }
+
+  /** What the worker shall have from now on. */
+  desire(desired: Desired): void {
+    if (this.#desired === null || desired.version > this.#desired.version) this.#desired = desired;
+  }
+
+  /** What to do now; a call counts as begun. */
+  next(nowMs: number): SessionAction {
+    const desired = this.#desired;
+    if (desired === null || this.#underWay.size >= MAX_UNDER_WAY) return { kind: "idle" };
+    if (this.#underWay.size > 0) {
+      // Until it has answered once, nobody knows what it holds.
+      if (desired.version <= this.#sentVersion || this.#last === null) return { kind: "idle" };
+      const untilMs = Math.max(this.#notBeforeMs, this.#callAtMs + COALESCE_MS);
+      return nowMs < untilMs ? { kind: "wait", untilMs } : this.#call(desired, nowMs);
+    }
+    if (nowMs < this.#notBeforeMs) return { kind: "wait", untilMs: this.#notBeforeMs };
+    const awaiting = this.#awaiting;
+    if (awaiting !== null && desired.version <= awaiting.version && nowMs < awaiting.untilMs) {
+      return { kind: "wait", untilMs: awaiting.untilMs };
+    }
+    return this.#call(desired, nowMs);
+  }
+
+  #call(desired: Desired, nowMs: number): SessionAction {
+    const { cluster, epoch, timing } = this.#context;
+    // The first call names no spec, so that the worker says what it does not know instead of
+    // starting again what it lost. After a failure an answer is wanted at once.
+    const first = this.#last === null;
+    const waitMs = first || this.#failures > 0 ? 0 : timing.waitMs;
+    const request: ReconcileRequest = {
+      cluster,
+      worker: this.link.worker,
+      epoch,
+      seq: ++this.#seq,
+      waitMs,
+      specs: first ? [] : this.#specsFor(desired),
+      run: desired.run,
+      stop: desired.stop,
+      ackFacts: desired.ackFacts,
+    };
+    const deadlineMs = waitMs + timing.callTimeoutMs;
+    const call: SessionCall = { request, version: desired.version, deadlineMs };
+    this.#underWay.set(request.seq, call);
+    this.#sentVersion = desired.version;
+    this.#callAtMs = nowMs;
+    this.#awaiting = null;
+    return { kind: "call", call };
+  }
+
+  #specsFor(desired: Desired): AttemptSpec[] {
+    const specs: AttemptSpec[] = [];
+    const seen = new Set<number>();
+    for (const [generation] of desired.run) {
+      if (seen.has(generation) || this.#held.has(generation)) continue;
+      seen.add(generation);
+      const spec = this.#context.spec(generation);
+      if (spec !== undefined) specs.push(spec);
+    }
+    return specs;
+  }
+
+  /** A call was answered. @returns what the core must know, or null when there is no news */
+  answered(seq: number, response: ReconcileResponse, nowMs: number): Observed | null {
+    const call = this.#underWay.get(seq);
+    this.#underWay.delete(seq);
+    if (call === undefined) return null;
+    this.#failures = 0;
+    this.#lastOkMs = nowMs;
+    this.#notBeforeMs = nowMs;
+    this.#answeredSeq = Math.max(this.#answeredSeq, seq);
+    this.#held = new Set(response.specs);
+    const { facts, missing, backlog, running, accepting, reason } = response;
+    const last = this.#last;
+    const toStore = facts !== null || missing.length > 0;
+    const news = toStore || last === null || call.version > this.#forwardedVersion ||
+      last.backlog !== backlog || last.running !== running || last.accepting !== accepting;
+    this.#last = { backlog, running, accepting, reason };
+    if (toStore && this.#underWay.size === 0) {
+      this.#awaiting = { version: this.#desired!.version, untilMs: nowMs + CORE_WAIT_MS };
+      if (facts !== null && hasPlenty(facts.ended, backlog)) {
+        this.#notBeforeMs = nowMs + BUSY_GAP_MS;
+      }
+    }
+    if (!news) return null;
+    this.#forwardedVersion = Math.max(this.#forwardedVersion, call.version);
+    const { worker, incarnation } = this.link;
+    const { version } = call;
+    return { worker, incarnation, version, facts, missing, backlog, running, accepting, reason };
+  }
+
+  /** A call failed. `ignored` when a newer one was answered. */
+  failed(seq: number, nowMs: number): Failure {
+    const known = this.#underWay.delete(seq);
+    if (!known || seq < this.#answeredSeq) return "ignored";
+    this.#failures++;
+    const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(20, this.#failures - 1));
+    this.#notBeforeMs = nowMs + wait;
+    const { graceMs, minFailures } = this.#context.timing;
+    const dead = this.#failures >= minFailures && nowMs - this.#lastOkMs >= graceMs;
+    return dead ? "lost" : "suspect";
+  }
+}
+
+/** Whether what waits at a worker lasts for at least as long again as what just ended. */
+function hasPlenty(
+  ended: readonly (readonly [number, number, number, ...unknown[]])[],
+  backlog: number,
+) {
+  let count = 0;
+  for (const [, from, to] of ended) count += to - from;
+  return count > 0 && backlog >= 2 * count;
+}

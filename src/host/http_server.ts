@@ -1,0 +1,90 @@
+/**
+ * A listening HTTP server as an owned part: held requests end first, then the socket is proved gone
+ * from the kernel's table. Runs in server isolates.
+ */
+import { type Clock, sleep } from "../base/clock.ts";
+import { IrisError, messageOf } from "../base/errors.ts";
+import type { Part } from "../lifecycle/part.ts";
+import { ourListeners } from "./ports.ts";
+
+/** How often the kernel's table is looked at for our socket, in ms. */
+const VERIFY_MS = 5;
+
+/** How a server listens, and who answers. */
+export interface HttpServerOptions {
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly hostname: string;
+  readonly port: number;
+  readonly clock: Clock;
+  /** Ends what would keep a request open. */
+  readonly endHeld: () => void;
+}
+
+/** See the head of this file. */
+export class HttpServer implements Part {
+  readonly name = "http";
+  readonly kind = "server";
+  readonly #options: HttpServerOptions;
+  readonly #kill = new AbortController();
+  #server: Deno.HttpServer<Deno.NetAddr> | null = null;
+  #port = 0;
+
+  /** @param options how it listens, and who answers */
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+  }
+
+  /** Where it listens; known once it has started. */
+  get url(): string {
+    const host = this.#options.hostname;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  start(): void {
+    const { hostname, port, fetch } = this.#options;
+    try {
+      this.#server = Deno.serve({
+        hostname,
+        port,
+        signal: this.#kill.signal,
+        onListen: () => {},
+      }, (request) => fetch(request));
+      this.#port = this.#server.addr.port;
+    } catch (error) {
+      const taken = error instanceof Deno.errors.AddrInUse;
+      throw new IrisError(
+        taken ? "port_in_use" : "unavailable",
+        taken
+          ? `Port ${port} on ${hostname} is in use`
+          : `Cannot listen on ${hostname}:${port}: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  async ask(): Promise<void> {
+    this.#options.endHeld();
+    await this.#server?.shutdown();
+  }
+
+  async force(): Promise<void> {
+    this.#options.endHeld();
+    this.#kill.abort();
+    await this.#server?.finished;
+  }
+
+  async verify(deadline: { remainingMs(): number }): Promise<readonly string[]> {
+    if (this.#server === null) return [];
+    for (;;) {
+      const left = ourListeners(this.#port);
+      if (left.length === 0 || deadline.remainingMs() <= 2 * VERIFY_MS) {
+        return left.map((address) => `listening socket ${address}`);
+      }
+      await sleep(this.#options.clock, VERIFY_MS);
+    }
+  }
+
+  facts(): { detail: string } {
+    return { detail: this.url };
+  }
+}

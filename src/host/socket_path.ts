@@ -1,0 +1,18 @@
+/** Unix socket paths are short (108 bytes with the NUL, unix(7)); folders may be deep. */
+
+const MAX_PATH_BYTES = 107;
+
+/**
+ * Where the keeper of a folder listens: in the folder when the path is short enough, else under a
+ * name made of the folder's in the temp folder. Whoever listens removes it.
+ */
+export function socketPathFor(folder: string): string {
+  const path = `${folder}/keeper.sock`;
+  if (new TextEncoder().encode(path).length <= MAX_PATH_BYTES) return path;
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(folder)) {
+    // FNV-1a, 64 bits (Fowler, Noll, Vo): short, and the same at both ends.
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return `/tmp/iris-${hash.toString(16).padStart(16, "0")}.sock`;
+}

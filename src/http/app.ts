@@ -1,0 +1,71 @@
+/** The controller's Hono application: the API, health, and the status page. Runs in `server`. */
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { requireRole, Sessions, setSessionCookie, type Tokens } from "./auth.ts";
+import type { ControllerApi } from "./controller_api.ts";
+import { errorAnswer, notFoundAnswer } from "./errors.ts";
+import { loginNeededPage } from "./pages/login_page.ts";
+import { statusPage } from "./pages/status_page.ts";
+import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+
+/** What the application needs beside the controller itself. */
+export interface AppOptions {
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  /** Where the server can be reached, once it listens. */
+  readonly baseUrl: () => string;
+  readonly version: string;
+}
+
+/** Jobs shown on the status page. */
+const PAGE_JOBS = 50;
+
+/** Builds the application. Tests call `app.request()` on it with no socket. */
+export function createApp(api: ControllerApi, options: AppOptions): Hono {
+  const known = { tokens: options.tokens, sessions: options.sessions };
+  const app = new Hono();
+  app.onError(errorAnswer);
+  app.notFound(notFoundAnswer);
+  app.use(secureHeaders({
+    contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"] },
+  }));
+
+  app.get("/healthz", (c) => {
+    const health = api.health();
+    return c.json(health, health.ok ? 200 : 503);
+  });
+  app.get("/readyz", (c) => {
+    const health = api.health();
+    return c.json(health, health.ok && !health.closing ? 200 : 503);
+  });
+  app.get("/login/:code", (c) => {
+    const session = options.sessions.redeem(c.req.param("code"));
+    if (session === null) return c.html(loginNeededPage("This link was used already."), 401);
+    setSessionCookie(c, session);
+    return c.redirect("/", 303);
+  });
+
+  app.route("/api/v1", registerRoute(api, known));
+  app.use("/api/v1/*", requireRole(["admin"], known));
+  app.get("/api/v1/version", (c) => c.json({ version: options.version }));
+  app.route("/api/v1/jobs", jobRoutes(api));
+  app.route("/api/v1", clusterRoutes(api, options));
+
+  app.get("/", async (c) => {
+    const gate = requireRole(["admin"], known);
+    try {
+      await gate(c, () => Promise.resolve());
+    } catch {
+      return c.html(loginNeededPage("This page needs a login link."), 401);
+    }
+    return c.html(statusPage({
+      jobs: api.jobs({ limit: PAGE_JOBS }),
+      workers: api.workers(),
+      tree: api.tree(),
+      health: api.health(),
+      version: options.version,
+    }));
+  });
+  return app;
+}

@@ -1,0 +1,115 @@
+/**
+ * Who calls: bearer tokens for programs, a session cookie for the browser. Runs in server isolates.
+ * A token is never logged and never accepted in a URL; a login link carries a one-time code instead.
+ */
+import { timingSafeEqual } from "node:crypto";
+import type { Context, MiddlewareHandler } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { IrisError } from "../base/errors.ts";
+import { randomHex } from "../base/ids.ts";
+
+/** What a caller may do: an admin everything, a worker only what workers call. */
+export type Role = "admin" | "worker";
+
+/** The tokens a controller's server knows. */
+export interface Tokens {
+  readonly admin: string;
+  readonly worker: string;
+}
+
+/** Sessions and login codes kept at most; the oldest goes first. */
+const MAX_SESSIONS = 1_000;
+const COOKIE = "iris_session";
+
+/** True when both strings are equal, in a time that does not tell where they differ. */
+export function sameSecret(given: string, expected: string): boolean {
+  const a = new TextEncoder().encode(given);
+  const b = new TextEncoder().encode(expected);
+  // Compare something of equal length in both cases: a length is not a secret, its timing is noise.
+  return timingSafeEqual(a.length === b.length ? a : b, b) && a.length === b.length;
+}
+
+/** The token of an `Authorization: Bearer` header, or null. */
+export function bearerOf(header: string | undefined | null): string | null {
+  const match = /^Bearer ([\w.~+/=-]{1,512})$/.exec(header ?? "");
+  return match?.[1] ?? null;
+}
+
+/** One-time login codes and the browser sessions they opened, in memory of one server. */
+export class Sessions {
+  readonly #codes = new Set<string>();
+  readonly #sessions = new Set<string>();
+
+  /** A code that opens one session, once. */
+  issueCode(): string {
+    const code = randomHex(16);
+    this.#add(this.#codes, code);
+    return code;
+  }
+
+  /** Trades a code for a session id; null when the code was never given or was used. */
+  redeem(code: string): string | null {
+    if (!this.#codes.delete(code)) return null;
+    const session = randomHex(32);
+    this.#add(this.#sessions, session);
+    return session;
+  }
+
+  /** True for the id of an open session. */
+  has(session: string): boolean {
+    return this.#sessions.has(session);
+  }
+
+  #add(set: Set<string>, value: string): void {
+    if (set.size >= MAX_SESSIONS) {
+      for (const oldest of set) {
+        set.delete(oldest);
+        break;
+      }
+    }
+    set.add(value);
+  }
+}
+
+/** Sets the session cookie after a login link was followed. */
+export function setSessionCookie(c: Context, session: string): void {
+  setCookie(c, COOKIE, session, { httpOnly: true, sameSite: "Strict", path: "/" });
+}
+
+/**
+ * Lets only callers of one of the roles pass. A browser session counts as admin for reading; to
+ * change something it must come from our own origin.
+ *
+ * @throws {IrisError} `unauthorized` without valid credentials, `forbidden` for the wrong role
+ */
+export function requireRole(
+  roles: readonly Role[],
+  known: { tokens: Tokens; sessions: Sessions },
+): MiddlewareHandler {
+  return async (c, next) => {
+    const role = roleOf(c, known);
+    if (role === null) {
+      throw new IrisError(
+        "unauthorized",
+        "A token is needed: set IRIS_TOKEN_FILE or give --token-file",
+      );
+    }
+    if (!roles.includes(role)) {
+      throw new IrisError("forbidden", `This call needs the role ${roles.join(" or ")}`);
+    }
+    await next();
+  };
+}
+
+function roleOf(c: Context, known: { tokens: Tokens; sessions: Sessions }): Role | null {
+  const bearer = bearerOf(c.req.header("Authorization"));
+  if (bearer !== null) {
+    if (sameSecret(bearer, known.tokens.admin)) return "admin";
+    return sameSecret(bearer, known.tokens.worker) ? "worker" : null;
+  }
+  const session = getCookie(c, COOKIE);
+  if (session === undefined || !known.sessions.has(session)) return null;
+  const reads = c.req.method === "GET" || c.req.method === "HEAD";
+  if (!reads && c.req.header("Origin") !== new URL(c.req.url).origin) return null;
+  return "admin";
+}

@@ -1,0 +1,39 @@
+/** Reading request bodies: JSON, of a limited size. */
+import type { Context } from "hono";
+import { IrisError, messageOf } from "../base/errors.ts";
+
+/** The largest body a submit may have, in bytes. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The JSON of a request's body.
+ *
+ * @throws {IrisError} `too_large` past the limit, `invalid` when it is not JSON
+ */
+export async function jsonBody(c: Context, limitBytes = MAX_BODY_BYTES): Promise<unknown> {
+  const text = await limitedText(c.req.raw, limitBytes);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new IrisError("invalid", `The body is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function limitedText(request: Request, limitBytes: number): Promise<string> {
+  const tooLarge = () =>
+    new IrisError("too_large", `The body is larger than ${limitBytes} bytes`, { field: "body" });
+  if (Number(request.headers.get("content-length") ?? 0) > limitBytes) {
+    await request.body?.cancel();
+    throw tooLarge();
+  }
+  if (request.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > limitBytes) throw tooLarge();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

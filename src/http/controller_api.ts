@@ -1,0 +1,58 @@
+/**
+ * What the routes of the controller's server need. `src/controller/server_loop.ts` provides the
+ * real one (writes go to the core, reads come from the store and from published snapshots); tests
+ * of the routes use a fake with state.
+ */
+import type { TreeNode } from "../lifecycle/part.ts";
+import type {
+  ClusterStopAnswer,
+  ClusterStopRequest,
+  JobSpec,
+  JobState,
+  JobView,
+  LogChunk,
+  TaskView,
+  WorkerView,
+} from "../wire/api.ts";
+import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+
+/** Which jobs to list. */
+export interface JobFilter {
+  readonly state?: JobState;
+  readonly limit: number;
+}
+
+/** Whether the cluster is well, and what is not. */
+export interface Health {
+  readonly ok: boolean;
+  /** One line for each loop that is down or stalled. */
+  readonly problems: readonly string[];
+  /** True from the moment a stop began: no new work is taken in. */
+  readonly closing: boolean;
+}
+
+/** The controller, as its routes see it. Every method may throw an `IrisError`. */
+export interface ControllerApi {
+  /** Durable before it resolves. @throws `conflict` for a taken name, `closing` during a stop */
+  submit(spec: JobSpec): Promise<JobView>;
+  /** Asks the job's tasks to end. Resolves when that is durable, not when they are gone. */
+  stopJob(name: string): Promise<JobView>;
+  /** Newest first. */
+  jobs(filter: JobFilter): JobView[];
+  job(name: string): JobView | null;
+  /** Tasks of a job in index order. */
+  tasks(name: string, page: { offset: number; limit: number }): TaskView[];
+  workers(): WorkerView[];
+  register(request: RegisterRequest): Promise<RegisterResponse>;
+  /** What was written, in order by stream; with `follow` until the job is done or aborted. */
+  logs(
+    name: string,
+    options: { task: number | null; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<LogChunk>;
+  /** Resolves at the next change of the job, or when aborted. */
+  changed(name: string, signal: AbortSignal): Promise<void>;
+  tree(): TreeNode;
+  health(): Health;
+  /** Begins the stop of the whole cluster and says where its report will be. */
+  stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer>;
+}

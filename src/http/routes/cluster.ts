@@ -1,0 +1,51 @@
+/** `/workers`, `/tree`, `/cluster`: who works, who owns whom, and the stop of everything. */
+import { Hono } from "hono";
+import * as v from "valibot";
+import { IrisError } from "../../base/errors.ts";
+import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
+import { requireRole, type Sessions, type Tokens } from "../auth.ts";
+import { jsonBody } from "../body.ts";
+import type { ControllerApi } from "../controller_api.ts";
+
+/** The longest budget a stop may be given, in ms: a day. */
+const MAX_STOP_MS = 86_400_000;
+
+const clusterStop = v.strictObject({
+  id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
+  remainingMs: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_STOP_MS))),
+});
+
+/** The routes under `/api/v1` that only an admin may call. */
+export function clusterRoutes(
+  api: ControllerApi,
+  options: { sessions: Sessions; baseUrl: () => string },
+): Hono {
+  const app = new Hono();
+  app.get("/workers", (c) => c.json(api.workers()));
+  app.get("/tree", (c) => c.json(api.tree()));
+  app.post("/login-links", (c) => {
+    const code = options.sessions.issueCode();
+    return c.json({ url: `${options.baseUrl()}/login/${code}` }, 201);
+  });
+  app.post("/cluster/stop", async (c) => {
+    const parsed = v.safeParse(clusterStop, await jsonBody(c));
+    if (!parsed.success) {
+      const field = v.getDotPath(parsed.issues[0]) ?? "body";
+      throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
+    }
+    return c.json(await api.stopCluster(parsed.output), 202);
+  });
+  return app;
+}
+
+/** The one route that workers call. */
+export function registerRoute(
+  api: ControllerApi,
+  known: { tokens: Tokens; sessions: Sessions },
+): Hono {
+  const app = new Hono();
+  app.post("/workers", requireRole(["worker", "admin"], known), async (c) => {
+    return c.json(await api.register(parseRegisterRequest(await jsonBody(c))), 201);
+  });
+  return app;
+}

@@ -1,0 +1,101 @@
+/** `/jobs`: submit, list, show, tasks, logs, stop, wait. */
+import { Hono } from "hono";
+import { IrisError } from "../../base/errors.ts";
+import type { JobState, JobView } from "../../wire/api.ts";
+import { parseJobSpec } from "../../wire/job_spec.ts";
+import type { ControllerApi } from "../controller_api.ts";
+import { jsonBody } from "../body.ts";
+import { jsonLines } from "../json_lines.ts";
+import { intQuery } from "../query.ts";
+
+/** Jobs listed when no limit is given, and at most. */
+const DEFAULT_LIST = 100;
+const MAX_LIST = 1_000;
+/** The longest a `wait` is held before the caller has to ask again, in ms. */
+const MAX_WAIT_MS = 30_000;
+
+const JOB_STATES: readonly JobState[] = [
+  "PENDING",
+  "RUNNING",
+  "SUCCEEDED",
+  "FAILED",
+  "KILLED",
+  "WORKER_FAILED",
+  "UNSCHEDULABLE",
+];
+
+/** The routes under `/api/v1/jobs`. A job's name is one path segment, percent-encoded. */
+export function jobRoutes(api: ControllerApi): Hono {
+  const app = new Hono();
+  app.post("/", async (c) => {
+    const spec = parseJobSpec(await jsonBody(c), { user: c.req.header("X-Iris-User") ?? "local" });
+    return c.json(await api.submit(spec), 201);
+  });
+  app.get("/", (c) => {
+    const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
+    const state = stateQuery(c.req.query("state"));
+    return c.json(api.jobs(state === undefined ? { limit } : { state, limit }));
+  });
+  app.get("/:name", (c) => c.json(found(api, c.req.param("name"))));
+  app.get("/:name/tasks", (c) => {
+    const { name } = found(api, c.req.param("name"));
+    const offset = intQuery(c, "offset", { fallback: 0, min: 0, max: Number.MAX_SAFE_INTEGER });
+    const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
+    return c.json(api.tasks(name, { offset, limit }));
+  });
+  app.post("/:name/stop", async (c) => {
+    const { name } = found(api, c.req.param("name"));
+    return c.json(await api.stopJob(name), 202);
+  });
+  app.get("/:name/wait", async (c) => {
+    const waitMs = intQuery(c, "waitMs", { fallback: MAX_WAIT_MS, min: 0, max: MAX_WAIT_MS });
+    const { name } = found(api, c.req.param("name"));
+    return c.json(
+      await waitDone(
+        api,
+        name,
+        AbortSignal.any([
+          c.req.raw.signal,
+          AbortSignal.timeout(waitMs),
+        ]),
+      ),
+    );
+  });
+  app.get("/:name/logs", (c) => {
+    const { name, replicas } = found(api, c.req.param("name"));
+    const given = c.req.query("task");
+    const task = given === undefined
+      ? null
+      : intQuery(c, "task", { fallback: 0, min: 0, max: replicas - 1 });
+    const follow = c.req.query("follow") === "true";
+    return jsonLines((signal) => api.logs(name, { task, follow, signal }));
+  });
+  return app;
+}
+
+async function waitDone(api: ControllerApi, name: string, signal: AbortSignal): Promise<JobView> {
+  for (;;) {
+    const job = found(api, name);
+    if (job.done || signal.aborted) return job;
+    await api.changed(name, signal);
+  }
+}
+
+function found(api: ControllerApi, name: string): JobView {
+  const job = api.job(name);
+  if (job === null) throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
+  return job;
+}
+
+function stateQuery(given: string | undefined): JobState | undefined {
+  if (given === undefined) return undefined;
+  const state = JOB_STATES.find((s) => s === given.toUpperCase());
+  if (state === undefined) {
+    throw new IrisError(
+      "invalid",
+      `state must be one of ${JOB_STATES.join(", ")}: it is "${given}"`,
+      { field: "state" },
+    );
+  }
+  return state;
+}

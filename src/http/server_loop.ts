@@ -1,0 +1,58 @@
+/**
+ * The controller's server loop: Hono over the controller's API. Runs in the `server` isolate, which
+ * owns the listening socket and the streams of whoever follows.
+ */
+import { sleep } from "../base/clock.ts";
+import { HttpServer } from "../host/http_server.ts";
+import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import { createApp } from "./app.ts";
+import { Sessions, type Tokens } from "./auth.ts";
+import type { ControllerApi } from "./controller_api.ts";
+
+/** How often the loop says that it is alive, in ms. */
+const TICK_MS = 500;
+
+/** What a controller's server is told by whoever composes it. Plain data. */
+export interface ControllerServerConfig {
+  readonly hostname: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly tokens: Tokens;
+  readonly version: string;
+  /** The database, read through a connection of the server's own. */
+  readonly database: string;
+}
+
+/** The controller's API, as the loop gets it: its streams can be ended. */
+export interface ServedApi extends ControllerApi {
+  /** Ends every stream and wait that is under way. */
+  endHeld(): void;
+}
+
+/** The body of the server isolate's loop. `api` makes the controller's API in this isolate. */
+export function controllerServerLoop(ports: {
+  api: (context: LoopContext<ControllerServerConfig>) => Promise<ServedApi>;
+}): LoopBody<ControllerServerConfig> {
+  return async (context) => {
+    const { config, owner, clock, signal } = context;
+    const api = await ports.api(context);
+    const app = createApp(api, {
+      tokens: config.tokens,
+      sessions: new Sessions(),
+      baseUrl: () => server.url,
+      version: config.version,
+    });
+    const server = new HttpServer({
+      fetch: (request) => app.fetch(request),
+      hostname: config.hostname,
+      port: config.port,
+      clock,
+      endHeld: () => api.endHeld(),
+    });
+    await owner.own(server);
+    context.ready({ url: server.url });
+    do {
+      context.tick();
+    } while (await sleep(clock, TICK_MS, signal));
+  };
+}

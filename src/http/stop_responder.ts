@@ -1,0 +1,69 @@
+/**
+ * The minimal responder: while a cluster stops, its server goes down with everything else, so the
+ * report of the stop is handed out from here, last. Opened when a stop is asked for over HTTP. Runs
+ * in main: one path, no framework, nothing that blocks.
+ */
+import { bearerOf, sameSecret } from "./auth.ts";
+import type { Part, StopReport } from "../lifecycle/part.ts";
+
+/** How long the report is kept for its asker once it is there, in ms. */
+const COLLECT_MS = 1_000;
+
+/** Hands out one report. */
+export interface StopResponder {
+  readonly part: Part;
+  /** Where the report will be. Known once the part has started. */
+  readonly url: () => string;
+  /** The report is there: answers whoever waits, and waits a moment for whoever asked. */
+  deliver(report: StopReport): Promise<void>;
+}
+
+/**
+ * Makes a responder.
+ *
+ * @param options.token who shows it may read the report
+ * @param options.hostname the address the controller's server listens on
+ */
+export function stopResponder(options: {
+  id: string;
+  token: string;
+  hostname: string;
+}): StopResponder {
+  const report = Promise.withResolvers<StopReport>();
+  const collected = Promise.withResolvers<void>();
+  let server: Deno.HttpServer<Deno.NetAddr> | null = null;
+  const path = `/stop/${options.id}`;
+
+  const handle = async (request: Request): Promise<Response> => {
+    if (new URL(request.url).pathname !== path) return new Response(null, { status: 404 });
+    const token = bearerOf(request.headers.get("Authorization"));
+    if (token === null || !sameSecret(token, options.token)) {
+      return new Response(null, { status: 401 });
+    }
+    const body = JSON.stringify(await report.promise);
+    collected.resolve();
+    return new Response(body, {
+      headers: { "Content-Type": "application/json", Connection: "close" },
+    });
+  };
+
+  return {
+    part: {
+      name: "stop-responder",
+      kind: "server",
+      start() {
+        server = Deno.serve({ hostname: options.hostname, port: 0, onListen: () => {} }, handle);
+      },
+      async ask() {
+        await server?.shutdown();
+      },
+    },
+    url: () => `http://${options.hostname}:${server?.addr.port}${path}`,
+    async deliver(given) {
+      report.resolve(given);
+      const late = AbortSignal.timeout(COLLECT_MS);
+      late.addEventListener("abort", () => collected.resolve(), { once: true });
+      await collected.promise;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * A worker's Hono application: reconcile, logs, health. Runs in the worker's server isolate. Only
+ * the controller calls it, with the token that the worker gave it when it registered.
+ */
+import { Hono } from "hono";
+import * as v from "valibot";
+import { IrisError } from "../base/errors.ts";
+import type { LogsRequest } from "../wire/logs.ts";
+import { parseReconcileRequest } from "../wire/reconcile_schema.ts";
+import type { WorkerApi } from "../worker/worker_api.ts";
+import { bearerOf, sameSecret } from "./auth.ts";
+import { jsonBody } from "./body.ts";
+import { errorAnswer, notFoundAnswer } from "./errors.ts";
+
+/** The largest body of a reconcile call, in bytes: the whole desired set of a worker. */
+export const MAX_RECONCILE_BYTES = 32 * 1024 * 1024;
+/** The largest body of a call for logs, in bytes: a cursor and little else. */
+export const MAX_LOGS_BYTES = 2 * 1024 * 1024;
+/** The longest a call for logs is held, in ms. */
+const MAX_WAIT_MS = 60_000;
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const logsRequest = v.strictObject({
+  generation: whole,
+  task: v.nullable(whole),
+  cursor: v.nullable(v.string()),
+  maxBytes: v.pipe(whole, v.minValue(1)),
+  waitMs: v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_WAIT_MS)),
+});
+
+/** Builds the application. Tests call `app.request()` on it with no socket. */
+export function createWorkerApp(api: WorkerApi, options: { readonly token: string }): Hono {
+  const app = new Hono();
+  app.onError(errorAnswer);
+  app.notFound(notFoundAnswer);
+  app.get("/healthz", (c) => {
+    const health = api.health();
+    return c.json(health, health.ok ? 200 : 503);
+  });
+  app.use("/v1/*", async (c, next) => {
+    const bearer = bearerOf(c.req.header("Authorization"));
+    if (bearer === null || !sameSecret(bearer, options.token)) {
+      throw new IrisError("unauthorized", "Only this worker's controller may call it");
+    }
+    await next();
+  });
+  app.post("/v1/reconcile", async (c) => {
+    const request = parseReconcileRequest(await jsonBody(c, MAX_RECONCILE_BYTES));
+    return c.json(await api.reconcile(request, c.req.raw.signal));
+  });
+  app.post("/v1/logs", async (c) => {
+    const request = parseLogsRequest(await jsonBody(c, MAX_LOGS_BYTES));
+    return c.json(await api.logs(request, c.req.raw.signal));
+  });
+  return app;
+}
+
+function parseLogsRequest(value: unknown): LogsRequest {
+  const parsed = v.safeParse(logsRequest, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const field = v.getDotPath(parsed.issues[0]) ?? "body";
+  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
+}

@@ -1,0 +1,7 @@
+/** The autoscaler's isolate. */
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+import { autoscalerLoop } from "../autoscaler/autoscaler_loop.ts";
+import { serveIsolate } from "../lifecycle/isolate_body.ts";
+
+serveIsolate(autoscalerLoop());

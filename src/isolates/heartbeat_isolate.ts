@@ -1,0 +1,7 @@
+/** The heartbeat's isolate. */
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+import { heartbeatLoop } from "../heartbeat/heartbeat_loop.ts";
+import { serveIsolate } from "../lifecycle/isolate_body.ts";
+
+serveIsolate(heartbeatLoop());

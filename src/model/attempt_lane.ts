@@ -1,0 +1,69 @@
+/**
+ * The attempts of one job that one worker holds and that share an attempt number: waiting there,
+ * being taken back, running, or being stopped. Pure data; changed by the reactor alone.
+ */
+import type { Job } from "./job.ts";
+import { RangeMap } from "./range_map.ts";
+import { RangeSet } from "./range_set.ts";
+
+/** Attempts that a desired set with this version names first. */
+interface Fresh {
+  readonly version: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One lane. Each attempt is in exactly one of its four sets. */
+export class AttemptLane {
+  readonly job: Job;
+  readonly worker: string;
+  readonly attempt: number;
+  /** To be started there. */
+  assigned = RangeSet.empty();
+  /** Asked back before they started; the worker has not answered yet. */
+  recalled = RangeSet.empty();
+  /** Running, with the wall time at which they began, in ms. */
+  running = new RangeMap();
+  /** Their tasks are over, their processes perhaps not yet. */
+  stopping = RangeSet.empty();
+  /** The version of the desired set that first asked them back. */
+  recalledAtVersion = 0;
+  #fresh: Fresh[] = [];
+
+  constructor(job: Job, of: { worker: string; attempt: number }) {
+    this.job = job;
+    this.worker = of.worker;
+    this.attempt = of.attempt;
+  }
+
+  /** Tasks that are ASSIGNED. */
+  get waiting(): number {
+    return this.assigned.size + this.recalled.size;
+  }
+
+  /** Attempts that hold capacity: all of them, until the worker says that they are gone. */
+  get size(): number {
+    return this.waiting + this.running.size + this.stopping.size;
+  }
+
+  /** Puts new attempts here; a desired set of this version names them first. */
+  assign(ranges: Iterable<readonly [from: number, to: number]>, version: number): void {
+    for (const [from, to] of ranges) {
+      this.assigned.add(from, to);
+      this.#fresh.push({ version, from, to });
+    }
+  }
+
+  /** The worker was called with the desired set of this version. */
+  sent(version: number): void {
+    if (this.#fresh.length === 0) return;
+    this.#fresh = this.#fresh.filter((entry) => entry.version > version);
+  }
+
+  /** Takes out what was assigned and is in no call yet. @returns it, as ranges */
+  takeUnsent(): (readonly [from: number, to: number])[] {
+    const unsent = this.#fresh.flatMap(({ from, to }) => this.assigned.remove(from, to));
+    this.#fresh = [];
+    return unsent;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Opens the database of a cluster: looks whether it is sound before anything is written, migrates
+ * it, and counts the start. Used in the core isolate, whose loop owns what this returns.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { IrisError, messageOf } from "../base/errors.ts";
+import { migrate, refuseNewer } from "./migrate.ts";
+import { StoreWriter } from "./writer.ts";
+
+/** How long a statement waits for another connection, in ms. */
+const BUSY_MS = 5_000;
+/** Larger databases are not read through at each start, in bytes. */
+const FULL_CHECK_BYTES = 256 * 1024 * 1024;
+const MAGIC = "SQLite format 3\0";
+
+/** An opened store. */
+export interface Store {
+  readonly writer: StoreWriter;
+  /** The cluster's id, as it was made at its first start. */
+  readonly cluster: string;
+  /** How often this store was opened for writing; grows by one each time. */
+  readonly epoch: number;
+}
+
+/** What to open. */
+export interface OpenStoreOptions {
+  /** The file; its folder exists. */
+  readonly path: string;
+  /** Used when the store is new. */
+  readonly clusterId: string;
+}
+
+/**
+ * Opens or makes a store. A file that is damaged is refused and left exactly as it is.
+ *
+ * @throws {IrisError} `database` when it is damaged, was written by a newer Iris, or cannot be used
+ */
+export function openStore({ path, clusterId }: OpenStoreOptions): Store {
+  const size = sizeOf(path);
+  if (size !== null) checkSound(path, size);
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(path, { timeout: BUSY_MS });
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    migrate(db);
+    const { cluster, epoch } = beginEpoch(db, clusterId);
+    return { writer: new StoreWriter(db, path), cluster, epoch };
+  } catch (error) {
+    db?.close();
+    if (error instanceof IrisError) throw error;
+    throw new IrisError("database", `The database ${path} cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function sizeOf(path: string): number | null {
+  try {
+    const info = Deno.statSync(path);
+    if (!info.isFile) throw new IrisError("database", `The database ${path} is not a file`);
+    return info.size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** Reads it, without a connection that could write. */
+function checkSound(path: string, size: number): void {
+  // A database that was never written to is new, unless a journal says that it was.
+  if (size === 0 && (sizeOf(`${path}-wal`) ?? 0) === 0) return;
+  if (!startsWell(path)) throw damaged(path, "it does not begin as a database does");
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
+    refuseNewer(db, path);
+    if (size > FULL_CHECK_BYTES) return;
+    const rows = db.prepare("PRAGMA quick_check(1)").all();
+    const found = String(rows[0]?.quick_check ?? "no answer");
+    if (found !== "ok") throw damaged(path, found);
+  } catch (error) {
+    if (error instanceof IrisError) throw error;
+    throw damaged(path, messageOf(error), error);
+  } finally {
+    db?.close();
+  }
+}
+
+function startsWell(path: string): boolean {
+  const file = Deno.openSync(path, { read: true });
+  try {
+    const head = new Uint8Array(MAGIC.length);
+    const read = file.readSync(head) ?? 0;
+    return read === head.length && new TextDecoder().decode(head) === MAGIC;
+  } finally {
+    file.close();
+  }
+}
+
+function damaged(path: string, why: string, cause?: unknown): IrisError {
+  const line = why.replaceAll(/\s+/g, " ").slice(0, 200);
+  return new IrisError(
+    "database",
+    `The database ${path} is damaged (${line}) and was not touched. To recover: keep a copy of its ` +
+      `folder, then restore a backup, or save what can be read with 'sqlite3 ${path} .recover', ` +
+      `or move ${path}* away to begin with an empty cluster`,
+    { cause },
+  );
+}
+
+function beginEpoch(db: DatabaseSync, clusterId: string): { cluster: string; epoch: number } {
+  const get = db.prepare("SELECT value FROM meta WHERE key = ?");
+  const set = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)");
+  const cluster = String(get.get("cluster")?.value ?? clusterId);
+  const epoch = Number(get.get("epoch")?.value ?? 0) + 1;
+  db.exec("BEGIN IMMEDIATE");
+  set.run("cluster", cluster);
+  set.run("epoch", String(epoch));
+  db.exec("COMMIT");
+  return { cluster, epoch };
+}

@@ -1,0 +1,209 @@
+/**
+ * A read-only connection to a cluster's database: jobs and tasks as the API shows them. Used in the
+ * server isolate, which owns it; it sees each commit of the core as soon as it was made.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { IrisError, messageOf } from "../base/errors.ts";
+import type { JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
+import type { EndCause } from "../wire/reconcile.ts";
+import { fromBlob } from "./columns.ts";
+import { jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
+
+/** How long a read waits for the writer, in ms; with a write-ahead log it hardly ever does. */
+const BUSY_MS = 2_000;
+
+/** Which jobs to list. */
+export interface ListFilter {
+  readonly state?: JobState;
+  readonly limit: number;
+}
+
+/** Part of a job's tasks. */
+export interface TaskPage {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/**
+ * Opens a store for reading. It must exist.
+ *
+ * @throws {IrisError} `database`
+ */
+export function openReader(path: string): StoreReader {
+  try {
+    return new StoreReader(new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS }));
+  } catch (error) {
+    throw new IrisError("database", `The database ${path} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Reads jobs and tasks. */
+export class StoreReader {
+  readonly #db: DatabaseSync;
+  readonly #statements: ReturnType<typeof prepareAll>;
+
+  /** @param db read-only, and from now on owned by this */
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#statements = prepareAll(db);
+  }
+
+  /** Jobs, newest first. */
+  jobs({ state, limit }: ListFilter): JobView[] {
+    const s = this.#statements;
+    const rows = state === undefined ? s.jobs.all(limit) : s.jobsByState.all(state, limit);
+    return (rows as Row[]).map(jobViewOf);
+  }
+
+  /** The newest job of a name, or null. */
+  job(name: string): JobView | null {
+    const row = this.#statements.byName.get(name);
+    return row === undefined ? null : jobViewOf(row as Row);
+  }
+
+  /** One job, or null. */
+  jobByGeneration(generation: number): JobView | null {
+    const row = this.#statements.byGeneration.get(generation);
+    return row === undefined ? null : jobViewOf(row as Row);
+  }
+
+  /** Tasks of the newest job of a name, in index order; none when there is no such job. */
+  tasks(name: string, page: TaskPage): TaskView[] {
+    const row = this.#statements.byName.get(name) as Row | undefined;
+    if (row === undefined) return [];
+    const job = jobRowOf(row);
+    const from = Math.max(0, page.offset);
+    const to = Math.min(job.spec.replicas, from + page.limit);
+    if (from >= to) return [];
+    const window = new TaskWindow(name, { from, to });
+    window.pending(job.pending);
+    const s = this.#statements;
+    const { generation } = job;
+    for (const lane of s.lanes.iterate(generation)) window.lane(lane as Row);
+    for (const result of s.results.iterate(generation, generation, from, to)) {
+      window.result(result as Row);
+    }
+    for (const detail of s.details.iterate(generation, from, to)) window.detail(detail as Row);
+    return window.tasks;
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function prepareAll(db: DatabaseSync) {
+  const p = (sql: string): StatementSync => db.prepare(sql);
+  return {
+    jobs: p("SELECT * FROM jobs ORDER BY generation DESC LIMIT ?"),
+    jobsByState: p("SELECT * FROM jobs WHERE state = ? ORDER BY generation DESC LIMIT ?"),
+    byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
+    byGeneration: p("SELECT * FROM jobs WHERE generation = ?"),
+    lanes: p("SELECT * FROM lanes WHERE generation = ?"),
+    // Results do not overlap: the last that begins at or before `from` may reach into the page.
+    results: p(
+      `SELECT * FROM results WHERE generation = ?
+       AND lo >= ifnull((SELECT max(lo) FROM results WHERE generation = ? AND lo <= ?), 0)
+       AND lo < ? ORDER BY lo`,
+    ),
+    details: p("SELECT * FROM details WHERE generation = ? AND task >= ? AND task < ?"),
+  };
+}
+
+function jobViewOf(row: Row): JobView {
+  const job = jobRowOf(row);
+  return {
+    name: job.name,
+    generation: job.generation,
+    state: job.state,
+    replicas: job.spec.replicas,
+    counts: job.counts,
+    done: job.done,
+    submittedAtMs: job.submittedAtMs,
+    startedAtMs: job.startedAtMs,
+    endedAtMs: job.endedAtMs,
+    reason: job.reason,
+    spec: job.spec,
+  };
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Part of a job's tasks, filled in from the tables one after the other. */
+class TaskWindow {
+  readonly tasks: Mutable<TaskView>[] = [];
+  readonly #from: number;
+  readonly #to: number;
+
+  constructor(job: string, { from, to }: { from: number; to: number }) {
+    this.#from = from;
+    this.#to = to;
+    for (let index = from; index < to; index++) {
+      this.tasks.push({
+        name: `${job}/${index}`,
+        index,
+        state: "PENDING",
+        attempt: null,
+        worker: null,
+        startedAtMs: null,
+        endedAtMs: null,
+        exitCode: null,
+        endCause: null,
+        detail: null,
+      });
+    }
+  }
+
+  /** A pending task shows the attempt before, if there was one. */
+  pending(cells: readonly number[]): void {
+    for (let i = 0; i < cells.length; i += 3) {
+      const attempt = cells[i + 2]! - 1;
+      if (attempt >= 0) this.#each(cells[i]!, cells[i + 1]!, (task) => task.attempt = attempt);
+    }
+  }
+
+  lane(row: Row): void {
+    const attempt = Number(row.attempt);
+    const worker = String(row.worker);
+    const set = (state: TaskState, startedAtMs: number | null) => (task: Mutable<TaskView>) => {
+      Object.assign(task, { state, attempt, worker, startedAtMs });
+    };
+    for (const column of [row.assigned, row.recalled]) {
+      const bounds = fromBlob(column);
+      for (let i = 0; i < bounds.length; i += 2) {
+        this.#each(bounds[i]!, bounds[i + 1]!, set("ASSIGNED", null));
+      }
+    }
+    const cells = fromBlob(row.running);
+    for (let i = 0; i < cells.length; i += 3) {
+      this.#each(cells[i]!, cells[i + 1]!, set("RUNNING", cells[i + 2]!));
+    }
+  }
+
+  result(row: Row): void {
+    this.#each(Number(row.lo), Number(row.hi), (task) => {
+      task.state = String(row.state) as TaskState;
+      task.attempt = numberOrNull(row.attempt);
+      task.worker = textOrNull(row.worker);
+      task.startedAtMs = numberOrNull(row.started_ms);
+      task.endedAtMs = Number(row.ended_ms);
+      task.endCause = textOrNull(row.cause) as EndCause | null;
+      task.exitCode = numberOrNull(row.code);
+    });
+  }
+
+  detail(row: Row): void {
+    const task = this.tasks[Number(row.task) - this.#from];
+    if (task !== undefined && task.attempt === row.attempt) task.detail = String(row.text);
+  }
+
+  #each(from: number, to: number, change: (task: Mutable<TaskView>) => void): void {
+    const end = Math.min(to, this.#to);
+    for (let index = Math.max(from, this.#from); index < end; index++) {
+      change(this.tasks[index - this.#from]!);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** What goes into the tables and comes out of them: plain data, close to the columns. */
+import type { EndCause, RegisterRequest } from "../wire/reconcile.ts";
+import type { JobSpec, JobState, TaskCounts, TaskState } from "../wire/api.ts";
+
+/** What changes of a job while it lives. */
+export interface JobProgress {
+  readonly generation: number;
+  readonly state: JobState;
+  readonly done: boolean;
+  readonly counts: TaskCounts;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly reason: string | null;
+  readonly quarantined: string | null;
+  readonly waitsFor: number | null;
+  /** from, to, next attempt, … */
+  readonly pending: readonly number[];
+}
+
+/** A job in full. */
+export interface JobRow extends JobProgress {
+  readonly name: string;
+  readonly user: string;
+  readonly spec: JobSpec;
+  readonly submittedAtMs: number;
+}
+
+/** Which lane. */
+export interface LaneKey {
+  readonly generation: number;
+  readonly worker: string;
+  readonly attempt: number;
+}
+
+/** What a worker holds of a job, by attempt number. */
+export interface LaneRow extends LaneKey {
+  /** from, to, … */
+  readonly assigned: readonly number[];
+  /** from, to, … */
+  readonly recalled: readonly number[];
+  /** from, to, started, … */
+  readonly running: readonly number[];
+  /** from, to, … */
+  readonly stopping: readonly number[];
+}
+
+/** Tasks that ended alike. A tuple, since there is one for each run of facts. */
+export type ResultRow = readonly [
+  generation: number,
+  from: number,
+  to: number,
+  state: TaskState,
+  attempt: number | null,
+  worker: string | null,
+  cause: EndCause | null,
+  code: number | null,
+  startedAtMs: number | null,
+  endedAtMs: number,
+];
+
+/** What is to be said about the latest end of one task. */
+export type DetailRow = readonly [generation: number, task: number, attempt: number, text: string];
+
+/** What was charged to a task that is tried again. */
+export type ChargeRow = readonly [
+  generation: number,
+  task: number,
+  failures: number,
+  losses: number,
+];
+
+/** Everything that one transaction changes. */
+export interface StoreChanges {
+  readonly newJobs: readonly JobRow[];
+  readonly jobs: readonly JobProgress[];
+  readonly lanes: readonly LaneRow[];
+  readonly goneLanes: readonly LaneKey[];
+  readonly results: readonly ResultRow[];
+  readonly details: readonly DetailRow[];
+  readonly charges: readonly ChargeRow[];
+  readonly workers: readonly RegisterRequest[];
+  readonly goneWorkers: readonly string[];
+}
+
+/** What a core begins with. */
+export interface StoredState {
+  /** Jobs that are not done, oldest first. */
+  readonly jobs: readonly JobRow[];
+  readonly lanes: readonly LaneRow[];
+  readonly charges: readonly ChargeRow[];
+  readonly workers: readonly RegisterRequest[];
+  /** The highest generation ever used. */
+  readonly lastGeneration: number;
+}

@@ -1,0 +1,93 @@
+/**
+ * The tables, version by version. Jobs and results rest as ranges: a million tasks that ended alike
+ * are a row or a few; a row of its own is only for what differs.
+ */
+
+/** The version that this program writes. */
+export const SCHEMA_VERSION = 1;
+
+/** What brings a database from version `index` to version `index + 1`. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE jobs (
+    generation INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    user TEXT NOT NULL,
+    spec TEXT NOT NULL,             -- JSON, written once
+    submitted_ms REAL NOT NULL,
+    state TEXT NOT NULL,
+    done INTEGER NOT NULL,
+    counts TEXT NOT NULL,           -- JSON, tasks by state
+    started_ms REAL,
+    ended_ms REAL,
+    reason TEXT,
+    quarantined TEXT,
+    waits_for INTEGER,
+    pending BLOB                    -- from, to, next attempt, ...
+  ) STRICT;
+  CREATE INDEX jobs_by_name ON jobs (name, generation);
+  CREATE INDEX jobs_by_state ON jobs (state, generation);
+  CREATE INDEX jobs_open ON jobs (generation) WHERE done = 0;
+
+  -- What a worker holds of a job, by attempt number.
+  CREATE TABLE lanes (
+    generation INTEGER NOT NULL,
+    worker TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    assigned BLOB,                  -- from, to, ...
+    recalled BLOB,                  -- from, to, ...
+    running BLOB,                   -- from, to, started, ...
+    stopping BLOB,                  -- from, to, ...
+    PRIMARY KEY (generation, worker, attempt)
+  ) STRICT;
+
+  -- How tasks ended: tasks lo to hi (excluded) alike.
+  CREATE TABLE results (
+    generation INTEGER NOT NULL,
+    lo INTEGER NOT NULL,
+    hi INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempt INTEGER,
+    worker TEXT,
+    cause TEXT,
+    code INTEGER,
+    started_ms REAL,
+    ended_ms REAL NOT NULL,
+    PRIMARY KEY (generation, lo)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What is to be said about the latest end of one task.
+  CREATE TABLE details (
+    generation INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (generation, task)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What was charged to tasks that are tried again.
+  CREATE TABLE charges (
+    generation INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    losses INTEGER NOT NULL,
+    PRIMARY KEY (generation, task)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE workers (
+    worker TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    token TEXT NOT NULL,
+    hostname TEXT NOT NULL,
+    version TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    cpu_milli INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,188 @@
+/**
+ * The one writer of a cluster's database. Owned by the core's loop. Nothing in it waits: a
+ * transaction is begun, filled and committed in one go, and is on disk when `write` returns.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { IrisError, messageOf } from "../base/errors.ts";
+import type { RegisterRequest } from "../wire/reconcile.ts";
+import { fromBlob, toBlob } from "./columns.ts";
+import { jobRowOf, type Row } from "./job_row.ts";
+import type { ChargeRow, JobProgress, LaneRow, StoreChanges, StoredState } from "./rows.ts";
+
+/** Writes and, at the start, reads everything that is not over. */
+export class StoreWriter {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #statements: ReturnType<typeof prepareAll>;
+
+  /** @param db open, migrated, and from now on owned by this */
+  constructor(db: DatabaseSync, path: string) {
+    this.#db = db;
+    this.#path = path;
+    this.#statements = prepareAll(db);
+  }
+
+  /**
+   * Writes all or nothing; it is on disk when this returns.
+   *
+   * @throws {IrisError} `database` when it could not be written: nothing of it is stored
+   */
+  write(changes: StoreChanges): void {
+    this.transaction(() => this.#apply(changes));
+  }
+
+  /**
+   * Runs `fn` in one transaction: committed when it returns, rolled back when it throws.
+   *
+   * @throws {IrisError} `database` with what was thrown as its cause
+   */
+  transaction(fn: () => void): void {
+    try {
+      this.#db.exec("BEGIN IMMEDIATE");
+      fn();
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw new IrisError(
+        "database",
+        `The database ${this.#path} could not be written: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** The newest generation of a job's name, or null when there never was one. */
+  generationOf(name: string): number | null {
+    const row = this.#statements.byName.get(name);
+    return row === undefined ? null : Number(row.generation);
+  }
+
+  /** Everything that is not over. */
+  load(): StoredState {
+    const all = (sql: string) => this.#db.prepare(sql).all() as Row[];
+    const open = "(SELECT generation FROM jobs WHERE done = 0)";
+    return {
+      jobs: all("SELECT * FROM jobs WHERE done = 0 ORDER BY generation").map(jobRowOf),
+      lanes: all("SELECT * FROM lanes ORDER BY rowid").map(laneRowOf),
+      charges: all(`SELECT * FROM charges WHERE generation IN ${open}`).map(chargeRowOf),
+      workers: all("SELECT * FROM workers").map(workerRowOf),
+      lastGeneration: Number(all("SELECT max(generation) AS g FROM jobs")[0]?.g ?? 0),
+    };
+  }
+
+  /** Closes the connection; the journal is folded into the file. */
+  close(): void {
+    this.#db.close();
+  }
+
+  #apply(changes: StoreChanges): void {
+    const s = this.#statements;
+    for (const job of changes.newJobs) {
+      s.newJob.run(job.generation, job.name, job.user, JSON.stringify(job.spec), job.submittedAtMs);
+      this.#progress(job);
+    }
+    for (const job of changes.jobs) this.#progress(job);
+    // Before the others: a lane may be gone and come back in one transaction.
+    for (const key of changes.goneLanes) s.goneLane.run(key.generation, key.worker, key.attempt);
+    for (const lane of changes.lanes) {
+      s.lane.run(
+        lane.generation,
+        lane.worker,
+        lane.attempt,
+        toBlob(lane.assigned),
+        toBlob(lane.recalled),
+        toBlob(lane.running),
+        toBlob(lane.stopping),
+      );
+    }
+    for (const row of changes.results) s.result.run(...row);
+    for (const row of changes.details) s.detail.run(...row);
+    for (const row of changes.charges) s.charge.run(...row);
+    for (const worker of changes.goneWorkers) s.goneWorker.run(worker);
+    for (const w of changes.workers) {
+      s.worker.run(
+        w.worker,
+        w.url,
+        w.token,
+        w.hostname,
+        w.version,
+        w.pid,
+        w.cpuMilli,
+        w.memoryBytes,
+      );
+    }
+  }
+
+  #progress(job: JobProgress): void {
+    this.#statements.progress.run(
+      job.state,
+      job.done ? 1 : 0,
+      JSON.stringify(job.counts),
+      job.startedAtMs,
+      job.endedAtMs,
+      job.reason,
+      job.quarantined,
+      job.waitsFor,
+      toBlob(job.pending),
+      job.generation,
+    );
+    if (job.done) this.#statements.goneCharges.run(job.generation);
+  }
+}
+
+function prepareAll(db: DatabaseSync) {
+  const p = (sql: string): StatementSync => db.prepare(sql);
+  return {
+    byName: p("SELECT generation FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
+    newJob: p(
+      `INSERT INTO jobs (generation, name, user, spec, submitted_ms, state, done, counts)
+       VALUES (?, ?, ?, ?, ?, 'PENDING', 0, '{}')`,
+    ),
+    progress: p(
+      `UPDATE jobs SET state = ?, done = ?, counts = ?, started_ms = ?, ended_ms = ?, reason = ?,
+       quarantined = ?, waits_for = ?, pending = ? WHERE generation = ?`,
+    ),
+    lane: p(
+      `INSERT INTO lanes (generation, worker, attempt, assigned, recalled, running, stopping)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET assigned = excluded.assigned, recalled = excluded.recalled,
+       running = excluded.running, stopping = excluded.stopping`,
+    ),
+    goneLane: p("DELETE FROM lanes WHERE generation = ? AND worker = ? AND attempt = ?"),
+    result: p("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    detail: p("INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?)"),
+    charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?)"),
+    goneCharges: p("DELETE FROM charges WHERE generation = ?"),
+    worker: p("INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    goneWorker: p("DELETE FROM workers WHERE worker = ?"),
+  };
+}
+
+function laneRowOf(row: Row): LaneRow {
+  return {
+    generation: Number(row.generation),
+    worker: String(row.worker),
+    attempt: Number(row.attempt),
+    assigned: fromBlob(row.assigned),
+    recalled: fromBlob(row.recalled),
+    running: fromBlob(row.running),
+    stopping: fromBlob(row.stopping),
+  };
+}
+
+function chargeRowOf(row: Row): ChargeRow {
+  return [Number(row.generation), Number(row.task), Number(row.failures), Number(row.losses)];
+}
+
+function workerRowOf(row: Row): RegisterRequest {
+  return {
+    worker: String(row.worker),
+    url: String(row.url),
+    token: String(row.token),
+    hostname: String(row.hostname),
+    version: String(row.version),
+    pid: Number(row.pid),
+    cpuMilli: Number(row.cpu_milli),
+    memoryBytes: Number(row.memory_bytes),
+  };
+}

@@ -1,0 +1,606 @@
+/**
+ * The keeper's core: holds the queue, starts attempts as resources allow, watches them end, ends
+ * them when asked, and keeps every fact until it is acknowledged. Synchronous; time comes from the
+ * clock it is given, processes from the spawner. Runs in the keeper process.
+ *
+ * An attempt is gone when no process of it is left: its group is empty, and nothing that came back to
+ * the keeper belongs to it.
+ */
+import type { Clock, Timer } from "../../base/clock.ts";
+import { IrisError, messageOf } from "../../base/errors.ts";
+import { commandOf, descendants, environOf, processStat } from "../../host/proc.ts";
+import { signalGroup, signalProcess } from "../../host/process_group.ts";
+import { resolveCommand } from "../../host/resolve_command.ts";
+import type { ProcessEnd, Spawner } from "../../host/spawner.ts";
+import type { StopCause, StopReport } from "../../lifecycle/part.ts";
+import { worstOutcome } from "../../lifecycle/stop_report.ts";
+import type { EndCause, StopReason } from "../../wire/reconcile.ts";
+import { attemptUid, type Run } from "../../wire/runs.ts";
+import type {
+  EndedFact,
+  KeeperCapacity,
+  KeeperFacts,
+  KeeperSpec,
+  StartedFact,
+} from "../keeper_link.ts";
+import { MARKER } from "./marker.ts";
+import { type Slot, Slots } from "./slots.ts";
+
+/** What is left when a leader ended by itself gets this long to end too, in ms. */
+const LINGER_MS = 1_000;
+/** How often what should be gone is looked at, in ms. */
+const LOOK_MS = 10;
+/** How often orphans are looked for while all is quiet, in ms. */
+const IDLE_LOOK_MS = 250;
+/** How long after SIGKILL something may stay before it is named as left over, in ms. */
+const KILL_PATIENCE_MS = 2_000;
+/** Starts in one turn, so that ends are seen in between. */
+const STARTS_A_TURN = 64;
+
+/** How a keeper is made. */
+export interface KeeperOptions {
+  readonly cluster: string;
+  readonly worker: string;
+  /** The worker's folder. */
+  readonly folder: string;
+  readonly spawner: Spawner;
+  readonly clock: Clock;
+  /** Notes started attempts where the next keeper finds them. */
+  readonly journal: (started: readonly StartedFact[]) => void;
+  /** Told that `takeFacts` has something. */
+  readonly onFacts: () => void;
+}
+
+/** A run in the queue; its beginning moves. */
+type Queued = [generation: number, from: number, to: number, attempt: number];
+
+interface Prepared {
+  readonly spec: KeeperSpec;
+  readonly env: readonly string[];
+  readonly cwd: string;
+  path: string | null;
+}
+
+interface Attempt {
+  readonly started: StartedFact;
+  readonly slot: Slot;
+  readonly spec: KeeperSpec;
+  /** How its leader ended, once it did. */
+  end: ProcessEnd | null;
+  endedAtMs: number;
+  /** Why it is being stopped. */
+  reason: StopReason | null;
+  /** When SIGKILL is due, on the clock; Infinity while it just runs. */
+  killAtMs: number;
+  forced: boolean;
+  timedOut: boolean;
+  timeoutAtMs: number;
+  /** Processes of it that came back to us. */
+  readonly orphans: Set<number>;
+}
+
+/** See the head of this file. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #slots: Slots;
+  readonly #specs = new Map<number, Prepared>();
+  #queue: Queued[] = [];
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #leaders = new Map<number, Attempt>();
+  #capacity: KeeperCapacity = { cpuMilli: 0, memoryBytes: 0, maxRunning: 0 };
+  #cpuMilli = 0;
+  #memoryBytes = 0;
+  #nextFact = 1;
+  #started: [number, StartedFact][] = [];
+  #ended: [number, EndedFact][] = [];
+  #unqueued: [number, Run][] = [];
+  #told = 0;
+  #timer: Timer | null = null;
+  #closed = false;
+  #startingSoon = false;
+  readonly #strangers = new Map<number, string>();
+  #idle: (() => void) | null = null;
+  #freshStarts: StartedFact[] = [];
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#slots = new Slots(`${options.folder}/logs`);
+    options.spawner.onChildEnd(() => this.look());
+  }
+
+  get running(): readonly StartedFact[] {
+    return [...this.#attempts.values()].map((attempt) => attempt.started);
+  }
+
+  get queued(): readonly Run[] {
+    return this.#queue.map((run) => [...run] as const);
+  }
+
+  capacity(capacity: KeeperCapacity): void {
+    this.#capacity = capacity;
+    this.#startSoon();
+  }
+
+  spec(spec: KeeperSpec): void {
+    const cwd = spec.cwd ?? `${this.#options.folder}/work`;
+    if (spec.cwd === null) Deno.mkdirSync(cwd, { recursive: true, mode: 0o700 });
+    const env = Object.entries(spec.env).map(([name, value]) => `${name}=${value}`);
+    this.#specs.set(spec.generation, { spec, env, cwd, path: null });
+  }
+
+  forget(generation: number): void {
+    this.#specs.delete(generation);
+  }
+
+  start(runs: readonly Run[]): void {
+    if (this.#closed) return;
+    for (const [generation, from, to, attempt] of runs) {
+      this.#queue.push([generation, from, to, attempt]);
+    }
+    this.#startSoon();
+  }
+
+  unqueue(runs: readonly Run[]): void {
+    for (const run of this.#takeQueued(runs)) this.#unqueued.push([this.#nextFact++, run]);
+    this.#tell();
+  }
+
+  stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void {
+    const now = this.#options.clock.now();
+    for (const [generation, from, to, attempt] of this.#takeQueued(runs)) {
+      for (let index = from; index < to; index++) {
+        this.#neverStarted({ generation, index, attempt }, { cause: "cancelled", detail: null });
+      }
+    }
+    for (const attempt of this.#attempts.values()) {
+      const { generation, index, attempt: number } = attempt.started;
+      if (!runs.some((run) => holds(run, generation, index, number))) continue;
+      this.#ask(attempt, reason, now + (graceMs ?? attempt.spec.graceMs));
+    }
+    this.#tell();
+    this.#arm();
+  }
+
+  ack(upTo: number): void {
+    this.#started = this.#started.filter(([number]) => number > upTo);
+    this.#ended = this.#ended.filter(([number]) => number > upTo);
+    this.#unqueued = this.#unqueued.filter(([number]) => number > upTo);
+  }
+
+  /** Facts that were not taken before. */
+  takeFacts(): KeeperFacts | null {
+    const from = this.#told;
+    if (this.#nextFact - 1 === from) return null;
+    this.#told = this.#nextFact - 1;
+    return this.#facts(from);
+  }
+
+  /** All facts that were not acknowledged. */
+  allFacts(): KeeperFacts {
+    return this.#facts(0);
+  }
+
+  /** Takes in nothing new. */
+  close(): void {
+    this.#closed = true;
+    for (const run of this.#queue.splice(0)) this.#unqueued.push([this.#nextFact++, run]);
+    this.#tell();
+  }
+
+  /** Asks every attempt to end, kills at the given time, and resolves when all that can is gone. */
+  async end(of: { cause: StopCause; killAtMs: number; untilMs: number }): Promise<StopReport> {
+    const { clock } = this.#options;
+    const from = clock.now();
+    this.close();
+    const all = [...this.#attempts.values()];
+    for (const attempt of all) this.#ask(attempt, "shutdown", of.killAtMs);
+    this.#killAllAtMs = Math.min(this.#killAllAtMs, of.killAtMs);
+    this.#giveUpAtMs = Math.min(this.#giveUpAtMs, of.untilMs);
+    this.look();
+    await this.#untilIdle();
+    return this.#report({ ...of, from, all });
+  }
+
+  #killAllAtMs = Infinity;
+  #giveUpAtMs = Infinity;
+
+  /** Looks at what ended and what is left; called on each SIGCHLD and by timer. */
+  look(): void {
+    const now = this.#options.clock.now();
+    for (const end of this.#options.spawner.reap()) {
+      const attempt = this.#leaders.get(end.pid);
+      if (attempt === undefined) {
+        this.#strangers.delete(end.pid);
+        continue;
+      }
+      attempt.end = end;
+      attempt.endedAtMs = this.#options.clock.wall();
+      this.#leaders.delete(end.pid);
+    }
+    const watched = [...this.#attempts.values()].filter((one) =>
+      one.end !== null || one.reason !== null || one.timeoutAtMs <= now
+    );
+    const ending = this.#killAllAtMs < Infinity;
+    if (watched.length > 0 || ending || now >= this.#nextIdleLookMs) {
+      this.#nextIdleLookMs = now + IDLE_LOOK_MS;
+      this.#findOrphans(now);
+      for (const attempt of watched) this.#advance(attempt, now);
+    }
+    if (ending && now >= this.#killAllAtMs) this.#killEverything();
+    this.#startSome();
+    this.#tell();
+    this.#settleIdle(now);
+    this.#arm();
+  }
+
+  #nextIdleLookMs = 0;
+
+  dispose(): void {
+    this.#timer?.cancel();
+    this.#slots.close();
+  }
+
+  #findOrphans(now: number): void {
+    for (const pid of this.#options.spawner.children()) {
+      if (this.#leaders.has(pid)) continue;
+      if (!isAlive(pid)) continue;
+      const owner = this.#ownerOf(pid);
+      if (owner === null) {
+        if (!this.#strangers.has(pid)) this.#strangers.set(pid, commandOf(pid));
+        continue;
+      }
+      owner.orphans.add(pid);
+      if (owner.end !== null && owner.killAtMs === Infinity) {
+        owner.killAtMs = now + LINGER_MS;
+        signalEach(pid, "SIGTERM");
+      }
+    }
+  }
+
+  /** Whose an orphan is: by session, by the marker in its environment, by the file it writes to. */
+  #ownerOf(pid: number): Attempt | null {
+    const stat = processStat(pid);
+    if (stat === null) return null;
+    for (const attempt of this.#attempts.values()) {
+      if (attempt.orphans.has(pid) || attempt.started.pid === stat.session) return attempt;
+    }
+    const marker = environOf(pid, MARKER)?.split(".").slice(-3).join(".");
+    const byMarker = marker === undefined ? undefined : this.#attempts.get(marker);
+    if (byMarker !== undefined) return byMarker;
+    for (const fd of [1, 2]) {
+      const target = linkOf(pid, fd);
+      for (const attempt of this.#attempts.values()) {
+        if (target === attempt.slot.outPath || target === attempt.slot.errPath) return attempt;
+      }
+    }
+    return this.#attempts.size === 1 ? [...this.#attempts.values()][0] ?? null : null;
+  }
+
+  #advance(attempt: Attempt, now: number): void {
+    const { pid } = attempt.started;
+    for (const orphan of attempt.orphans) if (!isAlive(orphan)) attempt.orphans.delete(orphan);
+    if (
+      attempt.end !== null && attempt.orphans.size === 0 && !this.#options.spawner.groupAlive(pid)
+    ) {
+      return this.#gone(attempt, []);
+    }
+    if (attempt.timeoutAtMs <= now && attempt.reason === null) {
+      attempt.timedOut = true;
+      this.#ask(attempt, "timeout", now + attempt.spec.graceMs);
+    }
+    if (attempt.end !== null && attempt.killAtMs === Infinity) {
+      // The leader ended by itself: what it left behind is asked, then killed.
+      attempt.killAtMs = now + Math.min(LINGER_MS, attempt.spec.graceMs);
+      this.#signalAll(attempt, "SIGTERM");
+    }
+    if (now < attempt.killAtMs) return;
+    attempt.forced = true;
+    this.#signalAll(attempt, "SIGKILL");
+    if (now - attempt.killAtMs > KILL_PATIENCE_MS || now >= this.#giveUpAtMs) {
+      const left = [pid, ...attempt.orphans].filter(isAlive).map((one) =>
+        `${one} ${commandOf(one)}`
+      );
+      if (attempt.end !== null || now >= this.#giveUpAtMs) this.#gone(attempt, left);
+    }
+  }
+
+  #ask(attempt: Attempt, reason: StopReason, killAtMs: number): void {
+    const first = attempt.reason === null;
+    attempt.reason ??= reason;
+    attempt.killAtMs = Math.min(attempt.killAtMs, killAtMs);
+    if (first) this.#signalAll(attempt, "SIGTERM");
+  }
+
+  #signalAll(attempt: Attempt, signal: "SIGTERM" | "SIGKILL"): void {
+    const { pid } = attempt.started;
+    const below = attempt.end === null ? descendants(pid) : [];
+    signalGroup(pid, signal);
+    // A stopped process cannot act on a signal until it continues.
+    if (signal === "SIGTERM") signalGroup(pid, "SIGCONT");
+    for (const one of [...attempt.orphans, ...below]) {
+      if (signal === "SIGKILL") signalEach(one, signal);
+      else if (attempt.end !== null) signalEach(one, signal);
+      if (signal === "SIGTERM") signalProcess(one, "SIGCONT");
+    }
+  }
+
+  #killEverything(): void {
+    for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
+    for (const attempt of this.#attempts.values()) signalGroup(attempt.started.pid, "SIGKILL");
+  }
+
+  #gone(attempt: Attempt, leftovers: readonly string[]): void {
+    const { started, slot, spec } = attempt;
+    this.#attempts.delete(attemptUid(started.generation, started.index, started.attempt));
+    this.#leaders.delete(started.pid);
+    this.#cpuMilli -= spec.cpuMilli;
+    this.#memoryBytes -= spec.memoryBytes;
+    const sizes = this.#slots.sizes(slot);
+    if (leftovers.length === 0) this.#slots.give(slot);
+    const { cause, code } = causeOf(attempt);
+    this.#ended.push([this.#nextFact++, {
+      generation: started.generation,
+      index: started.index,
+      attempt: started.attempt,
+      cause,
+      code,
+      atMs: attempt.endedAtMs || this.#options.clock.wall(),
+      outTo: sizes.out,
+      errTo: sizes.err,
+      forced: attempt.forced,
+      detail: null,
+      leftovers,
+    }]);
+    this.#lastForced.push(
+      ...(attempt.forced || leftovers.length > 0 ? [{ attempt, leftovers }] : []),
+    );
+  }
+
+  #lastForced: { attempt: Attempt; leftovers: readonly string[] }[] = [];
+
+  #startSoon(): void {
+    if (this.#startingSoon) return;
+    this.#startingSoon = true;
+    queueMicrotask(() => {
+      this.#startingSoon = false;
+      this.#startSome();
+      this.#tell();
+      this.#arm();
+    });
+  }
+
+  #startSome(): void {
+    let begun = 0;
+    while (!this.#closed && begun < STARTS_A_TURN) {
+      const run = this.#queue[0];
+      if (run === undefined) break;
+      const prepared = this.#specs.get(run[0]);
+      if (prepared !== undefined && !this.#fits(prepared.spec)) break;
+      const [generation, index, , attempt] = run;
+      if (++run[1] >= run[2]) this.#queue.shift();
+      if (prepared === undefined) {
+        const end = { cause: "missing", detail: "no spec" } as const;
+        this.#neverStarted({ generation, index, attempt }, end);
+        continue;
+      }
+      if (this.#attempts.has(attemptUid(generation, index, attempt))) continue;
+      this.#spawn(prepared, { generation, index, attempt });
+      begun++;
+    }
+    if (begun === STARTS_A_TURN) this.#startSoon();
+    if (this.#freshStarts.length > 0) this.#options.journal(this.#freshStarts.splice(0));
+  }
+
+  #fits(spec: KeeperSpec): boolean {
+    const { cpuMilli, memoryBytes, maxRunning } = this.#capacity;
+    return this.#attempts.size < maxRunning && this.#cpuMilli + spec.cpuMilli <= cpuMilli &&
+      this.#memoryBytes + spec.memoryBytes <= memoryBytes;
+  }
+
+  #spawn(prepared: Prepared, which: { generation: number; index: number; attempt: number }): void {
+    const { spec } = prepared;
+    const { cluster, worker, clock } = this.#options;
+    const { slot, outFrom, errFrom } = this.#slots.take();
+    let pid: number;
+    try {
+      prepared.path ??= resolveCommand(spec.argv[0] ?? "", {
+        path: spec.env.PATH ?? "",
+        cwd: prepared.cwd,
+      });
+      const uid = attemptUid(which.generation, which.index, which.attempt);
+      pid = this.#options.spawner.spawn({
+        path: prepared.path,
+        argv: spec.argv,
+        env: prepared.env,
+        extraEnv: [
+          `IRIS_TASK=${spec.job}/${which.index}`,
+          `IRIS_TASK_INDEX=${which.index}`,
+          `IRIS_ATTEMPT=${which.attempt}`,
+          `${MARKER}=${cluster}.${worker}.${uid}`,
+        ],
+        cwd: prepared.cwd,
+        stdoutPath: slot.outPath,
+        stderrPath: slot.errPath,
+      });
+    } catch (error) {
+      this.#slots.give(slot);
+      if (!(error instanceof IrisError)) throw error;
+      return this.#neverStarted(which, { cause: "launch_error", detail: messageOf(error) });
+    }
+    const started: StartedFact = {
+      ...which,
+      pid,
+      atMs: clock.wall(),
+      slot: slot.number,
+      rotation: slot.rotation,
+      outFrom,
+      errFrom,
+    };
+    const attempt: Attempt = {
+      started,
+      slot: { ...slot },
+      spec,
+      end: null,
+      endedAtMs: 0,
+      reason: null,
+      killAtMs: Infinity,
+      forced: false,
+      timedOut: false,
+      timeoutAtMs: spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs,
+      orphans: new Set(),
+    };
+    this.#attempts.set(attemptUid(which.generation, which.index, which.attempt), attempt);
+    this.#leaders.set(pid, attempt);
+    this.#cpuMilli += spec.cpuMilli;
+    this.#memoryBytes += spec.memoryBytes;
+    this.#started.push([this.#nextFact++, started]);
+    this.#freshStarts.push(started);
+  }
+
+  #neverStarted(
+    which: { generation: number; index: number; attempt: number },
+    end: { cause: EndCause; detail: string | null },
+  ): void {
+    this.#ended.push([this.#nextFact++, {
+      ...which,
+      ...end,
+      code: end.cause === "launch_error" ? 127 : 0,
+      atMs: this.#options.clock.wall(),
+      outTo: 0,
+      errTo: 0,
+      forced: false,
+      leftovers: [],
+    }]);
+  }
+
+  #takeQueued(runs: readonly Run[]): Run[] {
+    const taken: Run[] = [];
+    const left: Queued[] = [];
+    for (const queued of this.#queue) {
+      let rest: Queued[] = [queued];
+      for (const [generation, from, to, attempt] of runs) {
+        rest = rest.flatMap((part) => {
+          const [g, a, b, n] = part;
+          const [x, y] = [Math.max(a, from), Math.min(b, to)];
+          if (g !== generation || n !== attempt || x >= y) return [part];
+          taken.push([g, x, y, n]);
+          const pieces: Queued[] = [[g, a, x, n], [g, y, b, n]];
+          return pieces.filter((piece) => piece[1] < piece[2]);
+        });
+      }
+      left.push(...rest);
+    }
+    this.#queue = left;
+    return taken;
+  }
+
+  #facts(after: number): KeeperFacts {
+    return {
+      upTo: this.#nextFact - 1,
+      started: this.#started.filter(([number]) => number > after).map(([, fact]) => fact),
+      ended: this.#ended.filter(([number]) => number > after).map(([, fact]) => fact),
+      unqueued: this.#unqueued.filter(([number]) => number > after).map(([, run]) => run),
+    };
+  }
+
+  #tell(): void {
+    if (this.#nextFact - 1 > this.#told) this.#options.onFacts();
+  }
+
+  #arm(): void {
+    if (this.#timer !== null) return;
+    const busy = [...this.#attempts.values()].some((one) =>
+      one.end !== null || one.reason !== null
+    );
+    const ending = this.#killAllAtMs < Infinity && this.#idle !== null;
+    if (this.#attempts.size === 0 && this.#strangers.size === 0 && !ending) return;
+    this.#timer = this.#options.clock.setTimer(busy || ending ? LOOK_MS : IDLE_LOOK_MS, () => {
+      this.#timer = null;
+      this.look();
+    });
+  }
+
+  #untilIdle(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idle = resolve;
+    this.look();
+    return promise;
+  }
+
+  #settleIdle(now: number): void {
+    if (this.#idle === null) return;
+    for (const pid of this.#strangers.keys()) if (!isAlive(pid)) this.#strangers.delete(pid);
+    const over = this.#attempts.size === 0 && this.#strangers.size === 0;
+    if (!over && now < this.#giveUpAtMs) return;
+    const settle = this.#idle;
+    this.#idle = null;
+    settle();
+  }
+
+  #report(
+    of: { cause: StopCause; from: number; untilMs: number; all: readonly Attempt[] },
+  ): StopReport {
+    const { clock } = this.#options;
+    const tookMs = clock.now() - of.from;
+    const allowedMs = of.untilMs - of.from;
+    const base = { cause: of.cause, tookMs, allowedMs, errors: [] } as const;
+    const children: StopReport[] = this.#lastForced.map(({ attempt, leftovers }) => ({
+      ...base,
+      name: uidOf(attempt),
+      kind: "process",
+      outcome: leftovers.length > 0 ? "leaked" : "forced",
+      rung: "force",
+      leftovers,
+      children: [],
+    }));
+    const strangers = [...this.#strangers].filter(([pid]) => isAlive(pid))
+      .map(([pid, command]) => `${pid} ${command}`);
+    return {
+      ...base,
+      name: "attempts",
+      kind: "component",
+      outcome: strangers.length > 0 ? "leaked" : worstOutcome(children.map((one) => one.outcome)),
+      rung: "ask",
+      leftovers: strangers,
+      children,
+    };
+  }
+}
+
+function uidOf({ started }: Attempt): string {
+  return attemptUid(started.generation, started.index, started.attempt);
+}
+
+function holds(run: Run, generation: number, index: number, attempt: number): boolean {
+  return run[0] === generation && run[1] <= index && index < run[2] && run[3] === attempt;
+}
+
+/** What an attempt's end means: a leader that ended by itself keeps its own result. */
+function causeOf(attempt: Attempt): { cause: EndCause; code: number } {
+  const { end } = attempt;
+  const code = end === null ? 137 : end.code ?? 128 + (end.signal ?? 0);
+  if (attempt.timedOut) return { cause: "timeout", code };
+  if (end !== null && end.code !== null && (attempt.reason === null || end.code === 0)) {
+    return { cause: "exit", code };
+  }
+  if (attempt.reason !== null) return { cause: "cancelled", code };
+  return { cause: end === null ? "unknown" : "signal", code };
+}
+
+function isAlive(pid: number): boolean {
+  const state = processStat(pid)?.state;
+  return state !== undefined && state !== "Z";
+}
+
+function signalEach(pid: number, signal: Deno.Signal): void {
+  signalGroup(pid, signal);
+  signalProcess(pid, signal);
+}
+
+function linkOf(pid: number, fd: number): string {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}

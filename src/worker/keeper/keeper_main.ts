@@ -1,0 +1,196 @@
+/**
+ * The keeper process: listens on its Unix socket for its worker, drives the keeper's core, and
+ * watches its owner through stdin. Owns the socket, the journal, and by the core every task.
+ */
+import { systemClock } from "../../base/clock.ts";
+import { pickSpawner } from "../../host/pick_spawner.ts";
+import type { StopCause } from "../../lifecycle/part.ts";
+import type { KeeperHello, StartedFact } from "../keeper_link.ts";
+import { Keeper } from "./keeper.ts";
+import { type FromKeeper, Lines, type ToKeeper } from "./protocol.ts";
+
+/** A batch of facts leaves this long after its first, in ms. */
+const BATCH_MS = 2;
+/** Of the time for an end, kept for what comes after SIGKILL: this share, and at least this. */
+const KILL_SHARE = 0.15;
+const KILL_MIN_MS = 200;
+
+/** How a keeper is run. */
+export interface KeeperMainOptions {
+  readonly cluster: string;
+  readonly worker: string;
+  readonly folder: string;
+  readonly socket: string;
+  readonly version: string;
+  /** What to do when the owner is gone: end everything, or keep it for the next one. */
+  readonly ownerGone: "end" | "keep";
+  /** The time for an end that nobody asked for, in ms. */
+  readonly graceMs: number;
+  readonly spawner: "auto" | "plain";
+}
+
+/** Runs a keeper until it is told to end. Resolves to its exit code. */
+export async function runKeeper(options: KeeperMainOptions): Promise<number> {
+  return await new KeeperMain(options).run();
+}
+
+class KeeperMain {
+  readonly #options: KeeperMainOptions;
+  readonly #keeper: Keeper;
+  readonly #spawner;
+  readonly #journal: Deno.FsFile;
+  readonly #over = Promise.withResolvers<void>();
+  #client: Lines<ToKeeper, FromKeeper> | null = null;
+  #batching = false;
+  #ending = false;
+
+  constructor(options: KeeperMainOptions) {
+    this.#options = options;
+    this.#journal = Deno.openSync(`${options.folder}/journal`, {
+      create: true,
+      append: true,
+      mode: 0o600,
+    });
+    this.#spawner = pickSpawner(options.spawner);
+    this.#keeper = new Keeper({
+      ...options,
+      spawner: this.#spawner,
+      clock: systemClock,
+      journal: (started) => this.#note(started),
+      onFacts: () => this.#batch(),
+    });
+  }
+
+  async run(): Promise<number> {
+    const { socket } = this.#options;
+    try {
+      Deno.removeSync(socket);
+    } catch {
+      // None was left.
+    }
+    const listener = Deno.listen({ transport: "unix", path: socket });
+    void this.#accept(listener);
+    void this.#watchOwner();
+    await Deno.stdout.write(new TextEncoder().encode(`ready ${Deno.pid}\n`));
+    await this.#over.promise;
+    listener.close();
+    try {
+      Deno.removeSync(socket);
+    } catch {
+      // Gone with its folder.
+    }
+    this.#spawner.close();
+    this.#keeper.dispose();
+    this.#journal.close();
+    return 0;
+  }
+
+  async #accept(listener: Deno.Listener): Promise<void> {
+    try {
+      for await (const connection of listener) void this.#serve(connection);
+    } catch {
+      // Closed.
+    }
+  }
+
+  async #serve(connection: Deno.Conn): Promise<void> {
+    this.#client?.close();
+    const client = new Lines<ToKeeper, FromKeeper>(connection);
+    this.#keeper.takeFacts();
+    this.#client = client;
+    client.send({ type: "hello", hello: this.#hello() });
+    await client.read((message) => this.#receive(client, message));
+    client.close();
+    if (this.#client === client) this.#client = null;
+  }
+
+  #hello(): KeeperHello {
+    return {
+      pid: Deno.pid,
+      version: this.#options.version,
+      running: this.#keeper.running,
+      queued: this.#keeper.queued,
+      facts: this.#keeper.allFacts(),
+      spawner: this.#spawner.kind,
+      cgroup: null,
+    };
+  }
+
+  #receive(client: Lines<ToKeeper, FromKeeper>, message: ToKeeper): void {
+    switch (message.type) {
+      case "capacity":
+        return this.#keeper.capacity(message.capacity);
+      case "spec":
+        return this.#keeper.spec(message.spec);
+      case "forget":
+        return this.#keeper.forget(message.generation);
+      case "start":
+        return this.#keeper.start(message.runs);
+      case "unqueue":
+        return this.#keeper.unqueue(message.runs);
+      case "stop":
+        return this.#keeper.stop(message.runs, message.reason, message.graceMs);
+      case "ack":
+        return this.#keeper.ack(message.upTo);
+      case "end":
+        return void this.#end(message, client);
+    }
+  }
+
+  async #end(
+    of: { remainingMs: number; cause: StopCause },
+    client: Lines<ToKeeper, FromKeeper> | null,
+  ): Promise<void> {
+    if (of.cause === "detach") return this.#keeper.close();
+    this.#ending = true;
+    const now = systemClock.now();
+    const reserve = Math.min(of.remainingMs, Math.max(KILL_MIN_MS, of.remainingMs * KILL_SHARE));
+    const report = await this.#keeper.end({
+      cause: of.cause,
+      killAtMs: of.cause === "kill" ? now : now + of.remainingMs - reserve,
+      untilMs: now + of.remainingMs,
+    });
+    this.#send();
+    client?.send({ type: "ended", report });
+    await client?.flushed();
+    if (client === null || this.#options.ownerGone === "end") this.#overSoon();
+  }
+
+  /** The owner closes stdin, by intent or by dying: what it asked for last is still carried out. */
+  async #watchOwner(): Promise<void> {
+    const buffer = new Uint8Array(64);
+    try {
+      while (await Deno.stdin.read(buffer) !== null);
+    } catch {
+      // As good as closed.
+    }
+    if (this.#ending) return this.#over.resolve();
+    if (this.#options.ownerGone === "keep") return this.#keeper.close();
+    await this.#end({ remainingMs: this.#options.graceMs, cause: "crash" }, null);
+  }
+
+  #overSoon(): void {
+    // A worker that is still there says when it has heard everything: it closes stdin.
+    if (this.#client === null) this.#over.resolve();
+  }
+
+  #note(started: readonly StartedFact[]): void {
+    const lines = started.map((fact) => `${fact.pid} ${fact.atMs}\n`).join("");
+    this.#journal.writeSync(new TextEncoder().encode(lines));
+  }
+
+  #batch(): void {
+    if (this.#batching || this.#client === null) return;
+    this.#batching = true;
+    setTimeout(() => {
+      this.#batching = false;
+      this.#send();
+    }, BATCH_MS);
+  }
+
+  #send(): void {
+    if (this.#client === null) return;
+    const facts = this.#keeper.takeFacts();
+    if (facts !== null) this.#client.send({ type: "facts", facts });
+  }
+}

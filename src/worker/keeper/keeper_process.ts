@@ -1,0 +1,112 @@
+/**
+ * The keeper as an owned part: starts this program again as a keeper, in a session of its own, and
+ * proves that nothing of it is left when it ended. Owns the process and its stdin, whose end tells
+ * the keeper that its owner is gone. Runs in main.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { logger } from "../../base/log.ts";
+import { childrenOf, descendants, processStat } from "../../host/proc.ts";
+import { signalProcess } from "../../host/process_group.ts";
+import { OrphanReaper } from "../../host/orphan_reaper.ts";
+import { type PipedProcess, startPiped } from "../../host/piped_process.ts";
+import { sweepMarked } from "../../host/sweep.ts";
+import type { Deadline } from "../../lifecycle/deadline.ts";
+import type { Part, PartFacts, StartContext } from "../../lifecycle/part.ts";
+import { MARKER } from "./marker.ts";
+
+/** How long the sweep of what an earlier keeper left may take, in ms. */
+const SWEEP_MS = 5_000;
+
+/** What a keeper process is made of. */
+export interface KeeperProcessOptions {
+  /** This program: executable and arguments, to which the keeper's own are added. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly cluster: string;
+  readonly worker: string;
+}
+
+/** See the head of this file. */
+export class KeeperProcess implements Part {
+  readonly name = "keeper";
+  readonly kind = "process" as const;
+  readonly #options: KeeperProcessOptions;
+  readonly #reaper = new OrphanReaper();
+  #process: PipedProcess | null = null;
+  #clock: Clock | null = null;
+  #asked = false;
+
+  /** @param options what it is made of */
+  constructor(options: KeeperProcessOptions) {
+    this.#options = options;
+  }
+
+  async start(context: StartContext): Promise<void> {
+    this.#clock = context.clock;
+    const { ended } = await this.#sweep(SWEEP_MS);
+    for (const line of ended) {
+      logger("keeper").warning("ended what an earlier keeper left: {line}", { line });
+    }
+    const { command, args } = this.#options;
+    this.#process = startPiped([...command, ...args]);
+    const line = await this.#process.firstLine(context.signal);
+    if (!line.startsWith("ready")) throw new Error(`The keeper did not start: ${line}`);
+    void this.#process.ended.then(({ how }) => {
+      if (!this.#asked) context.ended(new Error(`The keeper was lost (${how})`));
+    });
+  }
+
+  async ask(): Promise<void> {
+    this.#asked = true;
+    await this.#process?.closeStdin();
+    await this.#process?.ended;
+  }
+
+  force(): void {
+    this.#asked = true;
+    const pid = this.#process?.pid;
+    if (pid === undefined) return;
+    const below = descendants(pid);
+    signalProcess(pid, "SIGKILL");
+    for (const one of below) signalProcess(one, "SIGKILL");
+  }
+
+  async verify(deadline: Deadline): Promise<readonly string[]> {
+    this.#asked = true;
+    if (this.#process === null) return [];
+    const { left, ended } = await this.#sweep(deadline.remainingMs());
+    for (const line of ended) {
+      logger("keeper").warning("the keeper left this behind, it was ended: {line}", { line });
+    }
+    const stat = processStat(this.#process.pid);
+    if (stat !== null && stat.state !== "Z") left.push(`${this.#process.pid} the keeper`);
+    return left;
+  }
+
+  async release(): Promise<void> {
+    await this.#process?.closeStdin();
+    this.#reaper.close();
+  }
+
+  facts(): PartFacts {
+    return this.#process === null ? {} : { detail: `pid ${this.#process.pid}` };
+  }
+
+  /** Ends everything with our marker, and what came back to us since we are a subreaper. */
+  #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
+    const { cluster, worker } = this.#options;
+    const ours = this.#process?.pid;
+    return sweepMarked({
+      marker: MARKER,
+      prefix: `${cluster}.${worker}.`,
+      clock: this.#clock as Clock,
+      timeoutMs,
+      also: () => {
+        this.#reaper.reap();
+        if (ours === undefined || !this.#reaper.adopts) return [];
+        // Children of main that are no keeper of ours came back from a keeper that was killed.
+        return childrenOf("self").filter((pid) => this.#reaper.isOrphan(pid));
+      },
+    });
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Slots: a pair of output files for each attempt that runs, appended to by one attempt after
+ * another, since making files is what costs. An attempt's output is a range of bytes in them. Owns
+ * the files' handles; runs in the keeper.
+ */
+
+/** A slot whose file is longer than this begins a new pair, in bytes. */
+export const ROTATE_BYTES = 64 * 1024 * 1024;
+
+/** Where one attempt writes. */
+export interface Slot {
+  readonly number: number;
+  rotation: number;
+  outPath: string;
+  errPath: string;
+}
+
+interface OpenSlot extends Slot {
+  outSize: number;
+  errSize: number;
+  out: Deno.FsFile;
+  err: Deno.FsFile;
+}
+
+/** Slots of one worker folder. */
+export class Slots {
+  readonly #folder: string;
+  readonly #free: OpenSlot[] = [];
+  readonly #all: OpenSlot[] = [];
+  /** The first rotation number that no earlier keeper of this folder has used. */
+  readonly #firstRotation: number;
+
+  /** @param folder the folder of log files; made when missing */
+  constructor(folder: string) {
+    this.#folder = folder;
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    let rotation = 0;
+    for (const entry of Deno.readDirSync(folder)) {
+      const used = /^\d+\.(\d+)\.(?:out|err)$/.exec(entry.name);
+      if (used !== null) rotation = Math.max(rotation, Number(used[1]) + 1);
+    }
+    this.#firstRotation = rotation;
+  }
+
+  /** A slot that nothing writes to, and the sizes of its files. */
+  take(): { slot: Slot; outFrom: number; errFrom: number } {
+    const slot = this.#free.pop() ?? this.#open(this.#all.length);
+    if (slot.outSize > ROTATE_BYTES || slot.errSize > ROTATE_BYTES) this.#rotate(slot);
+    // Nothing writes between a slot's attempts: its files are as long as they were at the last end.
+    return { slot, outFrom: slot.outSize, errFrom: slot.errSize };
+  }
+
+  /** The sizes of a slot's files now. */
+  sizes(slot: Slot): { out: number; err: number } {
+    const open = this.#all[slot.number];
+    if (open === undefined) return { out: 0, err: 0 };
+    open.outSize = sizeOf(open.out);
+    open.errSize = sizeOf(open.err);
+    return { out: open.outSize, err: open.errSize };
+  }
+
+  /** Gives a slot back: its last attempt is proved gone. */
+  give(slot: Slot): void {
+    const open = this.#all[slot.number];
+    if (open !== undefined) this.#free.push(open);
+  }
+
+  /** Closes all files. */
+  close(): void {
+    for (const { out, err } of this.#all) {
+      out.close();
+      err.close();
+    }
+  }
+
+  #open(number: number): OpenSlot {
+    const slot = {
+      number,
+      rotation: this.#firstRotation,
+      ...this.#files(number, this.#firstRotation),
+    };
+    this.#all.push(slot);
+    return slot;
+  }
+
+  #rotate(slot: OpenSlot): void {
+    slot.out.close();
+    slot.err.close();
+    slot.rotation++;
+    Object.assign(slot, this.#files(slot.number, slot.rotation));
+  }
+
+  #files(number: number, rotation: number) {
+    const [outPath, errPath] = ["out", "err"].map((kind) =>
+      `${this.#folder}/${number}.${rotation}.${kind}`
+    ) as [string, string];
+    const options = { create: true, append: true, read: true, mode: 0o600 } as const;
+    return {
+      outPath,
+      errPath,
+      out: Deno.openSync(outPath, options),
+      err: Deno.openSync(errPath, options),
+      outSize: 0,
+      errSize: 0,
+    };
+  }
+}
+
+function sizeOf(file: Deno.FsFile): number {
+  return file.statSync().size;
+}

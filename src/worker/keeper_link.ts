@@ -1,0 +1,123 @@
+/**
+ * What a worker needs of its keeper, the small process that starts, watches and ends its tasks. The
+ * real one speaks over a Unix socket (`keeper_client.ts`); tests use a fake with state; both pass
+ * `tests/contracts/keeper_link.ts`.
+ *
+ * The keeper holds the queue: it starts the next attempt as soon as resources are free, without a
+ * round trip, up to the capacity it was given. It keeps every fact until it is acknowledged.
+ */
+import type { StopCause, StopReport } from "../lifecycle/part.ts";
+import type { EndCause, StopReason } from "../wire/reconcile.ts";
+import type { Run } from "../wire/runs.ts";
+
+/** What the keeper must know to start attempts of one job generation. */
+export interface KeeperSpec {
+  readonly generation: number;
+  readonly argv: readonly string[];
+  /** The whole environment but for the lines that differ by attempt, which the keeper adds. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `/user/job`: for `IRIS_TASK`, which ends in the index. */
+  readonly job: string;
+  /** Absolute; null for `<worker folder>/work`. */
+  readonly cwd: string | null;
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly graceMs: number;
+  readonly timeoutMs: number | null;
+}
+
+/** What may run at the same time. */
+export interface KeeperCapacity {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  /** Never more processes than this, whatever they ask for. */
+  readonly maxRunning: number;
+}
+
+/** An attempt began: where its output goes. */
+export interface StartedFact {
+  readonly generation: number;
+  readonly index: number;
+  readonly attempt: number;
+  readonly pid: number;
+  readonly atMs: number;
+  /** The slot's files are `logs/<slot>.<rotation>.out` and `.err` in the worker's folder. */
+  readonly slot: number;
+  readonly rotation: number;
+  /** Byte offsets in those files where its output begins. */
+  readonly outFrom: number;
+  readonly errFrom: number;
+}
+
+/** An attempt ended and is proved gone, save what `leftovers` names. */
+export interface EndedFact {
+  readonly generation: number;
+  readonly index: number;
+  readonly attempt: number;
+  readonly cause: EndCause;
+  /** Exit code, or 128 + signal number. */
+  readonly code: number;
+  readonly atMs: number;
+  /** Byte offsets where its output ends (equal to the beginnings when it never started). */
+  readonly outTo: number;
+  readonly errTo: number;
+  /** True when it had to be killed with SIGKILL, by us. */
+  readonly forced: boolean;
+  /** A launch error's text, or null. */
+  readonly detail: string | null;
+  /** Processes of it that could not be proved gone. */
+  readonly leftovers: readonly string[];
+}
+
+/** Facts in the order in which they happened. */
+export interface KeeperFacts {
+  /** The number of the last fact in this batch. */
+  readonly upTo: number;
+  readonly started: readonly StartedFact[];
+  readonly ended: readonly EndedFact[];
+  /** Queued attempts that were taken back, as asked by `unqueue`; they never started. */
+  readonly unqueued: readonly Run[];
+}
+
+/** What a keeper already has when a worker connects: all of it is news to a new worker process. */
+export interface KeeperHello {
+  readonly pid: number;
+  readonly version: string;
+  readonly running: readonly StartedFact[];
+  readonly queued: readonly Run[];
+  /** Facts that no worker acknowledged. */
+  readonly facts: KeeperFacts;
+  /** How it starts processes and what it can prove. */
+  readonly spawner: "posix_spawn" | "plain";
+  readonly cgroup: string | null;
+}
+
+/** The worker's end of the connection. */
+export interface KeeperLink {
+  readonly hello: KeeperHello;
+  /** Sets what may run at once. */
+  capacity(capacity: KeeperCapacity): void;
+  /** Makes a job known; before the first `start` of its generation. */
+  spec(spec: KeeperSpec): void;
+  /** Forgets a job: none of its attempts is queued or running. */
+  forget(generation: number): void;
+  /** Appends attempts to the queue. Attempts it knows already are ignored. */
+  start(runs: readonly Run[]): void;
+  /** Takes back what still waits of these; a fact says which did. */
+  unqueue(runs: readonly Run[]): void;
+  /** Stops attempts: queued ones end as `cancelled` at once, running ones are asked, then killed. */
+  stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void;
+  /** Facts up to this number are safe elsewhere. */
+  ack(upTo: number): void;
+  /**
+   * Takes in nothing new, stops every attempt within the time, answers with what became of them,
+   * and then (cause `detach` excepted) the keeper exits. A later call may only shorten the time.
+   */
+  end(request: { remainingMs: number; cause: StopCause }): Promise<StopReport>;
+  /** Sets the one receiver of facts. */
+  onFacts(receiver: (facts: KeeperFacts) => void): void;
+  /** Sets the one receiver of the news that the keeper is gone or the connection broke. */
+  onLost(receiver: (why: string) => void): void;
+  /** Closes the connection. The keeper lives on. */
+  close(): void;
+}

@@ -1,0 +1,40 @@
+/** What the lifecycle loop of a worker is made with: plain data, and the powers it is handed. */
+import type { Random } from "../base/random.ts";
+import type { TaskRuntime } from "../runtimes/task_runtime.ts";
+import type { KeeperCapacity, KeeperLink, StartedFact } from "./keeper_link.ts";
+
+/** What a lifecycle loop is told by whoever composes it. Plain data. */
+export interface LifecycleConfig {
+  readonly worker: string;
+  readonly controllerUrl: string;
+  /** Shown to the controller. */
+  readonly controllerToken: string;
+  /** What callers of this worker's server must show; the controller is told. */
+  readonly serverToken: string;
+  readonly keeperSocket: string;
+  readonly capacity: KeeperCapacity;
+  readonly hostname: string;
+  readonly version: string;
+  /** Of the worker's process. */
+  readonly pid: number;
+  /** PATH and HOME of the worker's user. */
+  readonly path: string;
+  readonly home: string;
+  /** What to do without a controller: let everything finish, stop it all, or start nothing new. */
+  readonly onControllerLost: "finish" | "stop" | "wait";
+  /** The controller counts as lost after this long without a call, in ms. */
+  readonly controllerLostMs: number;
+}
+
+/** Powers that a lifecycle loop is handed. */
+export interface LifecyclePorts {
+  /** Connects to the worker's keeper. */
+  connect(config: LifecycleConfig, signal: AbortSignal): Promise<KeeperLink>;
+  readonly runtime: TaskRuntime;
+  readonly random: Random;
+  /**
+   * After the keeper was lost: ends what is left of these attempts. Resolves to what could not be
+   * proved gone. Without it nothing is promised about them.
+   */
+  sweep?(attempts: readonly StartedFact[]): Promise<readonly string[]>;
+}

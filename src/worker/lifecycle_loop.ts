@@ -1,0 +1,388 @@
+/**
+ * The worker's lifecycle loop: takes over what the keeper has, registers with the controller, and
+ * turns reconcile calls into commands for the keeper and its facts into answers. Runs in the
+ * worker's lifecycle isolate, which owns the link to the keeper.
+ */
+import { backoffMs } from "../base/backoff.ts";
+import { sleep } from "../base/clock.ts";
+import { IrisError, messageOf } from "../base/errors.ts";
+import { logger } from "../base/log.ts";
+import type { Deadline } from "../lifecycle/deadline.ts";
+import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import type { StopRequest } from "../lifecycle/part.ts";
+import type { RegisterRequest } from "../wire/reconcile.ts";
+import { DesiredState, type KeeperCommand } from "./desired_state.ts";
+import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
+import { HeldCall } from "./held_call.ts";
+import { KeeperEnd } from "./keeper_end.ts";
+import type { KeeperFacts, KeeperLink, StartedFact } from "./keeper_link.ts";
+import {
+  type LifecycleReady,
+  type ToLifecycle,
+  type ToServer,
+  WORKER_CHANNEL,
+} from "./messages.ts";
+import { registerWorker } from "./registration.ts";
+import { Wakeup } from "./wakeup.ts";
+
+export type { LifecycleConfig, LifecyclePorts };
+
+/** Facts that come this close together travel in one answer, in ms. */
+const COALESCE_MS = 5;
+/** Facts that an answer carried but nobody acknowledged are told again after this, in ms. */
+const RESEND_MS = 50;
+/** How often the loop looks at its clock, in ms. */
+const LOOK_MS = 250;
+/** The first and the longest wait before another attempt to register, in ms. */
+const REGISTER_BACKOFF = { minMs: 50, maxMs: 5_000 };
+/** After the last attempt ended: how long its fact may wait for the controller, in ms. */
+const LAST_FACTS_MS = 1_000;
+/** After the keeper was lost: how long the controller may take to hear of it, in ms. */
+const KEEPER_LOST_MS = 5_000;
+
+/** The body of the lifecycle isolate's loop. */
+export function lifecycleLoop(ports: LifecyclePorts): LoopBody<LifecycleConfig> {
+  return async (context) => {
+    const link = await ports.connect(context.config, context.signal);
+    await new Lifecycle(context, ports, link).run();
+  };
+}
+
+class Lifecycle {
+  readonly #context: LoopContext<LifecycleConfig>;
+  readonly #ports: LifecyclePorts;
+  readonly #link: KeeperLink;
+  readonly #state: DesiredState;
+  readonly #server: Channel<ToLifecycle, ToServer>;
+  readonly #held: HeldCall;
+  readonly #end: KeeperEnd;
+  readonly #running = new Map<string, StartedFact>();
+  /** Something changed that a wait of this loop may be about. */
+  readonly #wakeup = new Wakeup();
+  #url: string | null = null;
+  #registeredUrl: string | null = null;
+  /** When the controller last called or took a registration. */
+  #contactAt = -Infinity;
+  #controllerLost = false;
+  /** True when an answer said that nothing new is taken in. */
+  #toldClosed = false;
+  #keeperLost: { readonly why: string; readonly atMs: number; told: boolean } | null = null;
+  #sweeping: Promise<void> = Promise.resolve();
+
+  constructor(context: LoopContext<LifecycleConfig>, ports: LifecyclePorts, link: KeeperLink) {
+    this.#context = context;
+    this.#ports = ports;
+    this.#link = link;
+    this.#state = new DesiredState(context.config.worker);
+    this.#server = context.channel<ToLifecycle, ToServer>(WORKER_CHANNEL);
+    this.#end = new KeeperEnd(link, {
+      clock: context.clock,
+      news: {
+        over: () => this.#wakeup.wake(),
+        refused: (why) => this.#onKeeperLost(why),
+        stopping: () => context.closing.aborted,
+      },
+    });
+    this.#held = new HeldCall(context.clock, (id, request) => {
+      const response = this.#state.answer(request);
+      this.#toldClosed = !response.accepting;
+      this.#server.post({ type: "response", id, response });
+    });
+  }
+
+  async run(): Promise<void> {
+    const { owner, signal, closing } = this.#context;
+    await owner.own(this.#end.part());
+    const onClosing = () => this.#close();
+    closing.addEventListener("abort", onClosing, { once: true });
+    const registering = new AbortController();
+    const stopRegistering = () => registering.abort();
+    signal.addEventListener("abort", stopRegistering, { once: true });
+    this.#adopt();
+    if (closing.aborted) this.#close();
+    const registration = this.#keepRegistered(registering.signal);
+    try {
+      await this.#serve();
+      // A run that failed is told to end as well, but its owner is not closing: the attempts go on.
+      if (closing.aborted) await this.#finish(signal.reason as StopRequest);
+    } finally {
+      registering.abort();
+      signal.removeEventListener("abort", stopRegistering);
+      closing.removeEventListener("abort", onClosing);
+      await Promise.all([registration, this.#sweeping]);
+      this.#held.answer();
+      this.#server.onMessage((message) => this.#refuse(message));
+    }
+  }
+
+  /** Takes over what the keeper has and opens the ears. */
+  #adopt(): void {
+    const { hello } = this.#link;
+    this.#state.adopt(hello, this.#context.clock.wall());
+    for (const fact of hello.running) this.#running.set(keyOf(fact), fact);
+    this.#server.post({
+      type: "facts",
+      again: true,
+      started: [...hello.running, ...hello.facts.started],
+      ended: hello.facts.ended,
+    });
+    this.#link.onFacts((facts) => this.#onFacts(facts));
+    this.#link.onLost((why) => this.#onKeeperLost(why));
+    this.#link.capacity(this.#context.config.capacity);
+    this.#server.onMessage((message) => this.#onMessage(message));
+    const ready: LifecycleReady = {
+      keeperPid: hello.pid,
+      spawner: hello.spawner,
+      cgroup: hello.cgroup,
+      adopted: this.#state.running + this.#state.backlog,
+    };
+    this.#context.ready(ready);
+  }
+
+  /** Until the stop: watches the controller and the keeper. @throws when the keeper is lost */
+  async #serve(): Promise<void> {
+    const { signal, clock } = this.#context;
+    while (!signal.aborted) {
+      this.#context.tick();
+      this.#watchController();
+      if (this.#keeperLost?.told) {
+        const { why, atMs } = this.#keeperLost;
+        if (this.#state.settled || clock.now() - atMs > KEEPER_LOST_MS) {
+          throw new IrisError("unavailable", `The worker lost its keeper: ${why}`);
+        }
+      }
+      await this.#wakeup.wait(clock, LOOK_MS, signal);
+    }
+  }
+
+  /** Ends all attempts, and stays to tell the controller how, if it listens. */
+  async #finish(request: StopRequest): Promise<void> {
+    const { deadline } = request;
+    this.#close();
+    this.#end.begin(request);
+    const unfollow = deadline.onNearer(() => this.#wakeup.wake());
+    try {
+      await this.#untilTold(deadline);
+    } finally {
+      unfollow();
+    }
+  }
+
+  async #untilTold(deadline: Deadline): Promise<void> {
+    const { clock } = this.#context;
+    let endedAt: number | null = null;
+    for (;;) {
+      this.#context.tick();
+      if (endedAt === null && this.#end.over) endedAt = clock.now();
+      if (endedAt !== null) {
+        const late = clock.now() - endedAt > LAST_FACTS_MS;
+        if (this.#state.settled || this.#controllerLost || late) return;
+      }
+      const leaveMs = this.#end.leaveInMs(deadline);
+      if (leaveMs <= 0) return;
+      this.#end.follow(deadline);
+      await this.#wakeup.wait(clock, Math.min(LOOK_MS, Math.max(1, leaveMs)));
+    }
+  }
+
+  #close(): void {
+    this.#state.close("The worker is stopping");
+    if (!this.#toldClosed) this.#held.answer();
+  }
+
+  #onMessage(message: ToLifecycle): void {
+    switch (message.type) {
+      case "listening":
+        return this.#onListening(message.url);
+      case "abandoned":
+        return this.#held.drop(message.id);
+      case "reconcile":
+        return this.#onReconcile(message);
+    }
+  }
+
+  /** A server that began anew has no index of the logs yet: tell what runs. */
+  #onListening(url: string): void {
+    this.#url = url;
+    this.#server.post({
+      type: "facts",
+      again: true,
+      started: [...this.#running.values()],
+      ended: [],
+    });
+    if (this.#keeperLost !== null) this.#tellProblem(this.#keeperLost.why);
+    this.#wakeup.wake();
+  }
+
+  #onReconcile(call: ToLifecycle & { type: "reconcile" }): void {
+    const { request } = call;
+    try {
+      const applied = this.#state.apply(request);
+      this.#contact();
+      for (const command of applied.commands) this.#command(command);
+      const tell = !applied.fresh || applied.newEpoch || this.#state.hasMissing;
+      this.#held.take(call, tell ? 0 : request.waitMs);
+    } catch (error) {
+      if (!(error instanceof IrisError)) throw error;
+      const { code, message } = error;
+      return this.#server.post({ type: "refused", id: call.id, code, message });
+    }
+    if (this.#state.hasNews) this.#held.nudge(COALESCE_MS);
+    else if (!this.#state.settled) this.#held.nudge(RESEND_MS);
+    if (!this.#state.accepting && !this.#toldClosed) this.#held.answer();
+    this.#wakeup.wake();
+  }
+
+  #refuse(message: ToLifecycle): void {
+    if (message.type !== "reconcile") return;
+    this.#server.post({
+      type: "refused",
+      id: message.id,
+      code: "closing",
+      message: "The worker has stopped",
+    });
+  }
+
+  #command(command: KeeperCommand): void {
+    const { config } = this.#context;
+    switch (command.kind) {
+      case "spec":
+        return this.#link.spec(this.#ports.runtime.plan(command.spec, config));
+      case "start":
+        return this.#link.start(command.runs);
+      case "unqueue":
+        return this.#link.unqueue(command.runs);
+      case "stop":
+        return this.#link.stop(command.runs, command.reason, null);
+      case "ack":
+        return this.#link.ack(command.upTo);
+      case "forget":
+        return this.#link.forget(command.generation);
+    }
+  }
+
+  #onFacts(facts: KeeperFacts): void {
+    if (this.#keeperLost !== null) return;
+    for (const fact of facts.started) this.#running.set(keyOf(fact), fact);
+    for (const fact of facts.ended) this.#running.delete(keyOf(fact));
+    if (facts.started.length + facts.ended.length > 0) {
+      const { started, ended } = facts;
+      this.#server.post({ type: "facts", again: false, started, ended });
+    }
+    if (this.#state.observe(facts, this.#context.clock.wall())) this.#held.nudge(COALESCE_MS);
+    this.#wakeup.wake();
+  }
+
+  #tellProblem(why: string): void {
+    this.#server.post({ type: "health", problem: `The keeper is lost: ${why}` });
+  }
+
+  #onKeeperLost(why: string): void {
+    // After the end of the keeper was asked for, its leaving is what was asked.
+    if (this.#keeperLost !== null || this.#end.over) return;
+    this.#keeperLost = { why, atMs: this.#context.clock.now(), told: false };
+    logger("worker").error("keeper lost: {why}", { why });
+    this.#tellProblem(why);
+    this.#state.close(`The worker lost its keeper: ${why}`);
+    this.#held.answer();
+    this.#sweeping = this.#afterKeeperLost(why);
+  }
+
+  async #afterKeeperLost(why: string): Promise<void> {
+    const attempts = [...this.#running.values()];
+    let left: readonly string[];
+    try {
+      left = await this.#ports.sweep?.(attempts) ?? [];
+    } catch (error) {
+      left = [`the sweep failed: ${messageOf(error)}`];
+    }
+    const detail = `The worker lost its keeper: ${why}` +
+      (left.length === 0 ? "" : `; left over: ${left.join("; ")}`);
+    this.#state.keeperLost({ atMs: this.#context.clock.wall(), detail });
+    this.#end.lost(why, left);
+    this.#keeperLost!.told = true;
+    this.#held.answer();
+    this.#wakeup.wake();
+  }
+
+  #contact(): void {
+    this.#contactAt = this.#context.clock.now();
+    if (!this.#controllerLost) return;
+    this.#controllerLost = false;
+    logger("worker").info("the controller calls again");
+    if (this.#keeperLost === null) this.#link.capacity(this.#context.config.capacity);
+  }
+
+  /** No call for too long: act as told, and register again, each time the span passes. */
+  #watchController(): void {
+    const { config, clock } = this.#context;
+    if (clock.now() - this.#contactAt < config.controllerLostMs) return;
+    if (this.#contactAt === -Infinity) return;
+    this.#contactAt = clock.now();
+    this.#registeredUrl = null;
+    this.#wakeup.wake();
+    if (this.#controllerLost) return;
+    this.#controllerLost = true;
+    logger("worker").warn("no call from the controller for {ms} ms: {policy}", {
+      ms: config.controllerLostMs,
+      policy: config.onControllerLost,
+    });
+    if (this.#keeperLost !== null) return;
+    if (config.onControllerLost === "stop") {
+      for (const command of this.#state.stopAll("shutdown")) this.#command(command);
+    } else if (config.onControllerLost === "wait") {
+      this.#link.capacity({ cpuMilli: 0, memoryBytes: 0, maxRunning: 0 });
+    }
+  }
+
+  /** Registers whenever the controller does not know where this worker is. */
+  async #keepRegistered(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    for (let failures = 0; !signal.aborted;) {
+      const url = this.#url;
+      if (url === null || url === this.#registeredUrl) {
+        await this.#wakeup.wait(clock, LOOK_MS, signal);
+        continue;
+      }
+      try {
+        const answer = await registerWorker(this.#registration(url), {
+          controllerUrl: this.#context.config.controllerUrl,
+          token: this.#context.config.controllerToken,
+          clock,
+          signal,
+        });
+        this.#state.join(answer.cluster);
+        this.#registeredUrl = url;
+        // From now on it has its time to make the first call.
+        this.#contactAt = clock.now();
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        const ms = backoffMs(failures++, REGISTER_BACKOFF, this.#ports.random);
+        logger("worker").warn("not registered: {error}; again in {ms} ms", {
+          error: messageOf(error),
+          ms: Math.round(ms),
+        });
+        await sleep(clock, ms, signal);
+      }
+    }
+  }
+
+  #registration(url: string): RegisterRequest {
+    const { config } = this.#context;
+    return {
+      worker: config.worker,
+      url,
+      token: config.serverToken,
+      cpuMilli: config.capacity.cpuMilli,
+      memoryBytes: config.capacity.memoryBytes,
+      hostname: config.hostname,
+      version: config.version,
+      pid: config.pid,
+    };
+  }
+}
+
+function keyOf(fact: { generation: number; index: number; attempt: number }): string {
+  return `${fact.generation}.${fact.index}.${fact.attempt}`;
+}

@@ -1,0 +1,118 @@
+/**
+ * The worker's server loop: listens for the controller, passes reconcile calls on to the lifecycle
+ * isolate, and reads logs from the slot files itself. Runs in the worker's server isolate, which
+ * owns the listening socket.
+ */
+import { HttpServer } from "../host/http_server.ts";
+import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import { LogReader } from "./log_reader.ts";
+import { LogStore } from "./log_store.ts";
+import { type ServerReady, type ToLifecycle, type ToServer, WORKER_CHANNEL } from "./messages.ts";
+import { ReconcileCalls } from "./reconcile_calls.ts";
+import { Wakeup } from "./wakeup.ts";
+import type { WorkerApi, WorkerAppFactory } from "./worker_api.ts";
+
+/** How often the loop says that it is alive, in ms. */
+const TICK_MS = 500;
+
+/** What a worker's server is told by whoever composes it. Plain data. */
+export interface WorkerServerConfig {
+  readonly hostname: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** What callers must show. */
+  readonly token: string;
+  /** The worker's folder. */
+  readonly folder: string;
+  /** Differs from one worker process to the next. */
+  readonly instance: string;
+}
+
+/** The body of the server isolate's loop. */
+export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<WorkerServerConfig> {
+  return async (context) => {
+    const { config, owner, clock, signal } = context;
+    const channel = context.channel<ToServer, ToLifecycle>(WORKER_CHANNEL);
+    const calls = new ReconcileCalls(channel);
+    const store = new LogStore();
+    const service = new WorkerService(context, { calls, store });
+    channel.onMessage((message) => service.onMessage(message));
+    const server = new HttpServer({
+      fetch: ports.app(service, { token: config.token }),
+      hostname: config.hostname,
+      port: config.port,
+      clock,
+      endHeld: () => service.close(),
+    });
+    await owner.own(server);
+    channel.post({ type: "listening", url: server.url });
+    context.ready({ url: server.url } satisfies ServerReady);
+    const wakeup = new Wakeup();
+    while (!signal.aborted) {
+      context.tick();
+      await wakeup.wait(clock, TICK_MS, signal);
+    }
+    channel.onMessage(null);
+  };
+}
+
+/** The worker's API over both isolates. */
+class WorkerService implements WorkerApi {
+  readonly #calls: ReconcileCalls;
+  readonly #store: LogStore;
+  readonly #reader: LogReader;
+  readonly #closed = new AbortController();
+  #problem: string | null = null;
+
+  constructor(
+    context: LoopContext<WorkerServerConfig>,
+    owned: { calls: ReconcileCalls; store: LogStore },
+  ) {
+    this.#calls = owned.calls;
+    this.#store = owned.store;
+    const { folder, instance } = context.config;
+    this.#reader = new LogReader({ folder, instance, store: owned.store, clock: context.clock });
+  }
+
+  onMessage(message: ToServer): void {
+    switch (message.type) {
+      case "facts":
+        return this.#store.add(message, { again: message.again });
+      case "health":
+        this.#problem = message.problem;
+        return;
+      case "response":
+      case "refused":
+        return this.#calls.settle(message);
+    }
+  }
+
+  reconcile(...call: Parameters<WorkerApi["reconcile"]>): ReturnType<WorkerApi["reconcile"]> {
+    return this.#calls.call(...call);
+  }
+
+  async logs(...[request, signal]: Parameters<WorkerApi["logs"]>): ReturnType<WorkerApi["logs"]> {
+    // `AbortSignal.any` would hold on to every request's signal for as long as the server lives.
+    const either = new AbortController();
+    const onAbort = () => either.abort();
+    const signals = [signal, this.#closed.signal];
+    for (const one of signals) one.addEventListener("abort", onAbort, { once: true });
+    if (signals.some((one) => one.aborted)) onAbort();
+    try {
+      return await this.#reader.read(request, either.signal);
+    } finally {
+      for (const one of signals) one.removeEventListener("abort", onAbort);
+    }
+  }
+
+  health(): { ok: boolean; problems: string[] } {
+    const problems = this.#problem === null ? [] : [this.#problem];
+    return { ok: problems.length === 0, problems };
+  }
+
+  /** Answers everything that is held. */
+  close(): void {
+    this.#calls.close();
+    this.#closed.abort();
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Bytes of a worker's slot files, `logs/<slot>.<rotation>.out` and `.err`. Open only for the length
+ * of one answer. What is no longer there (a file that is gone or cut, a hole punched by a limit) is
+ * said by a marker line in its place; nothing is made up.
+ */
+
+/** Which file. */
+export interface SlotFile {
+  readonly slot: number;
+  readonly rotation: number;
+  readonly stream: "stdout" | "stderr";
+}
+
+/** Bytes up to `to`; a marker's bytes stand for all of them. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly to: number;
+}
+
+/** Read ahead, since the next attempt of a slot lies right behind, in bytes. */
+const READ_AHEAD_BYTES = 128 * 1024;
+/** Looked through for holes in one go, in bytes: with a block more it fits what is read ahead. */
+const CHECK_BYTES = 64 * 1024;
+/** Files open at the same time at most. */
+const MAX_OPEN = 64;
+/** Holes are punched in whole blocks of this size, in bytes. */
+const BLOCK_BYTES = 4096;
+/** Looked through for the end of a hole in one go, in bytes. */
+const MAX_HOLE_BYTES = 16 * 1024 * 1024;
+
+interface OpenFile {
+  readonly file: Deno.FsFile;
+  readonly sparse: boolean;
+  from: number;
+  bytes: Uint8Array;
+}
+
+/** The line that stands where output is gone. */
+export function goneMarker(bytes: number): Uint8Array {
+  return new TextEncoder().encode(`[iris: ${bytes} bytes of output are gone]\n`);
+}
+
+/** The slot files of one worker, for one answer. */
+export class SlotFiles {
+  readonly #folder: string;
+  readonly #open = new Map<string, OpenFile | null>();
+
+  /** @param folder the worker's folder */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Bytes from a place on.
+   *
+   * @param range at most `limit` bytes; `to` is the attempt's end, or null while it runs
+   * @returns null when there is nothing yet
+   */
+  async read(
+    slot: SlotFile,
+    range: { from: number; limit: number; to: number | null },
+  ): Promise<Piece | null> {
+    const { from, to } = range;
+    const open = await this.#file(slot);
+    const bytes = open === null ? new Uint8Array() : await fill(open, from, range.limit);
+    if (bytes.length === 0) return to === null ? null : { bytes: goneMarker(to - from), to };
+    const end = from + bytes.length;
+    if (!open!.sparse) return { bytes, to: end };
+    const hole = await firstHole(open!, from, end);
+    if (hole === null) return { bytes, to: end };
+    if (hole.from > from) return { bytes: bytes.subarray(0, hole.from - from), to: hole.from };
+    const hidden = await holeEnd(open!, hole.to, Math.min(to ?? Infinity, from + MAX_HOLE_BYTES));
+    return { bytes: goneMarker(hidden - from), to: hidden };
+  }
+
+  /** Closes all files. */
+  close(): void {
+    for (const open of this.#open.values()) open?.file.close();
+    this.#open.clear();
+  }
+
+  async #file({ slot, rotation, stream }: SlotFile): Promise<OpenFile | null> {
+    const name = `${slot}.${rotation}.${stream === "stdout" ? "out" : "err"}`;
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    if (this.#open.size >= MAX_OPEN) this.close();
+    const opened = await openSlot(`${this.#folder}/logs/${name}`);
+    this.#open.set(name, opened);
+    return opened;
+  }
+}
+
+async function openSlot(path: string): Promise<OpenFile | null> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+  try {
+    const { blocks, size } = await file.stat();
+    // A file that fills fewer blocks than its size needs has holes, save where a file system packs.
+    return { file, sparse: (blocks ?? Infinity) * 512 < size, from: 0, bytes: new Uint8Array() };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** Bytes from a place on, maybe fewer than `limit`; none at the end of the file. */
+async function fill(open: OpenFile, from: number, limit: number): Promise<Uint8Array> {
+  const held = open.from + open.bytes.length - from;
+  if (from < open.from || held <= 0) await refill(open, from);
+  const at = from - open.from;
+  return open.bytes.subarray(at, at + limit);
+}
+
+async function refill(open: OpenFile, from: number): Promise<void> {
+  const buffer = new Uint8Array(READ_AHEAD_BYTES);
+  await open.file.seek(from, Deno.SeekMode.Start);
+  const count = await open.file.read(buffer) ?? 0;
+  open.from = from;
+  open.bytes = buffer.subarray(0, count);
+}
+
+/** Where a hole continues, the first byte that is none, or `limit`. */
+async function holeEnd(open: OpenFile, from: number, limit: number): Promise<number> {
+  let end = from;
+  while (end < limit) {
+    const hole = await firstHole(open, end, Math.min(end + CHECK_BYTES, limit));
+    if (hole === null || hole.from > end) break;
+    end = hole.to;
+  }
+  return end;
+}
+
+/**
+ * The first run of blocks in [from, end) that hold nothing but zeros. Blocks are looked at whole,
+ * also where the range begins or ends inside one: a few zeros that a task wrote are no hole.
+ */
+async function firstHole(
+  open: OpenFile,
+  from: number,
+  end: number,
+): Promise<{ from: number; to: number } | null> {
+  const aligned = Math.floor(from / BLOCK_BYTES) * BLOCK_BYTES;
+  await refill(open, aligned);
+  const bytes = open.bytes;
+  const last = Math.min(end, aligned + bytes.length);
+  let start: number | null = null;
+  for (let block = aligned; block < last; block += BLOCK_BYTES) {
+    const at = block - aligned;
+    const zero = bytes.subarray(at, at + BLOCK_BYTES).every((byte) => byte === 0);
+    if (zero && start === null) start = Math.max(block, from);
+    if (!zero && start !== null) return { from: start, to: block };
+  }
+  return start === null || last <= from ? null : { from: start, to: last };
+}

@@ -1,0 +1,27 @@
+/**
+ * What the routes of a worker's server need. `server_loop.ts` provides the real one; the routes
+ * themselves (`src/http/worker_app.ts`) are handed to it by whoever composes the isolate.
+ */
+import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
+import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
+
+/** Whether the worker is well, and what is not. */
+export interface WorkerHealth {
+  readonly ok: boolean;
+  readonly problems: readonly string[];
+}
+
+/** A worker, as its routes see it. */
+export interface WorkerApi {
+  /** @throws {IrisError} `conflict` for another cluster, worker or epoch, `closing` at the end */
+  reconcile(request: ReconcileRequest, signal: AbortSignal): Promise<ReconcileResponse>;
+  /** @throws {IrisError} `invalid` for a strange cursor, `closing` at the end */
+  logs(request: LogsRequest, signal: AbortSignal): Promise<LogsResponse>;
+  health(): WorkerHealth;
+}
+
+/** Answers HTTP requests. */
+export type WorkerFetch = (request: Request) => Response | Promise<Response>;
+
+/** Makes the routes over an API. `token` is what callers must show. */
+export type WorkerAppFactory = (api: WorkerApi, options: { readonly token: string }) => WorkerFetch;

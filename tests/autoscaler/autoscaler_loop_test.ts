@@ -1,0 +1,51 @@
+import { assertEquals } from "@std/assert";
+import { autoscalerLoop } from "../../src/autoscaler/autoscaler_loop.ts";
+import { CORE_CHANNEL, type Demand, VM_CHANNEL } from "../../src/autoscaler/messages.ts";
+import type { Fleet, FleetVm, Wanted } from "../../src/vm/messages.ts";
+import { FakeLoop } from "../fakes/fake_loop.ts";
+import { ManualClock, settle } from "../fakes/manual_clock.ts";
+
+Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after their time", async () => {
+  const clock = new ManualClock();
+  const loop = new FakeLoop<unknown>(clock);
+  const core = loop.far<never, Demand>(CORE_CHANNEL);
+  const vm = loop.far<Wanted, Fleet>(VM_CHANNEL);
+  const told: string[] = [];
+  vm.onMessage(({ groups }) => {
+    told.push(groups.map(({ count, remove }) => [count, ...remove].join(" ")).join("; "));
+  });
+  const tell = async (message: Demand | Fleet) => {
+    if (message.type === "fleet") vm.post(message);
+    else core.post(message);
+    await settle();
+    await clock.advance(20);
+  };
+  const fleet = (...vms: FleetVm[]): Fleet => ({
+    type: "fleet",
+    groups: [{ name: "g", min: 1, max: 4, cpuMilli: 1_000, memoryBytes: 10, idleMs: 3_000, vms }],
+  });
+  const load = (name: string, running: number) => {
+    return { name, running, cpuMilli: 1_000, memoryBytes: 10 };
+  };
+  loop.run(autoscalerLoop(), {});
+  await loop.ready;
+  await tell(fleet({ vm: "w0", state: "READY" }));
+  assertEquals(told, ["1"]);
+  const job = { generation: 1, count: 2, cpuMilli: 1_000, memoryBytes: 1 };
+  await tell({ type: "demand", jobs: [job], workers: [load("w0", 1)] });
+  assertEquals(told, ["1", "3"]);
+  await tell(fleet(
+    { vm: "w0", state: "READY" },
+    { vm: "w1", state: "READY" },
+    { vm: "w2", state: "BOOTING" },
+  ));
+  await tell({ type: "demand", jobs: [], workers: [load("w0", 0), load("w1", 0)] });
+  assertEquals(told.slice(2), ["3"]);
+  await clock.advance(2_500);
+  assertEquals(told.slice(2), ["3"]);
+  await clock.advance(1_000);
+  assertEquals(told.slice(3), ["1 w0 w1"]);
+  assertEquals(loop.ticks > 5, true);
+  assertEquals(await loop.stop(), []);
+  assertEquals(clock.timers, 0);
+});

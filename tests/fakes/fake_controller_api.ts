@@ -1,0 +1,168 @@
+/** A controller with state and no cluster behind it: jobs run when a test says so. */
+import { IrisError } from "../../src/base/errors.ts";
+import type { ControllerApi, Health, JobFilter } from "../../src/http/controller_api.ts";
+import type { TreeNode } from "../../src/lifecycle/part.ts";
+import type {
+  ClusterStopAnswer,
+  ClusterStopRequest,
+  JobSpec,
+  JobView,
+  LogChunk,
+  TaskView,
+  WorkerView,
+} from "../../src/wire/api.ts";
+import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
+
+/** Keeps what was submitted and registered; `finish` ends a job. */
+export class FakeControllerApi implements ControllerApi {
+  readonly #jobs = new Map<string, JobView>();
+  readonly #workers: WorkerView[] = [];
+  readonly #logs = new Map<string, LogChunk[]>();
+  #waiters: (() => void)[] = [];
+  #generation = 0;
+  health_: Health = { ok: true, problems: [], closing: false };
+  stops: ClusterStopRequest[] = [];
+
+  submit(spec: JobSpec): Promise<JobView> {
+    if (this.health_.closing) {
+      return Promise.reject(new IrisError("closing", "The cluster is stopping"));
+    }
+    if (this.#jobs.has(spec.name)) {
+      const message = `A job named ${spec.name} exists`;
+      return Promise.reject(new IrisError("conflict", message, { field: "name" }));
+    }
+    const job: JobView = {
+      name: spec.name,
+      generation: ++this.#generation,
+      state: "PENDING",
+      replicas: spec.replicas,
+      counts: { PENDING: spec.replicas },
+      done: false,
+      submittedAtMs: 1_000 + this.#generation,
+      startedAtMs: null,
+      endedAtMs: null,
+      reason: null,
+      spec,
+    };
+    this.#jobs.set(spec.name, job);
+    return Promise.resolve(job);
+  }
+
+  /** Ends a job well. */
+  finish(name: string): void {
+    const job = this.#jobs.get(name);
+    if (job === undefined) throw new Error(`no job ${name}`);
+    const counts = { SUCCEEDED: job.replicas };
+    this.#jobs.set(name, { ...job, state: "SUCCEEDED", counts, done: true, endedAtMs: 9_000 });
+    this.#wake();
+  }
+
+  /** Appends to a job's log. */
+  write(name: string, chunk: LogChunk): void {
+    this.#logOf(name).push(chunk);
+    this.#wake();
+  }
+
+  stopJob(name: string): Promise<JobView> {
+    const job = this.#jobs.get(name);
+    if (job === undefined) return Promise.reject(new IrisError("not_found", `No job ${name}`));
+    const stopped: JobView = { ...job, state: "KILLED", done: true };
+    this.#jobs.set(name, stopped);
+    this.#wake();
+    return Promise.resolve(stopped);
+  }
+
+  jobs(filter: JobFilter): JobView[] {
+    return [...this.#jobs.values()].reverse()
+      .filter((job) => filter.state === undefined || job.state === filter.state)
+      .slice(0, filter.limit);
+  }
+
+  job(name: string): JobView | null {
+    return this.#jobs.get(name) ?? null;
+  }
+
+  tasks(name: string, page: { offset: number; limit: number }): TaskView[] {
+    const replicas = this.#jobs.get(name)?.replicas ?? 0;
+    return Array.from({ length: replicas }, (_, index): TaskView => ({
+      name: `${name}/${index}`,
+      index,
+      state: "PENDING",
+      attempt: null,
+      worker: null,
+      startedAtMs: null,
+      endedAtMs: null,
+      exitCode: null,
+      endCause: null,
+      detail: null,
+    })).slice(page.offset, page.offset + page.limit);
+  }
+
+  workers(): WorkerView[] {
+    return this.#workers;
+  }
+
+  register(request: RegisterRequest): Promise<RegisterResponse> {
+    this.#workers.push({
+      name: request.worker,
+      url: request.url,
+      state: "alive",
+      hostname: request.hostname,
+      pid: request.pid,
+      cpuMilli: request.cpuMilli,
+      memoryBytes: request.memoryBytes,
+      running: 0,
+      backlog: 0,
+      lastSeenMs: 0,
+    });
+    return Promise.resolve({ cluster: "c0ffee00", epoch: 1 });
+  }
+
+  async *logs(
+    name: string,
+    options: { task: number | null; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<LogChunk> {
+    let at = 0;
+    const chunks = this.#logOf(name);
+    for (;;) {
+      for (; at < chunks.length; at++) {
+        const chunk = chunks[at];
+        if (chunk !== undefined && (options.task ?? chunk.task) === chunk.task) yield chunk;
+      }
+      if (!options.follow || options.signal.aborted || this.job(name)?.done === true) return;
+      await this.changed(name, options.signal);
+    }
+  }
+
+  changed(_name: string, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  tree(): TreeNode {
+    return { name: "cluster", kind: "component", state: "running", ageMs: 5, children: [] };
+  }
+
+  health(): Health {
+    return this.health_;
+  }
+
+  stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer> {
+    this.stops.push(request);
+    return Promise.resolve({ id: request.id, reportUrl: `http://127.0.0.1:1/${request.id}` });
+  }
+
+  #logOf(name: string): LogChunk[] {
+    const log = this.#logs.get(name) ?? [];
+    this.#logs.set(name, log);
+    return log;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiting) resolve();
+  }
+}

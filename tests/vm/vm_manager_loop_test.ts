@@ -1,0 +1,220 @@
+import { assertEquals } from "@std/assert";
+import { seededRandom } from "../../src/base/random.ts";
+import type { Channel } from "../../src/lifecycle/loop.ts";
+import { LOCAL_CHANNEL, LocalProvider } from "../../src/vm/local/local_provider.ts";
+import type { Fleet, FromLocalOwner, ToLocalOwner, Wanted } from "../../src/vm/messages.ts";
+import type { ScaleGroup } from "../../src/vm/vm_manager.ts";
+import {
+  AUTOSCALER_CHANNEL,
+  type VmManagerConfig,
+  vmManagerLoop,
+} from "../../src/vm/vm_manager_loop.ts";
+import { FakeLoop } from "../fakes/fake_loop.ts";
+import { ManualClock, settle } from "../fakes/manual_clock.ts";
+
+const GROUP: ScaleGroup = {
+  name: "local",
+  min: 1,
+  max: 3,
+  cpuMilli: 2_000,
+  memoryBytes: 1_000,
+  idleMs: 1_000,
+};
+
+/** Main, which owns the workers: with state, obeying or not. */
+class FakeMain {
+  readonly asked: string[] = [];
+  readonly workers = new Map<string, { group: string; ready: boolean }>();
+  /** What becomes of the next ones that are asked for. */
+  fate: "ready" | "failed" | "nothing" = "ready";
+  obeys = true;
+  readonly #channel: Channel<ToLocalOwner, FromLocalOwner>;
+
+  constructor(channel: Channel<ToLocalOwner, FromLocalOwner>) {
+    this.#channel = channel;
+    channel.onMessage((message) => this.#onMessage(message));
+  }
+
+  gone(vm: string): void {
+    this.workers.delete(vm);
+    this.#channel.post({ type: "gone", vm, reason: "it ended" });
+  }
+
+  #onMessage(message: ToLocalOwner): void {
+    if (message.type === "sync") {
+      const vms = [...this.workers].map(([vm, worker]) => ({ vm, ...worker }));
+      return this.#channel.post({ type: "existing", vms });
+    }
+    this.asked.push(`${message.type} ${message.vm}`);
+    if (message.type === "delete") {
+      if (this.obeys) this.gone(message.vm);
+    } else if (this.fate === "failed") {
+      this.#channel.post({ type: "failed", vm: message.vm, reason: "no room" });
+    } else {
+      this.workers.set(message.vm, { group: message.group, ready: this.fate === "ready" });
+      if (this.fate === "ready") this.#channel.post({ type: "ready", vm: message.vm });
+    }
+  }
+}
+
+interface World {
+  readonly main: FakeMain;
+  readonly loop: FakeLoop<VmManagerConfig>;
+  readonly clock: ManualClock;
+  readonly notes: string[];
+  /** The states of all VMs, as the autoscaler was told last. */
+  fleet(): string[];
+  want(count: number, remove?: string[]): Promise<void>;
+}
+
+async function world(
+  test: (world: World) => Promise<void>,
+  options: { groups?: ScaleGroup[]; before?: (main: FakeMain) => void } = {},
+): Promise<void> {
+  const clock = new ManualClock();
+  const loop = new FakeLoop<VmManagerConfig>(clock);
+  const main = new FakeMain(loop.far(LOCAL_CHANNEL));
+  options.before?.(main);
+  const autoscaler = loop.far<Fleet, Wanted>(AUTOSCALER_CHANNEL);
+  let last: Fleet = { type: "fleet", groups: [] };
+  autoscaler.onMessage((fleet) => last = fleet);
+  const notes: string[] = [];
+  loop.run(
+    vmManagerLoop({
+      provider: (context) => new LocalProvider(context.channel(LOCAL_CHANNEL)),
+      random: seededRandom(1),
+      journal: {
+        intent: ({ vm }) => notes.push(`intent ${vm} before ${main.asked.length} requests`),
+        created: (vm) => notes.push(`created ${vm}`),
+        removed: (vm) => notes.push(`removed ${vm}`),
+      },
+    }),
+    { groups: options.groups ?? [GROUP] },
+  );
+  await loop.ready;
+  await settle();
+  try {
+    await test({
+      main,
+      loop,
+      clock,
+      notes,
+      fleet: () => last.groups.flatMap(({ vms }) => vms.map(({ vm, state }) => `${vm} ${state}`)),
+      async want(count, remove = []) {
+        autoscaler.post({
+          type: "wanted",
+          groups: [{ group: "local", count, reason: "test", remove }],
+        });
+        await settle();
+      },
+    });
+  } finally {
+    main.obeys = true;
+    if (!loop.signal.signal.aborted) await loop.stop();
+    assertEquals(clock.timers, 0);
+  }
+}
+
+Deno.test("the least number of VMs is asked for at once, each intent noted before", async () => {
+  await world(async ({ main, fleet, notes }) => {
+    assertEquals(main.asked, ["create w0", "create w1"]);
+    assertEquals(fleet(), ["w0 READY", "w1 READY"]);
+    assertEquals(notes.slice(0, 2), ["intent w0 before 0 requests", "intent w1 before 0 requests"]);
+    await Promise.resolve();
+  }, { groups: [{ ...GROUP, min: 2 }] });
+});
+
+Deno.test("it makes what is wanted, within min and max", async () => {
+  await world(async ({ fleet, want }) => {
+    await want(9);
+    assertEquals(fleet(), ["w0 READY", "w1 READY", "w2 READY"]);
+    await want(0, ["w0", "w1", "w2"]);
+    assertEquals(fleet(), ["w2 READY"]);
+  });
+});
+
+Deno.test("a VM that may be busy is never unmade, one that is not up yet is", async () => {
+  await world(async ({ main, fleet, want }) => {
+    await want(2);
+    main.fate = "nothing";
+    await want(3);
+    assertEquals(fleet(), ["w0 READY", "w1 READY", "w2 BOOTING"]);
+    await want(1);
+    assertEquals(fleet(), ["w0 READY", "w1 READY"]);
+    await want(1, ["w0"]);
+    assertEquals(fleet(), ["w1 READY"]);
+  });
+});
+
+Deno.test("one that ended unasked is replaced after a wait that grows, under a new name", async () => {
+  await world(async ({ main, fleet, clock }) => {
+    main.fate = "failed";
+    main.gone("w0");
+    await settle();
+    assertEquals(fleet(), []);
+    await clock.advance(500);
+    assertEquals(main.asked, ["create w0", "create w1"]);
+    await clock.advance(10_000);
+    const soFar = main.asked.length;
+    assertEquals(soFar >= 5 && soFar <= 9, true, `${soFar} requests in 10 s`);
+    main.fate = "ready";
+    await clock.advance(60_000);
+    assertEquals(fleet().map((vm) => vm.split(" ")[1]), ["READY"]);
+  });
+});
+
+Deno.test("a VM manager that begins anew takes over what is there, and makes no second", async () => {
+  await world(async ({ main, fleet }) => {
+    assertEquals(main.asked, ["delete w9"]);
+    assertEquals(fleet(), ["w4 READY", "w7 BOOTING"]);
+    await Promise.resolve();
+  }, {
+    groups: [{ ...GROUP, min: 2 }],
+    before: (main) => {
+      main.workers.set("w4", { group: "local", ready: true });
+      main.workers.set("w7", { group: "local", ready: false });
+      main.workers.set("w9", { group: "renamed", ready: true });
+    },
+  });
+});
+
+Deno.test("at a stop every VM is deleted and waited for, and none is made again", async () => {
+  await world(async ({ main, loop, fleet, want }) => {
+    await want(2);
+    assertEquals(loop.parts.map(({ name }) => name), ["w0", "w1"]);
+    loop.closing.abort("shutdown");
+    for (const part of loop.parts) part.close?.("shutdown");
+    await settle();
+    assertEquals(fleet(), ["w0 STOPPING", "w1 STOPPING"]);
+    main.gone("w0");
+    await settle();
+    assertEquals(await loop.stop(), []);
+    assertEquals(main.asked.slice(2), ["delete w1"]);
+  });
+});
+
+Deno.test("a VM manager that crashed leaves its VMs to its next run", async () => {
+  await world(async ({ main, loop }) => {
+    loop.signal.abort({ cause: "crash", deadline: undefined });
+    await loop.ended;
+    assertEquals(await loop.unwind(1_000, "crash"), []);
+    assertEquals([main.asked, main.workers.size], [["create w0"], 1]);
+  });
+});
+
+Deno.test("a VM that does not go is named as left over", async () => {
+  await world(async ({ main, loop }) => {
+    main.obeys = false;
+    loop.closing.abort("shutdown");
+    const [part] = loop.parts;
+    const asked = Promise.resolve(part!.ask!({
+      cause: "shutdown",
+      deadline: undefined as never,
+    }));
+    await settle();
+    const left = await part!.verify!(undefined as never);
+    assertEquals(left, ["VM w0 is STOPPING: its provider did not say that it is gone"]);
+    main.gone("w0");
+    await asked;
+  });
+});

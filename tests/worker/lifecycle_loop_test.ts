@@ -1,0 +1,482 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { sleep, systemClock } from "../../src/base/clock.ts";
+import { IrisError } from "../../src/base/errors.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { Deadline } from "../../src/lifecycle/deadline.ts";
+import type { Channel } from "../../src/lifecycle/loop.ts";
+import { processRuntime } from "../../src/runtimes/process/process_runtime.ts";
+import type {
+  ReconcileRequest,
+  ReconcileResponse,
+  RegisterRequest,
+} from "../../src/wire/reconcile.ts";
+import {
+  type LifecycleConfig,
+  lifecycleLoop,
+  type LifecyclePorts,
+} from "../../src/worker/lifecycle_loop.ts";
+import type { ToLifecycle, ToServer } from "../../src/worker/messages.ts";
+import { FakeKeeper } from "../fakes/fake_keeper.ts";
+import { FakeLoop } from "../fakes/fake_loop.ts";
+import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
+
+const URL_A = "http://127.0.0.1:1";
+
+/** A controller that takes registrations, over real HTTP. */
+class Registrar {
+  readonly requests: RegisterRequest[] = [];
+  readonly tokens: (string | null)[] = [];
+  /** Answers these first. */
+  readonly failures: number[] = [];
+  cluster = "c";
+  #news = Promise.withResolvers<void>();
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor() {
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      async (request) => {
+        assertEquals(new URL(request.url).pathname, "/api/v1/workers");
+        const body = await request.json();
+        this.tokens.push(request.headers.get("Authorization"));
+        this.requests.push(body);
+        this.#news.resolve();
+        this.#news = Promise.withResolvers<void>();
+        const failure = this.failures.shift();
+        if (failure !== undefined) return new Response("no", { status: failure });
+        return Response.json({ cluster: this.cluster, epoch: 1 }, { status: 201 });
+      },
+    );
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  async seen(count: number): Promise<void> {
+    while (this.requests.length < count) await soon(this.#news.promise);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+/** Fails a test that waits for what never comes. */
+async function soon<T>(promise: Promise<T>, what = "event"): Promise<T> {
+  const late = new AbortController();
+  const timeout = sleep(systemClock, 3_000, late.signal).then((passed) => {
+    if (passed) throw new Error(`no ${what} within 3 s`);
+    return promise;
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    late.abort();
+  }
+}
+
+/** The server isolate's end. */
+class ServerEnd {
+  readonly messages: ToServer[] = [];
+  readonly #channel: Channel<ToServer, ToLifecycle>;
+  readonly #calls = new Map<number, PromiseWithResolvers<ReconcileResponse>>();
+  #news = Promise.withResolvers<void>();
+  #id = 0;
+
+  constructor(channel: Channel<ToServer, ToLifecycle>) {
+    this.#channel = channel;
+    channel.onMessage((message) => {
+      this.messages.push(message);
+      if (message.type === "response") this.#calls.get(message.id)?.resolve(message.response);
+      if (message.type === "refused") {
+        this.#calls.get(message.id)?.reject(new IrisError(message.code, message.message));
+      }
+      this.#news.resolve();
+      this.#news = Promise.withResolvers<void>();
+    });
+    channel.post({ type: "listening", url: URL_A });
+  }
+
+  call(request: ReconcileRequest): Promise<ReconcileResponse> {
+    const call = Promise.withResolvers<ReconcileResponse>();
+    this.#calls.set(this.post(request), call);
+    return soon(call.promise, `answer to call ${request.seq}`);
+  }
+
+  /** A call whose answer nobody waits for. @returns its id */
+  post(request: ReconcileRequest): number {
+    const id = ++this.#id;
+    this.#channel.post({ type: "reconcile", id, request });
+    return id;
+  }
+
+  abandon(id: number): void {
+    this.#channel.post({ type: "abandoned", id });
+  }
+
+  listen(url: string): void {
+    this.#channel.post({ type: "listening", url });
+  }
+
+  async until(found: (message: ToServer) => boolean): Promise<ToServer> {
+    for (;;) {
+      const message = this.messages.find(found);
+      if (message !== undefined) return message;
+      await soon(this.#news.promise, "message");
+    }
+  }
+}
+
+interface World {
+  readonly keeper: FakeKeeper;
+  readonly registrar: Registrar;
+  readonly loop: FakeLoop<LifecycleConfig>;
+  readonly server: ServerEnd;
+}
+
+/** A lifecycle loop with a fake keeper and a controller that is heard by registration. */
+async function world(
+  test: (world: World) => Promise<void>,
+  options: {
+    config?: Partial<LifecycleConfig>;
+    ports?: Partial<LifecyclePorts>;
+    before?: (keeper: FakeKeeper, registrar: Registrar) => void;
+  } = {},
+): Promise<void> {
+  await using registrar = new Registrar();
+  const keeper = new FakeKeeper();
+  options.before?.(keeper, registrar);
+  const loop = new FakeLoop<LifecycleConfig>();
+  const server = new ServerEnd(loop.far("worker"));
+  const ports: LifecyclePorts = {
+    connect: () => Promise.resolve(keeper.connect()),
+    runtime: processRuntime,
+    random: seededRandom(1),
+    ...options.ports,
+  };
+  loop.run(lifecycleLoop(ports), {
+    worker: "w0",
+    controllerUrl: registrar.url,
+    controllerToken: "secret",
+    serverToken: "mine",
+    keeperSocket: "/nowhere",
+    capacity: { cpuMilli: 2_000, memoryBytes: 100, maxRunning: 2 },
+    hostname: "host",
+    version: "0.1.0",
+    pid: 42,
+    path: "/bin",
+    home: "/root",
+    onControllerLost: "finish",
+    controllerLostMs: 60_000,
+    ...options.config,
+  });
+  try {
+    await soon(loop.ready, "ready");
+    await test({ keeper, registrar, loop, server });
+  } finally {
+    await soon(loop.stop(100), "end").catch(() => loop.unwind());
+  }
+}
+
+/** A first call is answered at once; this one makes the next be held. */
+async function firstCall(server: ServerEnd, more: Partial<ReconcileRequest> = {}): Promise<void> {
+  await server.call(sampleRequest(1, { waitMs: 2_000, ...more }));
+}
+
+Deno.test("it registers with its address, its capacity and the worker token", async () => {
+  await world(async ({ registrar }) => {
+    await registrar.seen(1);
+    assertEquals(registrar.tokens, ["Bearer secret"]);
+    assertEquals(registrar.requests[0], {
+      worker: "w0",
+      url: URL_A,
+      token: "mine",
+      cpuMilli: 2_000,
+      memoryBytes: 100,
+      hostname: "host",
+      version: "0.1.0",
+      pid: 42,
+    });
+  });
+});
+
+Deno.test("it tries to register until the controller takes it", async () => {
+  await world(async ({ registrar }) => await registrar.seen(3), {
+    before: (_, registrar) => registrar.failures.push(503, 401),
+  });
+});
+
+Deno.test("a server with a new address is registered again", async () => {
+  await world(async ({ registrar, server }) => {
+    await registrar.seen(1);
+    server.listen("http://127.0.0.1:2");
+    await registrar.seen(2);
+    assertEquals(registrar.requests[1]?.url, "http://127.0.0.1:2");
+  });
+});
+
+Deno.test("a desired run starts, and its facts are the answer to the held call", async () => {
+  await world(async ({ keeper, server }) => {
+    await firstCall(server);
+    const held = server.call(
+      sampleRequest(2, { waitMs: 2_000, specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] }),
+    );
+    const began = await held;
+    assertEquals(began.facts?.started.map((run) => run.slice(0, 4)), [[1, 0, 1, 0]]);
+    assertEquals([began.running, began.specs, began.accepting], [1, [1], true]);
+    assertEquals(keeper.specs.get(1)?.env.IRIS_CONTROLLER?.startsWith("http://127.0.0.1:"), true);
+    const next = server.call(sampleRequest(3, {
+      waitMs: 2_000,
+      run: [[1, 0, 1, 0]],
+      ackFacts: began.facts!.upTo,
+    }));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    keeper.finish("1.0.0", { code: 7 });
+    const over = await next;
+    assertEquals(over.facts?.ended.map((run) => run.slice(0, 6)), [[1, 0, 1, 0, "exit", 7]]);
+    assert(keeper.kept > 0, "the end is kept until it is acknowledged");
+    await server.call(sampleRequest(4, { ackFacts: over.facts!.upTo }));
+    assertEquals(keeper.kept, 0);
+  });
+});
+
+Deno.test("a call with no news is held for as long as it allows, a newer one ends that", async () => {
+  await world(async ({ server }) => {
+    await firstCall(server);
+    const from = performance.now();
+    const held = await server.call(sampleRequest(2, { waitMs: 60 }));
+    assertEquals(held.seq, 2);
+    assert(performance.now() - from >= 50, "held");
+    const older = server.call(sampleRequest(3, { waitMs: 60_000 }));
+    const newer = server.call(sampleRequest(4, { waitMs: 60 }));
+    assertEquals([(await older).seq, (await newer).seq], [3, 4]);
+  });
+});
+
+Deno.test("an older call and another epoch's are answered at once", async () => {
+  await world(async ({ server }) => {
+    await server.call(sampleRequest(5, { epoch: 3, waitMs: 60_000 }));
+    const late = await server.call(sampleRequest(4, { epoch: 3, waitMs: 60_000 }));
+    assertEquals([late.seq, late.epoch], [4, 3]);
+    const error = await assertRejects(() => server.call(sampleRequest(9, { epoch: 2 })), IrisError);
+    assertEquals((error as IrisError).code, "conflict");
+  });
+});
+
+Deno.test("a burst of ends travels in few answers", async () => {
+  await world(async ({ keeper, server }) => {
+    const run = [[1, 0, 200, 0]] as const;
+    const first = sampleRequest(1, { specs: [sampleSpec(1)], run });
+    let answer = await server.call(first);
+    let ended = 0;
+    let answers = 0;
+    const burst = (async () => {
+      for (let i = 0; i < 200; i++) {
+        while (!keeper.running.includes(`1.${i}.0`)) await new Promise((r) => setTimeout(r, 0));
+        keeper.finish(`1.${i}.0`);
+      }
+    })();
+    for (let seq = 2; ended < 200; seq++) {
+      const ackFacts = answer.facts?.upTo ?? 0;
+      answer = await server.call(sampleRequest(seq, { waitMs: 2_000, run, ackFacts }));
+      answers++;
+      for (const [, from, to] of answer.facts?.ended ?? []) ended += to - from;
+    }
+    await burst;
+    assertEquals(ended, 200);
+    assert(answers < 100, `${answers} answers`);
+  });
+});
+
+Deno.test("an answer that nobody took is told again", async () => {
+  await world(async ({ server }) => {
+    await firstCall(server);
+    const lost = await server.call(
+      sampleRequest(2, { waitMs: 2_000, specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] }),
+    );
+    const again = await server.call(sampleRequest(3, { waitMs: 60_000, run: [[1, 0, 1, 0]] }));
+    assertEquals(again.facts, lost.facts);
+  });
+});
+
+Deno.test("a held call whose caller left is not answered and its news not lost", async () => {
+  await world(async ({ keeper, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)] });
+    const left = server.post(sampleRequest(2, { waitMs: 60_000 }));
+    server.abandon(left);
+    const next = await server.call(sampleRequest(3, { waitMs: 500, run: [[1, 0, 1, 0]] }));
+    assertEquals(next.facts?.started.length, 1);
+    assertEquals(keeper.began, ["1.0.0"]);
+    const answered = server.messages.flatMap((m) => m.type === "response" ? [m.id] : []);
+    assert(!answered.includes(left));
+  });
+});
+
+Deno.test("it takes over what an earlier process left with the keeper", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    assertEquals((await loop.ready as { adopted: number }).adopted, 3);
+    const facts = await server.until((m) => m.type === "facts");
+    assert(facts.type === "facts" && facts.again && facts.started.length >= 2);
+    const answer = await server.call(sampleRequest(1, { run: [[1, 0, 3, 0]] }));
+    assertEquals([answer.running, answer.backlog, answer.missing.length], [2, 1, 0]);
+    assertEquals(keeper.began.length, 2);
+  }, {
+    before: (keeper) => {
+      keeper.capacity = { cpuMilli: 0, memoryBytes: 0, maxRunning: 2 };
+      const link = keeper.connect();
+      link.spec(processRuntime.plan(sampleSpec(1), {
+        worker: "w0",
+        controllerUrl: "",
+        path: "",
+        home: "",
+      }));
+      link.start([[1, 0, 3, 0]]);
+    },
+  });
+});
+
+Deno.test("from close on nothing new is taken in, and the controller hears it at once", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)] });
+    const held = server.call(sampleRequest(2, { waitMs: 60_000 }));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    loop.closing.abort("shutdown");
+    assertEquals((await held).accepting, false);
+    const answer = await server.call(sampleRequest(3, { run: [[1, 0, 1, 0]], waitMs: 60_000 }));
+    assertEquals([answer.missing, keeper.began], [[[1, 0, 1, 0]], []]);
+  });
+});
+
+Deno.test("a stop ends the keeper in less than its time, tells the last facts, and reports", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 2, 0]] });
+    keeper.obeys = false;
+    const stopped = loop.stop(2_000);
+    // The controller goes on calling, as it does: the last ends must reach it.
+    let answer = await server.call(sampleRequest(2, { waitMs: 1_000, run: [[1, 0, 2, 0]] }));
+    assertEquals(answer.accepting, false);
+    let ended = 0;
+    setTimeout(() => keeper.forceEnd(), 20);
+    for (let seq = 3; ended < 2; seq++) {
+      answer = await server.call(sampleRequest(seq, {
+        waitMs: 1_000,
+        run: [[1, 0, 2, 0]],
+        ackFacts: answer.facts?.upTo ?? 0,
+      }));
+      for (const [, from, to] of answer.facts?.ended ?? []) ended += to - from;
+    }
+    const bye = server.call(sampleRequest(99, { ackFacts: answer.facts!.upTo, waitMs: 60_000 }));
+    assertEquals((await bye).facts, null);
+    assertEquals(await soon(stopped, "stop"), []);
+    assertEquals(keeper.ends[0]?.cause, "shutdown");
+    assert(keeper.ends[0]!.remainingMs < 2_000 && keeper.ends[0]!.remainingMs > 1_500);
+    assertEquals(loop.reports.map(({ name, outcome }) => [name, outcome]), [["keeper", "clean"]]);
+    assertEquals(keeper.kept, 0);
+  });
+});
+
+Deno.test("a stop does not wait for a controller that is gone", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] });
+    const from = performance.now();
+    await loop.stop(60_000);
+    const tookMs = performance.now() - from;
+    assert(tookMs < 2_000, `${tookMs} ms`);
+    assertEquals(keeper.running, []);
+  });
+});
+
+Deno.test("a stop leaves before its deadline when the keeper does not come to an end", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] });
+    keeper.obeys = false;
+    const from = performance.now();
+    loop.closing.abort("shutdown");
+    loop.signal.abort({ cause: "shutdown", deadline: Deadline.in(300, systemClock) });
+    await soon(loop.ended, "end");
+    assert(performance.now() - from <= 305);
+    keeper.forceEnd();
+  });
+});
+
+Deno.test("a deadline that comes nearer is passed on", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] });
+    keeper.obeys = false;
+    const deadline = Deadline.in(60_000, systemClock);
+    loop.closing.abort("shutdown");
+    loop.signal.abort({ cause: "shutdown", deadline });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    deadline.nearer(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    keeper.forceEnd();
+    await soon(loop.ended, "end");
+    assert(keeper.ends.length === 2 && keeper.ends[1]!.remainingMs <= 1_000);
+  });
+});
+
+Deno.test("a lost keeper: its attempts are swept, told as unknown, and the loop fails", async () => {
+  const swept: number[] = [];
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 3, 0]] });
+    const held = server.call(sampleRequest(2, { waitMs: 60_000, run: [[1, 0, 3, 0]] }));
+    assertEquals((await held).running, 2);
+    keeper.die("connection reset");
+    await server.until((message) => message.type === "health");
+    let answer = await server.call(sampleRequest(3, { waitMs: 1_000, run: [[1, 0, 3, 0]] }));
+    if (answer.facts?.ended.length === 0) {
+      answer = await server.call(sampleRequest(4, { waitMs: 1_000, run: [[1, 0, 3, 0]] }));
+    }
+    assertEquals(answer.facts?.ended.map((run) => run.slice(0, 5)), [[1, 0, 3, 0, "unknown"]]);
+    assertEquals(answer.accepting, false);
+    assert(answer.facts!.detail["1.0.0"]!.includes("connection reset; left over: pid 9"));
+    assertEquals(swept, [0, 1]);
+    const bye = server.call(sampleRequest(5, { waitMs: 60_000, ackFacts: answer.facts!.upTo }));
+    await assertRejects(() => soon(loop.ended, "end"), IrisError, "lost its keeper");
+    await bye;
+  }, {
+    ports: {
+      sweep: (attempts) => {
+        swept.push(...attempts.map(({ index }) => index));
+        return Promise.resolve(["pid 9"]);
+      },
+    },
+  });
+});
+
+Deno.test("a crash of the loop leaves the attempts to its next run", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] });
+    loop.signal.abort({ cause: "crash", deadline: Deadline.in(1_000, systemClock) });
+    await soon(loop.ended, "end");
+    await loop.unwind(1_000, "crash");
+    assertEquals([keeper.ends, keeper.running], [[], ["1.0.0"]]);
+  });
+});
+
+for (const policy of ["finish", "stop", "wait"] as const) {
+  Deno.test(`a controller that stops calling is looked for again, policy ${policy}`, async () => {
+    await world(async ({ keeper, registrar, server }) => {
+      await registrar.seen(1);
+      await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 3, 0]] });
+      await registrar.seen(2);
+      assertEquals(keeper.stops.length, policy === "stop" ? 3 : 0);
+      assertEquals(keeper.capacity.maxRunning, policy === "wait" ? 0 : 2);
+      if (policy !== "wait") return;
+      await server.call(sampleRequest(2, { run: [[1, 0, 3, 0]] }));
+      assertEquals(keeper.capacity.maxRunning, 2);
+    }, { config: { onControllerLost: policy, controllerLostMs: 100 } });
+  });
+}
+
+Deno.test("a controller of another cluster is not obeyed", async () => {
+  await world(async ({ registrar, server }) => {
+    await registrar.seen(1);
+    await firstCall(server);
+    registrar.cluster = "other";
+    server.listen("http://127.0.0.1:2");
+    await registrar.seen(3);
+    await assertRejects(() => server.call(sampleRequest(1, { cluster: "other", epoch: 2 })));
+  });
+});
