@@ -32,18 +32,17 @@ async function output(command: string, args: string[], limitMs: number): Promise
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
 
-/** Why `deno compile` failed, in one line. */
+/** Why `deno compile` failed, in one line: the last of its causes. */
 function reason(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim());
-  const error = lines.find((line) => line.startsWith("error:")) ??
-    lines.find((line) => line !== "");
-  return (error ?? "no reason given").replace(/^error:\s*/, "");
+  const cause = lines.findLast((line) => /^\d+: (?!<)/.test(line)) ??
+    lines.find((line) => line.startsWith("error:"));
+  return cause?.replace(/^(\d+|error): /, "") ?? "no reason given";
 }
 
-/** Whether a failure is about fetching the runtime base rather than about our code. */
+/** Whether it failed to get the runtime base, rather than at our code. */
 function isMissingBase(stderr: string): boolean {
-  return /denort|[Ww]riting .*deno_bin|client error \(Connect\)|dns error|Download/.test(stderr) &&
-    !/TS\d+ \[ERROR\]/.test(stderr);
+  return stderr.includes("Setting up base binary");
 }
 
 async function main(): Promise<number> {

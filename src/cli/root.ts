@@ -7,8 +7,8 @@ import { messageOf } from "../base/errors.ts";
 import { Deadline } from "../lifecycle/deadline.ts";
 import { Owner } from "../lifecycle/owner.ts";
 import type { Part, StopCause, StopReport } from "../lifecycle/part.ts";
-import { listenSignals } from "../lifecycle/signals.ts";
 import { worstOutcome } from "../lifecycle/stop_report.ts";
+import { listenSignals } from "../lifecycle/signals.ts";
 import { stopProgress } from "../lifecycle/watch.ts";
 
 /** Share of the budget that the root keeps for its own last steps. */
@@ -114,14 +114,11 @@ export class RootControl {
   async #run(cause: StopCause, deadline: Deadline): Promise<StopReport> {
     const progress = stopProgress(this.#owner, this.#options.clock, this.#options.write);
     try {
-      let report: StopReport | null = null;
-      if (this.#tree !== null) {
-        const reserveMs = deadline.allowedMs * ROOT_RESERVE;
-        report = await this.#tree.stop(deadline.child({ reserveMs }), cause);
-      }
-      if (report !== null) await this.#options.deliver?.(report);
-      const last = await this.#owner.stop(deadline, cause);
-      return report === null ? last : joined(last, report);
+      if (this.#tree === null) return await this.#owner.stop(deadline, cause);
+      const reserveMs = deadline.allowedMs * ROOT_RESERVE;
+      const report = await this.#tree.stop(deadline.child({ reserveMs }), cause);
+      await this.#options.deliver?.(report);
+      return joined(await this.#owner.stop(deadline, cause), report);
     } finally {
       progress.cancel();
       deadline.dispose();
@@ -147,13 +144,13 @@ export class RootControl {
   }
 }
 
-/** The root's own report with the tree's, which had left the root by then, put back under it. */
+/** The root's own report with the tree's under it, which left the root when it was down. */
 function joined(root: StopReport, tree: StopReport): StopReport {
   return {
     ...root,
     outcome: worstOutcome([root.outcome, tree.outcome]),
-    tookMs: Math.max(root.tookMs, tree.tookMs),
+    tookMs: root.tookMs + tree.tookMs,
     allowedMs: Math.max(root.allowedMs, tree.allowedMs),
-    children: [...root.children, tree],
+    children: [...root.children.filter((child) => child.name !== tree.name), tree],
   };
 }

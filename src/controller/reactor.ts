@@ -50,6 +50,12 @@ export class Reactor {
     if (event.type !== "sent" && event.type !== "liveness") this.#changed = true;
   }
 
+  /** What is stored of a job does not fit together: it is fenced off. */
+  distrust(generation: number, of: { error: unknown; now: Now }): void {
+    const job = this.state.jobs.get(generation);
+    if (job !== undefined) quarantine(this.#turn(of.now), job, of.error);
+  }
+
   /** What is to be done about all events since the last call of this. */
   take(now: Now): Effects {
     const turn = this.#turn(now);

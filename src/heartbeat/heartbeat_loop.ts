@@ -63,8 +63,6 @@ class Heartbeat {
   readonly #conversations = new Map<string, Conversation>();
   readonly #specs = new Map<number, AttemptSpec>();
   #cluster: { readonly cluster: string; readonly epoch: number } | null = null;
-  /** Calls of one epoch are numbered through, whatever sessions come and go. */
-  readonly #seqs = new Map<string, number>();
   #over = false;
 
   constructor(
@@ -110,7 +108,6 @@ class Heartbeat {
       case "begin":
         for (const name of [...this.#conversations.keys()]) this.#forget(name);
         this.#specs.clear();
-        this.#seqs.clear();
         this.#cluster = { cluster: message.cluster, epoch: message.epoch };
         return;
       case "worker":
@@ -141,7 +138,9 @@ class Heartbeat {
       ...this.#cluster,
       timing: config.timing ?? DEFAULT_TIMING,
       spec: (generation) => this.#specs.get(generation),
-    }, { nowMs: clock.now(), seq: this.#seqs.get(link.worker) ?? 0 });
+      // A worker obeys the highest number of an epoch, also when sessions or this loop begin anew;
+      // no session makes a thousand calls a second, so wall time only grows past them.
+    }, { nowMs: clock.now(), seq: Math.floor(clock.wall()) });
     this.#conversations.set(link.worker, { session, timer: null, seenAtMs: clock.wall() });
   }
 
@@ -149,7 +148,6 @@ class Heartbeat {
     const conversation = this.#conversations.get(name);
     if (conversation === undefined) return;
     conversation.timer?.cancel();
-    this.#seqs.set(name, conversation.session.seq);
     this.#conversations.delete(name);
   }
 

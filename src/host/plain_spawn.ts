@@ -59,6 +59,7 @@ export class PlainSpawner implements Spawner {
       throw new IrisError("launch", message, { cause: error });
     }
     this.#running.add(child.pid);
+    // owner: this spawner; it settles when the child ends.
     void this.#watch(child);
     return child.pid;
   }

@@ -1,7 +1,7 @@
 /** The controller's Hono application: the API, health, and the status page. Runs in `server`. */
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { requireRole, Sessions, setSessionCookie, type Tokens } from "./auth.ts";
+import { requireRole, type Sessions, setSessionCookie, type Tokens } from "./auth.ts";
 import type { ControllerApi } from "./controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { loginNeededPage } from "./pages/login_page.ts";

@@ -26,7 +26,7 @@ export interface ControllerServerConfig {
 /** The controller's API, as the loop gets it: its streams can be ended. */
 export interface ServedApi extends ControllerApi {
   /** Ends every stream and wait that is under way. */
-  endHeld(): void;
+  close(): void;
 }
 
 /** The body of the server isolate's loop. `api` makes the controller's API in this isolate. */
@@ -47,7 +47,7 @@ export function controllerServerLoop(ports: {
       hostname: config.hostname,
       port: config.port,
       clock,
-      endHeld: () => api.endHeld(),
+      endHeld: () => api.close(),
     });
     await owner.own(server);
     context.ready({ url: server.url });

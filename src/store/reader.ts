@@ -89,6 +89,11 @@ export class StoreReader {
     return window.tasks;
   }
 
+  /** Workers that ever held anything of a job, and so may have logs of it. */
+  workersOf(generation: number): string[] {
+    return this.#statements.workers.all(generation).map((row) => String(row.worker));
+  }
+
   /** Closes the connection. */
   close(): void {
     this.#db.close();
@@ -102,6 +107,7 @@ function prepareAll(db: DatabaseSync) {
     jobsByState: p("SELECT * FROM jobs WHERE state = ? ORDER BY generation DESC LIMIT ?"),
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
     byGeneration: p("SELECT * FROM jobs WHERE generation = ?"),
+    workers: p("SELECT worker FROM job_workers WHERE generation = ?"),
     lanes: p("SELECT * FROM lanes WHERE generation = ?"),
     // Results do not overlap: the last that begins at or before `from` may reach into the page.
     results: p(

@@ -46,6 +46,13 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (generation, worker, attempt)
   ) STRICT;
 
+  -- Who ever held anything of a job, and so may have logs of it.
+  CREATE TABLE job_workers (
+    generation INTEGER NOT NULL,
+    worker TEXT NOT NULL,
+    PRIMARY KEY (generation, worker)
+  ) STRICT, WITHOUT ROWID;
+
   -- How tasks ended: tasks lo to hi (excluded) alike.
   CREATE TABLE results (
     generation INTEGER NOT NULL,

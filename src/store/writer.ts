@@ -85,6 +85,7 @@ export class StoreWriter {
     // Before the others: a lane may be gone and come back in one transaction.
     for (const key of changes.goneLanes) s.goneLane.run(key.generation, key.worker, key.attempt);
     for (const lane of changes.lanes) {
+      s.jobWorker.run(lane.generation, lane.worker);
       s.lane.run(
         lane.generation,
         lane.worker,
@@ -149,6 +150,7 @@ function prepareAll(db: DatabaseSync) {
        running = excluded.running, stopping = excluded.stopping`,
     ),
     goneLane: p("DELETE FROM lanes WHERE generation = ? AND worker = ? AND attempt = ?"),
+    jobWorker: p("INSERT OR IGNORE INTO job_workers VALUES (?, ?)"),
     result: p("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     detail: p("INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?)"),
     charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?)"),

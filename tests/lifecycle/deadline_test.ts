@@ -153,6 +153,7 @@ Deno.test("a disposed deadline has no timer, follows nobody, and calls nobody", 
   child.dispose();
   assertEquals(clock.pending, 0);
   parent.nearer(10);
+  assertEquals(child.remainingMs(), 1_000);
   clock.advance(1_000);
   assertEquals([signal.aborted, heard, child.remainingMs()], [false, 0, 0]);
   child.onPassed(() => heard++);

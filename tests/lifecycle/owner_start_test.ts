@@ -1,17 +1,10 @@
 /** A stop that comes while something starts. */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { sleep } from "../../src/base/clock.ts";
-import { Owner, OwnerClosedError } from "../../src/lifecycle/owner.ts";
+import { OwnerClosedError } from "../../src/lifecycle/owner.ts";
 import type { StartContext } from "../../src/lifecycle/part.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
-import { fakePart, OBEYS, StepLog } from "../fakes/fake_part.ts";
-
-function setUp() {
-  const clock = new FakeClock();
-  const late: unknown[] = [];
-  const root = Owner.root("root", { clock, onLate: (error) => late.push(error) });
-  return { clock, root, late, log: new StepLog(clock) };
-}
+import { fakePart, OBEYS } from "../fakes/fake_part.ts";
+import { setUp } from "./owner_setup.ts";
 
 /** A start that waits until it is told to give up, and does. */
 async function givesUp({ clock, signal }: StartContext): Promise<void> {
@@ -189,4 +182,17 @@ Deno.test("a stop from inside a start ends that start", async () => {
   assert(stopped);
   await clock.drive(stopped);
   assertEquals(log.steps("ask"), ["ask p"]);
+});
+
+Deno.test("a start that gives up only when forced has said that it is over: forced, not leaked", async () => {
+  const { clock, root, log } = setUp();
+  const start = Promise.withResolvers<void>();
+  const part = fakePart("p", log, { start: () => start.promise, force: "ok" });
+  Object.assign(part, { force: () => start.reject(new Error("killed")) });
+  const owned = root.own(part);
+  await clock.settle();
+  const stopped = root.stop(100, "shutdown");
+  await assertRejects(() => owned, OwnerClosedError);
+  const report = await clock.drive(stopped);
+  assertEquals([report.outcome, report.children[0]?.leftovers], ["forced", []]);
 });

@@ -1,20 +1,8 @@
-/** Owning: who owns whom, starting, ending by itself, failing. Stops are in `owner_stop_test.ts`. */
+/** Owning: who owns whom, starting, ending by itself, failing. Stops are in `owner_rungs_test.ts`. */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { Owner, OwnerClosedError, UnwindError } from "../../src/lifecycle/owner.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
-import { fakePart, OBEYS, StepLog } from "../fakes/fake_part.ts";
-
-function setUp() {
-  const clock = new FakeClock();
-  const failures: { error: unknown; path: string }[] = [];
-  const late: unknown[] = [];
-  const root = Owner.root("root", {
-    clock,
-    onFailure: (error, path) => failures.push({ error, path }),
-    onLate: (error) => late.push(error),
-  });
-  return { clock, root, failures, late, log: new StepLog(clock) };
-}
+import { OwnerClosedError, UnwindError } from "../../src/lifecycle/owner.ts";
+import { fakePart, OBEYS } from "../fakes/fake_part.ts";
+import { setUp } from "./owner_setup.ts";
 
 Deno.test("a node has a name, a kind, a parent, and children in start order", async () => {
   const { root, log, clock } = setUp();
@@ -307,4 +295,22 @@ Deno.test("a restarted part that leaks each time is remembered up to a limit, th
   const report = await root.stop(100, "shutdown");
   assertEquals(report.children.length, 64);
   assert(report.errors.some((e) => e.message === "6 more children left without proof"));
+});
+
+Deno.test("a part that ends while it starts, and still comes up, is owned and leaves at once", async () => {
+  const { root, log, failures, clock } = setUp();
+  const owner = await root.own(fakePart("p", log, { ...OBEYS, start: ({ ended }) => ended() }));
+  await clock.settle();
+  assertEquals([owner.state, root.tree().children.length, failures], ["stopped", 0, []]);
+});
+
+Deno.test("a failure that a stop overtakes is in the report, and nobody is told to act on it", async () => {
+  const { root, log, failures, clock } = setUp();
+  const part = fakePart("p", log, { ...OBEYS, release: 50 });
+  await root.own(part);
+  part.end(new Error("crashed"));
+  await clock.advanceAsync(10);
+  const report = await clock.drive(root.stop(1_000, "shutdown"));
+  assertEquals(report.children[0]?.errors.map((error) => error.message), ["crashed"]);
+  assertEquals([failures, report.outcome, report.tookMs], [[], "failed", 40]);
 });

@@ -49,6 +49,14 @@ Deno.test("the build runs the test command that the README shows", async () => {
   assertEquals([readme.includes(command), run.includes(command)], [true, true]);
 });
 
+Deno.test("a result line that a test printed is not the run's own", async () => {
+  const { last, code } = await ciRun({
+    test: [`FAILED | 1 passed | 1 failed\n${GOOD}`, 0],
+    ok: [GOOD, 0],
+  });
+  assertEquals([last, code], ["24 passed, 0 failed", 0]);
+});
+
 Deno.test("failed tests make the build fail, and are counted", async () => {
   const bad = "FAILED | 10 passed | 2 failed (2s)\n";
   const { last, code } = await ciRun({ test: [GOOD, 0], ok: [bad, 1] });

@@ -239,6 +239,7 @@ const WAITS: Record<string, RuleSamples> = {
       at("src/worker/x.ts", "run().catch(report);"),
       at("src/worker/x.ts", "run().then(use);"),
       at("src/worker/x.ts", "// Starts it.", "void run();"),
+      at("src/worker/x.ts", "// owner: too far away", "", "void run();"),
     ],
     good: [
       at("src/worker/x.ts", "await run();"),

@@ -1,4 +1,5 @@
 /** `job run|list|show|logs|wait|stop` against a running cluster. Each answers with its exit code. */
+import { systemClock } from "../../base/clock.ts";
 import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import { type CliContext, fullJobName } from "../context.ts";
 import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
@@ -29,6 +30,7 @@ export async function runJob(
     context.out(options.json ? JSON.stringify(job) : job.name);
     return 0;
   }
+  // owner: the following below, which ends when the job does.
   const stop = () => void client.stopJob(job.name).catch((error) => context.err(String(error)));
   options.interrupted.addEventListener("abort", stop, { once: true });
   try {
@@ -58,7 +60,7 @@ export async function listJobs(
   });
   if (options.json) context.out(JSON.stringify(jobs));
   else if (jobs.length === 0) context.err("No job yet: iris job run -- COMMAND");
-  else context.out(jobTable(jobs, Date.now()));
+  else context.out(jobTable(jobs, systemClock.wall()));
   return 0;
 }
 

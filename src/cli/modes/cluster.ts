@@ -90,14 +90,17 @@ export class ClusterManager implements Part {
       onStop: (request) =>
         this.#ports.onStop(request, { hostname: this.#options.hostname, token: tokens.admin }),
     });
+    const channel = new PortChannel<ToLocalOwner, FromLocalOwner>(local.port2);
     const workers = new LocalWorkers({
-      channel: new PortChannel<ToLocalOwner, FromLocalOwner>(local.port2),
+      channel,
       worker: (name) =>
         this.#worker(name, { id, state, url: listening.promise, token: tokens.worker }),
     });
     const database = `${state.path}/iris.db`;
     const { hostname, port } = this.#options;
     await owner.own(status, { stage: 1 });
+    const link = { name: "vm-link", kind: "resource", release: () => channel.close() } as const;
+    await owner.own(link, { stage: 1 });
     await Promise.all([
       owner.own(
         controllerPart({

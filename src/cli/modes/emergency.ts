@@ -1,4 +1,5 @@
 /** The last resort of the third signal. Runs in main. */
+import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import { descendants } from "../../host/proc.ts";
 
 /**
@@ -10,13 +11,8 @@ export function killKnownGroups(): void {
     const pids = descendants(Deno.pid);
     if (pids.length === 0) return;
     for (const pid of pids) {
-      for (const target of [-pid, pid]) {
-        try {
-          Deno.kill(target, "SIGKILL");
-        } catch {
-          // No such group, or gone already.
-        }
-      }
+      signalGroup(pid, "SIGKILL");
+      signalProcess(pid, "SIGKILL");
     }
   }
 }

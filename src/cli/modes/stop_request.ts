@@ -43,6 +43,7 @@ export class StopRequests {
   #nearer({ remainingMs }: ClusterStopRequest): void {
     const control = this.#control();
     // The answer has to leave before the server that carries it begins to stop.
+    // owner: the root, whose stop it is.
     queueMicrotask(() => void control.stop("shutdown", remainingMs ?? undefined));
   }
 }

@@ -51,7 +51,6 @@ export function controllerPart(options: ControllerPartOptions): Part {
         },
       });
       const loops = [
-        core,
         loopPart<HeartbeatConfig>("heartbeat", {
           name: "heartbeat",
           config: options.heartbeat,
@@ -74,8 +73,10 @@ export function controllerPart(options: ControllerPartOptions): Part {
           channels: { [CORE_CHANNEL]: scheduling.port2 },
         }),
       ];
-      // They load side by side; the stages say in which order they go down, store last.
-      await Promise.all(loops.map((loop, stage) => owner.own(loop, { stage })));
+      // The others read what the core's store holds. They load side by side; the stages say in
+      // which order they go down, the store last.
+      await owner.own(core, { stage: 0 });
+      await Promise.all(loops.map((loop, at) => owner.own(loop, { stage: at + 1 })));
     },
   };
 }

@@ -13,7 +13,7 @@ const DELETE_MS = 10_000;
 
 /** How workers are made, and who says which. */
 export interface LocalWorkersOptions {
-  /** The connection to the VM manager's provider `local`; closed with this part. */
+  /** The connection to the VM manager's provider `local`; it outlives this part. */
   readonly channel: PortChannel<ToLocalOwner, FromLocalOwner>;
   /** Makes one worker. */
   readonly worker: (name: string) => Part;
@@ -41,12 +41,12 @@ export class LocalWorkers implements Part {
     this.#options.channel.onMessage((message) => this.#onMessage(owner, message));
   }
 
-  close(): void {
-    this.#options.channel.onMessage(null);
-  }
-
+  /** The VM manager stops after its workers: it is told that they are gone. */
   release(): void {
-    this.#options.channel.close();
+    for (const vm of this.#workers.keys()) {
+      this.#options.channel.post({ type: "gone", vm, reason: "the cluster stopped" });
+    }
+    this.#workers.clear();
   }
 
   #onMessage(owner: Owner, message: ToLocalOwner): void {
@@ -60,8 +60,10 @@ export class LocalWorkers implements Part {
         return this.#options.channel.post({ type: "existing", vms });
       }
       case "create":
+        // owner: the worker's node, which a stop unwinds.
         return void this.#create(owner, message);
       case "delete":
+        // owner: the worker's node, whose stop it waits for.
         return void this.#delete(message.vm);
     }
   }
@@ -91,6 +93,7 @@ export class LocalWorkers implements Part {
   #onFailure(error: unknown, path: string): boolean {
     for (const [vm, { node }] of this.#workers) {
       if (node === null || !`${path}/`.startsWith(`${node.path}/`)) continue;
+      // owner: the worker's node, whose stop it waits for.
       void this.#bury(vm, { node, reason: messageOf(error) });
       return true;
     }

@@ -49,6 +49,7 @@ export function statusPart(options: StatusOptions): Part {
     name: "status",
     kind: "resource",
     start({ clock }: StartContext) {
+      // owner: the root, whose stop it begins.
       channel.onMessage((message) => void answer(message));
       const next = () => {
         publish();

@@ -32,8 +32,10 @@ function deepEqual(a: unknown, b: unknown, seen: Map<unknown, unknown>): boolean
   if (a instanceof URL && b instanceof URL) return a.href === b.href;
   if (seen.get(a) === b) return true;
   seen.set(a, b);
-  if (a.constructor !== b.constructor && a.constructor && b.constructor &&
-    !(a.constructor === Object || b.constructor === Object)) return false;
+  if (
+    a.constructor !== b.constructor && a.constructor && b.constructor &&
+    !(a.constructor === Object || b.constructor === Object)
+  ) return false;
   if (a instanceof Set && b instanceof Set) {
     if (a.size !== b.size) return false;
     return [...a].every((x) => b.has(x) || [...b].some((y) => deepEqual(x, y, seen)));
@@ -81,7 +83,11 @@ export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
 }
 
 /** `Object.is`. */
-export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
+export function assertStrictEquals<T>(
+  actual: unknown,
+  expected: T,
+  msg?: string,
+): asserts actual is T {
   if (Object.is(actual, expected)) return;
   throw new AssertionError(
     `Values are not strictly equal${suffix(msg)}\n\n${inspectDiff(actual, expected)}\n`,
@@ -97,7 +103,10 @@ export function assertExists<T>(actual: T, msg?: string): asserts actual is NonN
 }
 
 /** Falsy. */
-export function assertFalse(expr: unknown, msg = ""): asserts expr is false | 0 | "" | null | undefined {
+export function assertFalse(
+  expr: unknown,
+  msg = "",
+): asserts expr is false | 0 | "" | null | undefined {
   if (expr) throw new AssertionError(msg);
 }
 
@@ -110,7 +119,9 @@ export function assertMatch(actual: string, expected: RegExp, msg?: string): voi
 /** The text does not match. */
 export function assertNotMatch(actual: string, expected: RegExp, msg?: string): void {
   if (!expected.test(actual)) return;
-  throw new AssertionError(`Expected actual: "${actual}" to not match: "${expected}"${suffix(msg)}`);
+  throw new AssertionError(
+    `Expected actual: "${actual}" to not match: "${expected}"${suffix(msg)}`,
+  );
 }
 
 /** The text has a part. */
@@ -120,25 +131,44 @@ export function assertStringIncludes(actual: string, expected: string, msg?: str
 }
 
 /** The list has all of these. */
-export function assertArrayIncludes<T>(actual: ArrayLike<T>, expected: ArrayLike<T>, msg?: string): void {
-  const missing = Array.from(expected).filter((want) => !Array.from(actual).some((have) => equal(have, want)));
+export function assertArrayIncludes<T>(
+  actual: ArrayLike<T>,
+  expected: ArrayLike<T>,
+  msg?: string,
+): void {
+  const missing = Array.from(expected).filter((want) =>
+    !Array.from(actual).some((have) => equal(have, want))
+  );
   if (missing.length === 0) return;
   throw new AssertionError(
-    `Expected actual: "${Deno.inspect(actual)}" to include: "${Deno.inspect(expected)}"${suffix(msg)}\nmissing: ${Deno.inspect(missing)}`,
+    `Expected actual: "${Deno.inspect(actual)}" to include: "${Deno.inspect(expected)}"${
+      suffix(msg)
+    }\nmissing: ${Deno.inspect(missing)}`,
   );
 }
 
 /** The object has these properties. */
 // deno-lint-ignore no-explicit-any
-export function assertObjectMatch(actual: Record<PropertyKey, any>, expected: Record<PropertyKey, unknown>, msg?: string): void {
+export function assertObjectMatch(
+  actual: Record<PropertyKey, any>,
+  expected: Record<PropertyKey, unknown>,
+  msg?: string,
+): void {
   const pick = (from: unknown, like: unknown): unknown => {
-    if (Array.isArray(like) && Array.isArray(from)) return like.map((item, i) => pick(from[i], item));
-    if (typeof like !== "object" || like === null || typeof from !== "object" || from === null) return from;
+    if (Array.isArray(like) && Array.isArray(from)) {
+      return like.map((item, i) => pick(from[i], item));
+    }
+    if (typeof like !== "object" || like === null || typeof from !== "object" || from === null) {
+      return from;
+    }
     if (like.constructor !== Object) return from;
     return Object.fromEntries(
       Reflect.ownKeys(like).filter((key) => key in (from as object)).map((key) => [
         key,
-        pick((from as Record<PropertyKey, unknown>)[key], (like as Record<PropertyKey, unknown>)[key]),
+        pick(
+          (from as Record<PropertyKey, unknown>)[key],
+          (like as Record<PropertyKey, unknown>)[key],
+        ),
       ]),
     );
   };
@@ -170,20 +200,33 @@ export function assertLessOrEqual<T>(actual: T, expected: T, msg?: string): void
 }
 
 /** Nearly equal numbers. */
-export function assertAlmostEquals(actual: number, expected: number, tolerance?: number, msg?: string): void {
+export function assertAlmostEquals(
+  actual: number,
+  expected: number,
+  tolerance?: number,
+  msg?: string,
+): void {
   if (Object.is(actual, expected)) return;
   const allowed = tolerance ?? Math.abs(expected) * 1e-7;
   if (Math.abs(actual - expected) <= allowed) return;
-  throw new AssertionError(`Expected actual: "${actual}" to be close to "${expected}"${suffix(msg)}`);
+  throw new AssertionError(
+    `Expected actual: "${actual}" to be close to "${expected}"${suffix(msg)}`,
+  );
 }
 
 // deno-lint-ignore no-explicit-any
 type AnyClass = abstract new (...args: any[]) => any;
 
 /** An instance of a class. */
-export function assertInstanceOf<T extends AnyClass>(actual: unknown, expectedType: T, msg = ""): asserts actual is InstanceType<T> {
+export function assertInstanceOf<T extends AnyClass>(
+  actual: unknown,
+  expectedType: T,
+  msg = "",
+): asserts actual is InstanceType<T> {
   if (actual instanceof expectedType) return;
-  throw new AssertionError(`Expected object to be an instance of "${expectedType.name}"${suffix(msg)}`);
+  throw new AssertionError(
+    `Expected object to be an instance of "${expectedType.name}"${suffix(msg)}`,
+  );
 }
 
 /** An error of a class with a message. */
@@ -199,14 +242,20 @@ export function assertIsError<E extends Error = Error>(
   }
   if (ErrorClass && !(error instanceof ErrorClass)) {
     throw new AssertionError(
-      `Expected error to be instance of "${ErrorClass.name}", but was "${error.constructor.name}"${suffix(msg)}`,
+      `Expected error to be instance of "${ErrorClass.name}", but was "${error.constructor.name}"${
+        suffix(msg)
+      }`,
     );
   }
   const ok = msgMatches === undefined ||
-    (typeof msgMatches === "string" ? error.message.includes(msgMatches) : msgMatches.test(error.message));
+    (typeof msgMatches === "string"
+      ? error.message.includes(msgMatches)
+      : msgMatches.test(error.message));
   if (!ok) {
     throw new AssertionError(
-      `Expected error message to include ${JSON.stringify(String(msgMatches))}, but got ${JSON.stringify(error.message)}${suffix(msg)}`,
+      `Expected error message to include ${JSON.stringify(String(msgMatches))}, but got ${
+        JSON.stringify(error.message)
+      }${suffix(msg)}`,
     );
   }
 }

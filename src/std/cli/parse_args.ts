@@ -19,7 +19,11 @@ export interface Args {
 /** Parses arguments. */
 export function parseArgs(args: readonly string[], options: ParseOptions = {}): Args {
   const list = (value: unknown) => new Set(([] as unknown[]).concat(value ?? []).map(String));
-  const [strings, booleans, collect] = [list(options.string), list(options.boolean), list(options.collect)];
+  const [strings, booleans, collect] = [
+    list(options.string),
+    list(options.boolean),
+    list(options.collect),
+  ];
   const parsed: Args = { _: [] };
   for (const name of booleans) parsed[name] = false;
   for (const name of collect) parsed[name] = [];

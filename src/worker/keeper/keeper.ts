@@ -11,20 +11,25 @@ import { IrisError, messageOf } from "../../base/errors.ts";
 import { commandOf, descendants, environOf, processStat } from "../../host/proc.ts";
 import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
-import type { ProcessEnd, Spawner } from "../../host/spawner.ts";
+import type { Spawner } from "../../host/spawner.ts";
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import { worstOutcome } from "../../lifecycle/stop_report.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
-import { attemptUid, type Run } from "../../wire/runs.ts";
-import type {
-  EndedFact,
-  KeeperCapacity,
-  KeeperFacts,
-  KeeperSpec,
-  StartedFact,
-} from "../keeper_link.ts";
+import type { Run } from "../../wire/runs.ts";
+import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
+import {
+  type Attempt,
+  type AttemptKey,
+  causeOf,
+  isAlive,
+  openFile,
+  signalEach,
+  uidOf,
+} from "./attempt.ts";
+import { FactBook } from "./fact_book.ts";
 import { MARKER } from "./marker.ts";
-import { type Slot, Slots } from "./slots.ts";
+import { RunQueue } from "./run_queue.ts";
+import { Slots } from "./slots.ts";
 
 /** What is left when a leader ended by itself gets this long to end too, in ms. */
 const LINGER_MS = 1_000;
@@ -51,9 +56,6 @@ export interface KeeperOptions {
   readonly onFacts: () => void;
 }
 
-/** A run in the queue; its beginning moves. */
-type Queued = [generation: number, from: number, to: number, attempt: number];
-
 interface Prepared {
   readonly spec: KeeperSpec;
   readonly env: readonly string[];
@@ -61,40 +63,18 @@ interface Prepared {
   path: string | null;
 }
 
-interface Attempt {
-  readonly started: StartedFact;
-  readonly slot: Slot;
-  readonly spec: KeeperSpec;
-  /** How its leader ended, once it did. */
-  end: ProcessEnd | null;
-  endedAtMs: number;
-  /** Why it is being stopped. */
-  reason: StopReason | null;
-  /** When SIGKILL is due, on the clock; Infinity while it just runs. */
-  killAtMs: number;
-  forced: boolean;
-  timedOut: boolean;
-  timeoutAtMs: number;
-  /** Processes of it that came back to us. */
-  readonly orphans: Set<number>;
-}
-
 /** See the head of this file. */
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #slots: Slots;
   readonly #specs = new Map<number, Prepared>();
-  #queue: Queued[] = [];
+  readonly #queue = new RunQueue();
+  readonly #facts = new FactBook();
   readonly #attempts = new Map<string, Attempt>();
   readonly #leaders = new Map<number, Attempt>();
   #capacity: KeeperCapacity = { cpuMilli: 0, memoryBytes: 0, maxRunning: 0 };
   #cpuMilli = 0;
   #memoryBytes = 0;
-  #nextFact = 1;
-  #started: [number, StartedFact][] = [];
-  #ended: [number, EndedFact][] = [];
-  #unqueued: [number, Run][] = [];
-  #told = 0;
   #timer: Timer | null = null;
   #closed = false;
   #startingSoon = false;
@@ -113,7 +93,7 @@ export class Keeper {
   }
 
   get queued(): readonly Run[] {
-    return this.#queue.map((run) => [...run] as const);
+    return this.#queue.runs;
   }
 
   capacity(capacity: KeeperCapacity): void {
@@ -134,27 +114,28 @@ export class Keeper {
 
   start(runs: readonly Run[]): void {
     if (this.#closed) return;
-    for (const [generation, from, to, attempt] of runs) {
-      this.#queue.push([generation, from, to, attempt]);
-    }
+    this.#queue.push(runs);
     this.#startSoon();
   }
 
   unqueue(runs: readonly Run[]): void {
-    for (const run of this.#takeQueued(runs)) this.#unqueued.push([this.#nextFact++, run]);
+    for (const run of this.#queue.take(runs)) this.#facts.unqueued(run);
     this.#tell();
   }
 
   stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void {
     const now = this.#options.clock.now();
-    for (const [generation, from, to, attempt] of this.#takeQueued(runs)) {
+    for (const [generation, from, to, attempt] of this.#queue.take(runs)) {
       for (let index = from; index < to; index++) {
         this.#neverStarted({ generation, index, attempt }, { cause: "cancelled", detail: null });
       }
     }
     for (const attempt of this.#attempts.values()) {
       const { generation, index, attempt: number } = attempt.started;
-      if (!runs.some((run) => holds(run, generation, index, number))) continue;
+      const meant = runs.some((run) =>
+        run[0] === generation && run[1] <= index && index < run[2] && run[3] === number
+      );
+      if (!meant) continue;
       this.#ask(attempt, reason, now + (graceMs ?? attempt.spec.graceMs));
     }
     this.#tell();
@@ -162,28 +143,23 @@ export class Keeper {
   }
 
   ack(upTo: number): void {
-    this.#started = this.#started.filter(([number]) => number > upTo);
-    this.#ended = this.#ended.filter(([number]) => number > upTo);
-    this.#unqueued = this.#unqueued.filter(([number]) => number > upTo);
+    this.#facts.ack(upTo);
   }
 
   /** Facts that were not taken before. */
   takeFacts(): KeeperFacts | null {
-    const from = this.#told;
-    if (this.#nextFact - 1 === from) return null;
-    this.#told = this.#nextFact - 1;
-    return this.#facts(from);
+    return this.#facts.take();
   }
 
   /** All facts that were not acknowledged. */
   allFacts(): KeeperFacts {
-    return this.#facts(0);
+    return this.#facts.all();
   }
 
   /** Takes in nothing new. */
   close(): void {
     this.#closed = true;
-    for (const run of this.#queue.splice(0)) this.#unqueued.push([this.#nextFact++, run]);
+    for (const run of this.#queue.drain()) this.#facts.unqueued(run);
     this.#tell();
   }
 
@@ -268,7 +244,7 @@ export class Keeper {
     const byMarker = marker === undefined ? undefined : this.#attempts.get(marker);
     if (byMarker !== undefined) return byMarker;
     for (const fd of [1, 2]) {
-      const target = linkOf(pid, fd);
+      const target = openFile(pid, fd);
       for (const attempt of this.#attempts.values()) {
         if (target === attempt.slot.outPath || target === attempt.slot.errPath) return attempt;
       }
@@ -331,14 +307,14 @@ export class Keeper {
 
   #gone(attempt: Attempt, leftovers: readonly string[]): void {
     const { started, slot, spec } = attempt;
-    this.#attempts.delete(attemptUid(started.generation, started.index, started.attempt));
+    this.#attempts.delete(uidOf(started));
     this.#leaders.delete(started.pid);
     this.#cpuMilli -= spec.cpuMilli;
     this.#memoryBytes -= spec.memoryBytes;
     const sizes = this.#slots.sizes(slot);
     if (leftovers.length === 0) this.#slots.give(slot);
     const { cause, code } = causeOf(attempt);
-    this.#ended.push([this.#nextFact++, {
+    this.#facts.ended({
       generation: started.generation,
       index: started.index,
       attempt: started.attempt,
@@ -350,7 +326,7 @@ export class Keeper {
       forced: attempt.forced,
       detail: null,
       leftovers,
-    }]);
+    });
     this.#lastForced.push(
       ...(attempt.forced || leftovers.length > 0 ? [{ attempt, leftovers }] : []),
     );
@@ -372,19 +348,18 @@ export class Keeper {
   #startSome(): void {
     let begun = 0;
     while (!this.#closed && begun < STARTS_A_TURN) {
-      const run = this.#queue[0];
-      if (run === undefined) break;
-      const prepared = this.#specs.get(run[0]);
+      const next = this.#queue.first();
+      if (next === undefined) break;
+      const prepared = this.#specs.get(next.generation);
       if (prepared !== undefined && !this.#fits(prepared.spec)) break;
-      const [generation, index, , attempt] = run;
-      if (++run[1] >= run[2]) this.#queue.shift();
+      this.#queue.shift();
       if (prepared === undefined) {
         const end = { cause: "missing", detail: "no spec" } as const;
-        this.#neverStarted({ generation, index, attempt }, end);
+        this.#neverStarted(next, end);
         continue;
       }
-      if (this.#attempts.has(attemptUid(generation, index, attempt))) continue;
-      this.#spawn(prepared, { generation, index, attempt });
+      if (this.#attempts.has(uidOf(next))) continue;
+      this.#spawn(prepared, next);
       begun++;
     }
     if (begun === STARTS_A_TURN) this.#startSoon();
@@ -397,7 +372,7 @@ export class Keeper {
       this.#memoryBytes + spec.memoryBytes <= memoryBytes;
   }
 
-  #spawn(prepared: Prepared, which: { generation: number; index: number; attempt: number }): void {
+  #spawn(prepared: Prepared, which: AttemptKey): void {
     const { spec } = prepared;
     const { cluster, worker, clock } = this.#options;
     const { slot, outFrom, errFrom } = this.#slots.take();
@@ -407,7 +382,7 @@ export class Keeper {
         path: spec.env.PATH ?? "",
         cwd: prepared.cwd,
       });
-      const uid = attemptUid(which.generation, which.index, which.attempt);
+      const uid = uidOf(which);
       pid = this.#options.spawner.spawn({
         path: prepared.path,
         argv: spec.argv,
@@ -449,19 +424,19 @@ export class Keeper {
       timeoutAtMs: spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs,
       orphans: new Set(),
     };
-    this.#attempts.set(attemptUid(which.generation, which.index, which.attempt), attempt);
+    this.#attempts.set(uidOf(which), attempt);
     this.#leaders.set(pid, attempt);
     this.#cpuMilli += spec.cpuMilli;
     this.#memoryBytes += spec.memoryBytes;
-    this.#started.push([this.#nextFact++, started]);
+    this.#facts.started(started);
     this.#freshStarts.push(started);
   }
 
   #neverStarted(
-    which: { generation: number; index: number; attempt: number },
+    which: AttemptKey,
     end: { cause: EndCause; detail: string | null },
   ): void {
-    this.#ended.push([this.#nextFact++, {
+    this.#facts.ended({
       ...which,
       ...end,
       code: end.cause === "launch_error" ? 127 : 0,
@@ -470,41 +445,11 @@ export class Keeper {
       errTo: 0,
       forced: false,
       leftovers: [],
-    }]);
-  }
-
-  #takeQueued(runs: readonly Run[]): Run[] {
-    const taken: Run[] = [];
-    const left: Queued[] = [];
-    for (const queued of this.#queue) {
-      let rest: Queued[] = [queued];
-      for (const [generation, from, to, attempt] of runs) {
-        rest = rest.flatMap((part) => {
-          const [g, a, b, n] = part;
-          const [x, y] = [Math.max(a, from), Math.min(b, to)];
-          if (g !== generation || n !== attempt || x >= y) return [part];
-          taken.push([g, x, y, n]);
-          const pieces: Queued[] = [[g, a, x, n], [g, y, b, n]];
-          return pieces.filter((piece) => piece[1] < piece[2]);
-        });
-      }
-      left.push(...rest);
-    }
-    this.#queue = left;
-    return taken;
-  }
-
-  #facts(after: number): KeeperFacts {
-    return {
-      upTo: this.#nextFact - 1,
-      started: this.#started.filter(([number]) => number > after).map(([, fact]) => fact),
-      ended: this.#ended.filter(([number]) => number > after).map(([, fact]) => fact),
-      unqueued: this.#unqueued.filter(([number]) => number > after).map(([, run]) => run),
-    };
+    });
   }
 
   #tell(): void {
-    if (this.#nextFact - 1 > this.#told) this.#options.onFacts();
+    if (this.#facts.hasNews) this.#options.onFacts();
   }
 
   #arm(): void {
@@ -546,7 +491,7 @@ export class Keeper {
     const base = { cause: of.cause, tookMs, allowedMs, errors: [] } as const;
     const children: StopReport[] = this.#lastForced.map(({ attempt, leftovers }) => ({
       ...base,
-      name: uidOf(attempt),
+      name: uidOf(attempt.started),
       kind: "process",
       outcome: leftovers.length > 0 ? "leaked" : "forced",
       rung: "force",
@@ -564,43 +509,5 @@ export class Keeper {
       leftovers: strangers,
       children,
     };
-  }
-}
-
-function uidOf({ started }: Attempt): string {
-  return attemptUid(started.generation, started.index, started.attempt);
-}
-
-function holds(run: Run, generation: number, index: number, attempt: number): boolean {
-  return run[0] === generation && run[1] <= index && index < run[2] && run[3] === attempt;
-}
-
-/** What an attempt's end means: a leader that ended by itself keeps its own result. */
-function causeOf(attempt: Attempt): { cause: EndCause; code: number } {
-  const { end } = attempt;
-  const code = end === null ? 137 : end.code ?? 128 + (end.signal ?? 0);
-  if (attempt.timedOut) return { cause: "timeout", code };
-  if (end !== null && end.code !== null && (attempt.reason === null || end.code === 0)) {
-    return { cause: "exit", code };
-  }
-  if (attempt.reason !== null) return { cause: "cancelled", code };
-  return { cause: end === null ? "unknown" : "signal", code };
-}
-
-function isAlive(pid: number): boolean {
-  const state = processStat(pid)?.state;
-  return state !== undefined && state !== "Z";
-}
-
-function signalEach(pid: number, signal: Deno.Signal): void {
-  signalGroup(pid, signal);
-  signalProcess(pid, signal);
-}
-
-function linkOf(pid: number, fd: number): string {
-  try {
-    return Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
-  } catch {
-    return "";
   }
 }

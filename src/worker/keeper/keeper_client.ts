@@ -59,6 +59,7 @@ class KeeperClient implements KeeperLink {
 
   static async open(connection: Deno.Conn): Promise<KeeperClient> {
     const client = new KeeperClient(connection);
+    // owner: the connection; it settles when that is closed.
     void client.#read();
     client.#hello = await client.#greeted.promise;
     return client;

@@ -69,7 +69,9 @@ class KeeperMain {
       // None was left.
     }
     const listener = Deno.listen({ transport: "unix", path: socket });
+    // owner: this run; the first ends with the listener, the second with stdin, as the process does.
     void this.#accept(listener);
+    // owner: as above.
     void this.#watchOwner();
     await Deno.stdout.write(new TextEncoder().encode(`ready ${Deno.pid}\n`));
     await this.#over.promise;
@@ -87,7 +89,10 @@ class KeeperMain {
 
   async #accept(listener: Deno.Listener): Promise<void> {
     try {
-      for await (const connection of listener) void this.#serve(connection);
+      for await (const connection of listener) {
+        // owner: the connection, which is closed by the next one or by the end of the process.
+        void this.#serve(connection);
+      }
     } catch {
       // Closed.
     }
@@ -133,6 +138,7 @@ class KeeperMain {
       case "ack":
         return this.#keeper.ack(message.upTo);
       case "end":
+        // owner: `run` waits for what it leads to.
         return void this.#end(message, client);
     }
   }
@@ -182,10 +188,10 @@ class KeeperMain {
   #batch(): void {
     if (this.#batching || this.#client === null) return;
     this.#batching = true;
-    setTimeout(() => {
+    systemClock.setTimer(BATCH_MS, () => {
       this.#batching = false;
       this.#send();
-    }, BATCH_MS);
+    });
   }
 
   #send(): void {

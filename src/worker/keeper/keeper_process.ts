@@ -51,6 +51,7 @@ export class KeeperProcess implements Part {
     this.#process = startPiped([...command, ...args]);
     const line = await this.#process.firstLine(context.signal);
     if (!line.startsWith("ready")) throw new Error(`The keeper did not start: ${line}`);
+    // owner: the process, which this part ends and waits for.
     void this.#process.ended.then(({ how }) => {
       if (!this.#asked) context.ended(new Error(`The keeper was lost (${how})`));
     });

@@ -1,0 +1,263 @@
+/**
+ * The core: the only writer. Every message becomes an event for the reactor; what comes within a
+ * turn makes one transaction; answers and orders leave after its commit. Runs in the core isolate,
+ * which owns the store. Everybody else talks to the core and to nobody else, so it is the last to
+ * stop: until then it stores what workers report.
+ */
+import type { Demand } from "../autoscaler/messages.ts";
+import { afterTurn, turnEnd } from "../base/turn.ts";
+import type { Timer } from "../base/clock.ts";
+import { logger } from "../base/log.ts";
+import type { FromHeartbeat, ToHeartbeat } from "../heartbeat/messages.ts";
+import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import type { StopCause } from "../lifecycle/part.ts";
+import { openStore, type Store } from "../store/open_store.ts";
+import type { Answer, Effects } from "./effects.ts";
+import {
+  CORE_CHANNELS,
+  type CoreConfig,
+  type CoreReady,
+  type CoreToServer,
+  type FromScheduling,
+  type ServerToCore,
+  type ToScheduling,
+} from "./messages.ts";
+import { demandOf, passInput } from "./pass_input.ts";
+import { type CoreEvent, Reactor } from "./reactor.ts";
+import { recover } from "./recovery.ts";
+import type { Now } from "./turn.ts";
+
+/** How often the core looks at itself without being told anything, in ms. */
+const TICK_MS = 250;
+/** The autoscaler is told at most this often, in ms. */
+const DEMAND_GAP_MS = 200;
+/** A pass over so many jobs and workers may come every ms: a large one must not fill the core. */
+const PASS_ITEMS_PER_MS = 100;
+/** Turns in which messages that are on their way may still arrive when the core is told to end. */
+const LAST_TURNS = 3;
+
+/** The body of the core's loop. */
+export function coreLoop(): LoopBody<CoreConfig> {
+  return async (context) => {
+    const { database: path, clusterId } = context.config;
+    const store = openStore({ path, clusterId });
+    await context.owner.own({
+      name: "store",
+      kind: "resource",
+      release: () => store.writer.close(),
+      facts: () => ({ detail: path }),
+    });
+    await new Core(context, store).run();
+  };
+}
+
+class Core {
+  readonly #context: LoopContext<CoreConfig>;
+  readonly #store: Store;
+  readonly #reactor: Reactor;
+  readonly #server: Channel<ServerToCore, CoreToServer>;
+  readonly #heartbeat: Channel<FromHeartbeat, ToHeartbeat>;
+  readonly #scheduling: Channel<FromScheduling, ToScheduling>;
+  readonly #autoscaler: Channel<never, Demand>;
+  readonly #over = Promise.withResolvers<void>();
+  #flushCancel: (() => void) | null = null;
+  /** The pass under way, or null. */
+  #pass: number | null = null;
+  #passes = 0;
+  #nextPassAtMs = -Infinity;
+  #passTimer: Timer | null = null;
+  #demandDue = true;
+  #demandAtMs = -Infinity;
+
+  constructor(context: LoopContext<CoreConfig>, store: Store) {
+    this.#context = context;
+    this.#store = store;
+    this.#server = context.channel(CORE_CHANNELS.server);
+    this.#heartbeat = context.channel(CORE_CHANNELS.heartbeat);
+    this.#scheduling = context.channel(CORE_CHANNELS.scheduling);
+    this.#autoscaler = context.channel(CORE_CHANNELS.autoscaler);
+    const recovered = recover(store.writer.load(), context.clock.wall());
+    this.#reactor = new Reactor(recovered.state);
+    for (const { generation, error } of recovered.broken) {
+      this.#reactor.distrust(generation, { error, now: this.#now() });
+    }
+  }
+
+  async run(): Promise<void> {
+    const { signal, closing, clock } = this.#context;
+    const { cluster, epoch } = this.#store;
+    const onClosing = () => this.#event({ type: "closing", cause: closing.reason as StopCause });
+    const onAbort = () => this.#over.resolve();
+    closing.addEventListener("abort", onClosing, { once: true });
+    signal.addEventListener("abort", onAbort, { once: true });
+    const tick = () => {
+      this.#context.tick();
+      this.#event({ type: "tick" });
+      timer = clock.setTimer(TICK_MS, tick);
+    };
+    let timer = clock.setTimer(TICK_MS, tick);
+    try {
+      this.#beginAll();
+      if (closing.aborted) onClosing();
+      if (signal.aborted) onAbort();
+      this.#context.ready({ cluster, epoch } satisfies CoreReady);
+      await this.#over.promise;
+      for (let turn = 0; turn < LAST_TURNS; turn++) await turnEnd();
+    } finally {
+      timer.cancel();
+      this.#passTimer?.cancel();
+      closing.removeEventListener("abort", onClosing);
+      signal.removeEventListener("abort", onAbort);
+      this.#listen(false);
+      this.#flushCancel?.();
+    }
+    // What came in the last turns is stored as well.
+    this.#commit();
+  }
+
+  /** Others may be there from before a crash of this loop: all of them are told anew. */
+  #beginAll(): void {
+    const { cluster, epoch } = this.#store;
+    this.#server.post({ type: "begin", cluster, epoch });
+    this.#heartbeat.post({ type: "begin", cluster, epoch });
+    this.#event({ type: "hello" });
+    this.#listen(true);
+  }
+
+  #listen(on: boolean): void {
+    this.#server.onMessage(on ? (message) => this.#fromServer(message) : null);
+    this.#heartbeat.onMessage(on ? (message) => this.#fromHeartbeat(message) : null);
+    this.#scheduling.onMessage(on ? (message) => this.#fromScheduling(message) : null);
+  }
+
+  #fromServer(message: ServerToCore): void {
+    const { cluster, epoch } = this.#store;
+    const stored = (name: string) => this.#store.writer.generationOf(name);
+    switch (message.type) {
+      case "hello":
+        this.#server.post({ type: "begin", cluster, epoch });
+        return this.#tellWorkers();
+      case "submit":
+        return this.#event({ ...message, stored: stored(message.spec.name) });
+      case "stop_job":
+        return this.#event({ ...message, stored: stored(message.name) });
+      case "register":
+        return this.#event(message);
+    }
+  }
+
+  #fromHeartbeat(message: FromHeartbeat): void {
+    const { cluster, epoch } = this.#store;
+    if (message.type === "hello") this.#heartbeat.post({ type: "begin", cluster, epoch });
+    this.#event(message);
+  }
+
+  #fromScheduling(message: FromScheduling): void {
+    if (message.type === "hello") {
+      this.#pass = null;
+      return this.#event({ type: "tick" });
+    }
+    if (message.pass !== this.#pass) return;
+    this.#pass = null;
+    this.#event({ type: "placed", placement: message.placement });
+  }
+
+  /** Handles an event now; what is to be done about it waits for the end of the turn. */
+  #event(event: CoreEvent): void {
+    try {
+      this.#reactor.react(event, this.#now());
+      this.#flushCancel ??= afterTurn(() => this.#flush());
+    } catch (error) {
+      // The state may be half changed: the next run of this loop takes it from the store.
+      this.#over.reject(error);
+    }
+  }
+
+  #flush(): void {
+    this.#flushCancel = null;
+    try {
+      this.#commit();
+      this.#askForPass();
+      this.#tellDemand();
+    } catch (error) {
+      this.#over.reject(error);
+    }
+  }
+
+  /** Stores what changed, then tells it. */
+  #commit(): void {
+    const effects = this.#reactor.take(this.#now());
+    if (effects.store !== null) {
+      this.#store.writer.write(effects.store);
+      this.#demandDue = true;
+    }
+    this.#carryOut(effects);
+  }
+
+  #carryOut(effects: Effects): void {
+    for (const report of effects.reports) logger("core").error("{report}", { report });
+    for (const worker of effects.forgottenWorkers) {
+      this.#heartbeat.post({ type: "forget_worker", worker });
+    }
+    for (const link of effects.links) this.#heartbeat.post({ type: "worker", link });
+    if (effects.specs.length > 0) this.#heartbeat.post({ type: "specs", specs: effects.specs });
+    for (const desired of effects.desired) this.#heartbeat.post({ type: "desired", desired });
+    if (effects.forgottenSpecs.length > 0) {
+      this.#heartbeat.post({ type: "forget_specs", generations: effects.forgottenSpecs });
+    }
+    for (const answer of effects.answers) this.#server.post(this.#toMessage(answer));
+    if (effects.changedJobs.length > 0) {
+      this.#server.post({ type: "changed", names: effects.changedJobs });
+    }
+    if (effects.workersChanged) {
+      this.#demandDue = true;
+      this.#tellWorkers();
+    }
+  }
+
+  #toMessage(answer: Answer): CoreToServer {
+    if (answer.type !== "registered") return answer;
+    const { cluster, epoch } = this.#store;
+    return { ...answer, response: { cluster, epoch } };
+  }
+
+  #tellWorkers(): void {
+    const workers = [...this.#reactor.state.workers.values()].map((worker) => worker.toInfo());
+    this.#server.post({ type: "workers", workers });
+  }
+
+  /** One pass at a time; when something changed meanwhile, another follows it. */
+  #askForPass(): void {
+    if (this.#pass !== null || this.#passTimer !== null) return;
+    const { clock } = this.#context;
+    const nowMs = clock.now();
+    if (nowMs < this.#nextPassAtMs) {
+      this.#passTimer = clock.setTimer(this.#nextPassAtMs - nowMs, () => {
+        this.#passTimer = null;
+        this.#event({ type: "tick" });
+      });
+      return;
+    }
+    if (!this.#reactor.takeChanged()) return;
+    const input = passInput(this.#reactor.state, nowMs);
+    if (input === null) return;
+    this.#pass = ++this.#passes;
+    const items = input.jobs.length + input.workers.length;
+    this.#nextPassAtMs = nowMs + items / PASS_ITEMS_PER_MS;
+    this.#scheduling.post({ type: "pass", pass: this.#pass, input });
+  }
+
+  #tellDemand(): void {
+    const nowMs = this.#context.clock.now();
+    // Skipped is not lost: the next tick comes by here.
+    if (!this.#demandDue || nowMs - this.#demandAtMs < DEMAND_GAP_MS) return;
+    this.#demandDue = false;
+    this.#demandAtMs = nowMs;
+    this.#autoscaler.post(demandOf(this.#reactor.state, nowMs));
+  }
+
+  #now(): Now {
+    const { clock } = this.#context;
+    return { wallMs: clock.wall(), monoMs: clock.now() };
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The controller as its server's routes see it: writes go to the core and come back committed, reads
+ * come from a read-only connection to the store and from what core and main published, logs come
+ * from the workers. Used in the server isolate; closed by its owner.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import { IrisError } from "../base/errors.ts";
+import type { PostJson } from "../heartbeat/reconcile_call.ts";
+import type { ControllerApi, Health, JobFilter } from "../http/controller_api.ts";
+import type { Channel } from "../lifecycle/loop.ts";
+import type { TreeNode } from "../lifecycle/part.ts";
+import type { StoreReader } from "../store/reader.ts";
+import type {
+  ClusterStopAnswer,
+  ClusterStopRequest,
+  JobSpec,
+  JobView,
+  LogChunk,
+  TaskView,
+  WorkerView,
+} from "../wire/api.ts";
+import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+import { followLogs, type LogSource } from "./log_follower.ts";
+import type {
+  CoreToServer,
+  MainToServer,
+  Refusal,
+  ServerToCore,
+  ServerToMain,
+  WorkerInfo,
+} from "./messages.ts";
+
+/** How long the core or main may take to answer, in ms. */
+const ANSWER_MS = 10_000;
+/** The most calls that wait for an answer. */
+const MAX_CALLS = 10_000;
+
+/** What a bridge is made of. */
+export interface ServerBridgeOptions {
+  readonly core: Channel<CoreToServer, ServerToCore>;
+  readonly main: Channel<MainToServer, ServerToMain>;
+  /** Owned by whoever made it. */
+  readonly reader: StoreReader;
+  /** For the workers' logs. */
+  readonly post: PostJson;
+  readonly clock: Clock;
+}
+
+interface Call {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: IrisError) => void;
+}
+
+/** See the head of this file. */
+export class ServerBridge implements ControllerApi {
+  readonly #options: ServerBridgeOptions;
+  readonly #calls = new Map<number, Call>();
+  /** Whoever waits for the next change of a job, by its name. */
+  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #closed = new AbortController();
+  #nextId = 1;
+  #epoch: number | null = null;
+  #workers: readonly WorkerInfo[] = [];
+  #status: Extract<MainToServer, { type: "status" }> | null = null;
+
+  /** Says hello to the core at once. */
+  constructor(options: ServerBridgeOptions) {
+    this.#options = options;
+    options.core.onMessage((message) => this.#fromCore(message));
+    options.main.onMessage((message) => this.#fromMain(message));
+    options.core.post({ type: "hello" });
+  }
+
+  async submit(spec: JobSpec): Promise<JobView> {
+    const id = this.#nextId++;
+    return this.#stored(await this.#ask<number>(id, { type: "submit", id, spec }));
+  }
+
+  async stopJob(name: string): Promise<JobView> {
+    const id = this.#nextId++;
+    return this.#stored(await this.#ask<number>(id, { type: "stop_job", id, name }));
+  }
+
+  register(request: RegisterRequest): Promise<RegisterResponse> {
+    const id = this.#nextId++;
+    return this.#ask(id, { type: "register", id, request });
+  }
+
+  jobs(filter: JobFilter): JobView[] {
+    return this.#options.reader.jobs(filter);
+  }
+
+  job(name: string): JobView | null {
+    return this.#options.reader.job(name);
+  }
+
+  tasks(name: string, page: { offset: number; limit: number }): TaskView[] {
+    return this.#options.reader.tasks(name, page);
+  }
+
+  workers(): WorkerView[] {
+    const wallMs = this.#options.clock.wall();
+    return this.#workers.map(({ token: _, lastSeenAtMs, ...worker }) => ({
+      ...worker,
+      lastSeenMs: Math.max(0, wallMs - lastSeenAtMs),
+    }));
+  }
+
+  async *logs(
+    name: string,
+    { task, follow, signal }: { task: number | null; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<LogChunk> {
+    const { reader, clock, post } = this.#options;
+    const job = reader.job(name);
+    if (job === null) {
+      throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
+    }
+    const { generation } = job;
+    const either = new AbortController();
+    const onAbort = () => either.abort();
+    const signals = [signal, this.#closed.signal];
+    for (const one of signals) one.addEventListener("abort", onAbort, { once: true });
+    if (signals.some((one) => one.aborted)) onAbort();
+    try {
+      yield* followLogs({
+        generation,
+        task,
+        follow,
+        clock,
+        post,
+        sources: () => this.#sources(generation),
+        done: () => reader.jobByGeneration(generation)?.done ?? true,
+        changed: (until) => this.changed(name, until),
+        signal: either.signal,
+      });
+    } finally {
+      for (const one of signals) one.removeEventListener("abort", onAbort);
+    }
+  }
+
+  changed(name: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#closed.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(name) ?? new Set();
+      this.#waiters.set(name, waiters);
+      const wake = () => {
+        signal.removeEventListener("abort", wake);
+        waiters.delete(wake);
+        if (waiters.size === 0 && this.#waiters.get(name) === waiters) this.#waiters.delete(name);
+        resolve();
+      };
+      waiters.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  tree(): TreeNode {
+    return this.#status?.tree ??
+      { name: "iris", kind: "component", state: "starting", ageMs: 0, children: [] };
+  }
+
+  health(): Health {
+    const problems = [...this.#status?.problems ?? []];
+    if (this.#epoch === null) problems.push("core: not heard of yet");
+    return { ok: problems.length === 0, problems, closing: this.#status?.closing ?? false };
+  }
+
+  stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer> {
+    const id = this.#nextId++;
+    return this.#wait(id, () => this.#options.main.post({ type: "stop_cluster", id, request }));
+  }
+
+  /** Answers everybody who waits, and listens no more. */
+  close(): void {
+    this.#closed.abort();
+    this.#options.core.onMessage(null);
+    this.#options.main.onMessage(null);
+    this.#rejectAll(new IrisError("closing", "The server is stopping"));
+    for (const name of [...this.#waiters.keys()]) this.#wake(name);
+  }
+
+  #sources(generation: number): LogSource[] {
+    const held = new Set(this.#options.reader.workersOf(generation));
+    return this.#workers.filter((worker) => held.has(worker.name));
+  }
+
+  #stored(generation: number): JobView {
+    const job = this.#options.reader.jobByGeneration(generation);
+    if (job === null) throw new IrisError("internal", `Job ${generation} is not in the store`);
+    return job;
+  }
+
+  #ask<T>(id: number, message: ServerToCore): Promise<T> {
+    return this.#wait(id, () => this.#options.core.post(message));
+  }
+
+  async #wait<T>(id: number, send: () => void): Promise<T> {
+    if (this.#closed.signal.aborted) throw new IrisError("closing", "The server is stopping");
+    if (this.#calls.size >= MAX_CALLS) {
+      throw new IrisError("unavailable", `More than ${MAX_CALLS} calls wait for an answer`);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#calls.set(id, { resolve, reject });
+    const timer: Timer = this.#options.clock.setTimer(ANSWER_MS, () => {
+      reject(new IrisError("timeout", `The controller did not answer within ${ANSWER_MS} ms`));
+    });
+    send();
+    try {
+      return await promise as T;
+    } finally {
+      timer.cancel();
+      this.#calls.delete(id);
+    }
+  }
+
+  #fromCore(message: CoreToServer): void {
+    switch (message.type) {
+      case "begin":
+        if (this.#epoch !== null && this.#epoch !== message.epoch) this.#coreBeganAnew();
+        this.#epoch = message.epoch;
+        return;
+      case "job":
+        return this.#calls.get(message.id)?.resolve(message.generation);
+      case "registered":
+        return this.#calls.get(message.id)?.resolve(message.response);
+      case "refused":
+        return this.#refused(message.id, message.refusal);
+      case "changed":
+        for (const name of message.names) this.#wake(name);
+        return;
+      case "workers":
+        this.#workers = message.workers;
+        return;
+    }
+  }
+
+  #fromMain(message: MainToServer): void {
+    switch (message.type) {
+      case "status":
+        this.#status = message;
+        return;
+      case "stopping":
+        return this.#calls.get(message.id)?.resolve(message.answer);
+      case "refused":
+        return this.#refused(message.id, message.refusal);
+    }
+  }
+
+  #refused(id: number, { code, message, field }: Refusal): void {
+    const error = new IrisError(code, message, field === undefined ? {} : { field });
+    this.#calls.get(id)?.reject(error);
+  }
+
+  /** What the core had not answered it never will; whether it did it is in the store. */
+  #coreBeganAnew(): void {
+    this.#rejectAll(
+      new IrisError("unavailable", "The controller was restarted meanwhile: look, then try again"),
+    );
+    for (const name of [...this.#waiters.keys()]) this.#wake(name);
+  }
+
+  #rejectAll(error: IrisError): void {
+    for (const { reject } of this.#calls.values()) reject(error);
+  }
+
+  #wake(name: string): void {
+    const waiters = this.#waiters.get(name);
+    this.#waiters.delete(name);
+    for (const wake of [...waiters ?? []]) wake();
+  }
+}

@@ -1,0 +1,27 @@
+/** The isolate of the controller's server. */
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+import { CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
+import { ServerBridge } from "../controller/server_bridge.ts";
+import { fetchPost } from "../heartbeat/reconcile_call.ts";
+import { controllerServerLoop } from "../http/server_loop.ts";
+import { serveIsolate } from "../lifecycle/isolate_body.ts";
+import { openReader } from "../store/reader.ts";
+
+serveIsolate(controllerServerLoop({
+  async api({ owner, clock, config, channel }) {
+    const reader = openReader(config.database);
+    await owner.own({ name: "reader", kind: "resource", release: () => reader.close() });
+    const client = Deno.createHttpClient({});
+    await owner.own({ name: "connections", kind: "resource", release: () => client.close() });
+    const bridge = new ServerBridge({
+      core: channel(CORE_CHANNEL),
+      main: channel(MAIN_CHANNEL),
+      reader,
+      post: fetchPost(client),
+      clock,
+    });
+    await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });
+    return bridge;
+  },
+}));
