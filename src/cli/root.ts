@@ -13,6 +13,8 @@ import { stopProgress } from "../lifecycle/watch.ts";
 
 /** Share of the budget that the root keeps for its own last steps. */
 const ROOT_RESERVE = 0.02;
+/** What a second signal leaves of the budget, in ms. */
+const FORCE_MS = 500;
 
 /** How a root is run. */
 export interface RootOptions {
@@ -102,13 +104,13 @@ export class RootControl {
     return this.#result.promise;
   }
 
-  /** Forces what is still up, now. Verify and report still run. */
+  /**
+   * Forces what is still up: so little time is left that a keeper kills at once, and just enough for
+   * verify and report, which still run.
+   */
   kill(): void {
-    if (this.#deadline === null) {
-      this.stop("kill", 0);
-      return;
-    }
-    (this.#tree ?? this.#owner).kill();
+    // owner: the root, whose stop it is.
+    void this.stop("kill", FORCE_MS);
   }
 
   async #run(cause: StopCause, deadline: Deadline): Promise<StopReport> {

@@ -40,6 +40,21 @@ export function processStartTime(pid: number): number | null {
   return stat === null || stat.state === "Z" ? null : stat.startTime;
 }
 
+/** True for a process that exists and is no zombie. */
+export function isAlive(pid: number): boolean {
+  const state = processStat(pid)?.state;
+  return state !== undefined && state !== "Z";
+}
+
+/** What a process has open under a number; empty when nothing, or when it is not ours to see. */
+export function openFile(pid: number, fd: number): string {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
+
 /** All pids there are. */
 export function allPids(): number[] {
   const pids: number[] = [];

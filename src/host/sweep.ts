@@ -1,14 +1,18 @@
-/** Finds and ends what an earlier keeper left, by the marker in the environment of its processes. */
+/**
+ * Finds and ends what a keeper left: by the marker in the environment of its processes, by the log
+ * files that they write to, by its cgroup.
+ */
 import { type Clock, sleep } from "../base/clock.ts";
-import { allPids, commandOf, descendants, environOf, processStat } from "./proc.ts";
+import { allPids, commandOf, descendants, environOf, isAlive, openFile } from "./proc.ts";
 import { signalGroup, signalProcess } from "./process_group.ts";
 
 /** How often what was killed is looked at again, in ms. */
 const LOOK_MS = 10;
 
 /**
- * SIGKILLs every process whose marker variable begins with `prefix`, with its session and all below
- * it, again and again until none is left or the time is over.
+ * SIGKILLs every process whose marker variable begins with `prefix`, or whose output goes to a file
+ * below `folder`, with its session and all below it, again and again until none is left or the time
+ * is over.
  *
  * @param options.also more processes to end, for instance children that came back to us
  * @returns what was ended and what is still there, one line each
@@ -17,6 +21,7 @@ export async function sweepMarked(
   options: {
     marker: string;
     prefix: string;
+    folder: string | null;
     clock: Clock;
     timeoutMs: number;
     also?: () => readonly number[];
@@ -31,8 +36,7 @@ export async function sweepMarked(
       .filter((pid) => pid !== Deno.pid && isAlive(pid));
     for (const pid of alive) {
       if (!seen.has(pid)) seen.set(pid, `${pid} ${commandOf(pid)}`);
-      const session = processStat(pid)?.session;
-      if (session !== undefined && session !== 0 && session === pid) signalGroup(pid, "SIGKILL");
+      signalGroup(pid, "SIGKILL");
       signalProcess(pid, "SIGKILL");
     }
     if (alive.length === 0) return { ended: [...seen.values()], left: [] };
@@ -44,13 +48,14 @@ export async function sweepMarked(
   }
 }
 
-function marked(options: { marker: string; prefix: string }): number[] {
+function marked(of: { marker: string; prefix: string; folder: string | null }): number[] {
   return allPids().filter((pid) =>
-    pid !== Deno.pid && environOf(pid, options.marker)?.startsWith(options.prefix) === true
+    pid !== Deno.pid &&
+    (environOf(pid, of.marker)?.startsWith(of.prefix) === true || writesBelow(pid, of.folder))
   );
 }
 
-function isAlive(pid: number): boolean {
-  const state = processStat(pid)?.state;
-  return state !== undefined && state !== "Z";
+function writesBelow(pid: number, folder: string | null): boolean {
+  if (folder === null) return false;
+  return [1, 2].some((fd) => openFile(pid, fd).startsWith(`${folder}/`));
 }

@@ -3,6 +3,7 @@
  * report of the stop is handed out from here, last. Opened when a stop is asked for over HTTP. Runs
  * in main: one path, no framework, nothing that blocks.
  */
+import type { Clock } from "../base/clock.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import type { Part, StopReport } from "../lifecycle/part.ts";
 
@@ -28,6 +29,7 @@ export function stopResponder(options: {
   id: string;
   token: string;
   hostname: string;
+  clock: Clock;
 }): StopResponder {
   const report = Promise.withResolvers<StopReport>();
   const collected = Promise.withResolvers<void>();
@@ -61,9 +63,9 @@ export function stopResponder(options: {
     url: () => `http://${options.hostname}:${server?.addr.port}${path}`,
     async deliver(given) {
       report.resolve(given);
-      const late = AbortSignal.timeout(COLLECT_MS);
-      late.addEventListener("abort", () => collected.resolve(), { once: true });
+      const late = options.clock.setTimer(COLLECT_MS, () => collected.resolve());
       await collected.promise;
+      late.cancel();
     },
   };
 }

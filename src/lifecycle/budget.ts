@@ -1,9 +1,10 @@
 /**
  * How one deadline is divided over a tree. Pure arithmetic, all in ms.
  *
- * A node that must be over by T keeps a reserve of 5 % (at most a second) for its own steps, in
- * three equal parts: release, verify, force. What is before the reserve is the work: its own ask,
- * then its stages, newest first. The ask and each stage may use all that is left but a floor for
+ * A node that must be over by T keeps a reserve of 5 % (at most a second) for its own last steps:
+ * a fifth for force, which is quick, three fifths for verify, which waits for the system, a fifth
+ * for release; each may also use what the one before left. What is before the reserve is the work:
+ * its own ask, then its stages, newest first. The ask and each stage may use all that is left but a floor for
  * every stage after it, so that one that hangs cannot take the others' turn. Children live wholly
  * inside the work of their parent, so neither depth nor width makes the total longer.
  */
@@ -23,9 +24,17 @@ export const KILL_MS = 1_000;
 /** What unwinding a part that failed to start, or ended by itself, may take. */
 export const UNWIND_MS = 5_000;
 
-/** What one of force, verify and release may still take at the end, of `leftMs`. */
-export function stepReserveMs(leftMs: number): number {
-  return Math.min(leftMs * RESERVE_SHARE, MAX_RESERVE_MS) / 3;
+/** What is kept for the last steps of a node, in ms each. */
+export interface Reserve {
+  readonly forceMs: number;
+  readonly verifyMs: number;
+  readonly releaseMs: number;
+}
+
+/** What a node keeps of `leftMs` for its own last steps. */
+export function reserveOf(leftMs: number): Reserve {
+  const fifthMs = Math.min(leftMs * RESERVE_SHARE, MAX_RESERVE_MS) / 5;
+  return { forceMs: fifthMs, verifyMs: 3 * fifthMs, releaseMs: fifthMs };
 }
 
 /**

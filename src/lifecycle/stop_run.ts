@@ -3,7 +3,7 @@
  * writes it all down. Owns the deadlines of that stop. Runs in the owner's isolate.
  */
 import type { Clock } from "../base/clock.ts";
-import { stageFloorMs, stepReserveMs } from "./budget.ts";
+import { reserveOf, stageFloorMs } from "./budget.ts";
 import { Call, type Latch, until } from "./call.ts";
 import type { Deadline } from "./deadline.ts";
 import type { ErrorList } from "./error_list.ts";
@@ -47,7 +47,7 @@ export class StopRun {
   readonly #deadlines: Deadline[] = [];
   readonly #stages: readonly (readonly Member[])[];
   readonly #floorMs: number;
-  readonly #reserveMs: number;
+  readonly #verifyMs: number;
   #waitsUntil: Deadline | undefined;
   #ask: Call<readonly StopReport[] | void> | undefined;
   #force: Call<void> | undefined;
@@ -70,12 +70,12 @@ export class StopRun {
     this.#subject = subject;
     this.sinceMs = subject.clock.now();
     this.total = total;
-    const stepMs = stepReserveMs(total.remainingMs());
+    const { forceMs, verifyMs, releaseMs } = reserveOf(total.remainingMs());
     const hasSteps = part.ask || part.force || part.verify || subject.start?.pending;
-    this.#reserveMs = hasSteps ? stepMs : 0;
-    this.#downBy = total.child({ reserveMs: options.keepForRelease ? stepMs : 0 });
+    this.#verifyMs = verifyMs;
+    this.#downBy = total.child({ reserveMs: options.keepForRelease ? releaseMs : 0 });
     this.work = this.#downBy.child({
-      reserveMs: 2 * this.#reserveMs,
+      reserveMs: hasSteps ? forceMs + verifyMs : 0,
       ...(part.capMs === undefined ? {} : { capMs: part.capMs }),
     });
     this.#stages = stagesOf(subject.members());
@@ -206,7 +206,7 @@ export class StopRun {
   async #awaitForce(): Promise<void> {
     const force = this.#force;
     if (!force?.pending) return;
-    const reserveMs = Math.min(this.#reserveMs, this.#downBy.remainingMs() / 2);
+    const reserveMs = Math.min(this.#verifyMs, this.#downBy.remainingMs() / 2);
     const forceBy = this.#downBy.child({ reserveMs });
     await this.#settles(force, forceBy, { ownEnd: false });
     if (force.pending) this.#subject.errors.push(new Error("force did not end in time"));

@@ -65,13 +65,13 @@ Deno.test("a state folder that is a file is refused and left as it was", async (
   const file = `${world.dir}/file`;
   Deno.writeTextFileSync(file, "mine");
   const result = await run(world, ["--mode=local", "--port=0", `--state-dir=${file}`]);
-  assertEquals(result.code, 2, result.stderr);
+  assertEquals(result.code, 1, result.stderr);
   assertStringIncludes(result.stderr, file);
   assertEquals(Deno.readTextFileSync(file), "mine");
 });
 
 Deno.test("a state folder that cannot be written is refused in one line", async () => {
-  await assertRefused(["--mode=local", "--port=0", "--state-dir=/proc/iris"], /\/proc\/iris/);
+  await assertRefused(["--mode=local", "--port=0", "--state-dir=/proc/iris"], /\/proc\/iris/, 1);
 });
 
 Deno.test("a state folder of a running cluster is refused with its pid", async () => {
@@ -79,7 +79,7 @@ Deno.test("a state folder of a running cluster is refused with its pid", async (
   const first = startIris(world, ["--mode=local", "--port=0", `--state-dir=${world.stateDir}`]);
   await clientOf(world, first);
   const second = await run(world, ["--mode=local", "--port=0", `--state-dir=${world.stateDir}`]);
-  assertEquals(second.code, 2);
+  assertEquals(second.code, 1);
   assertMatch(second.stderr, new RegExp(`pid ${first.pid}\\b`));
   Deno.kill(first.pid, "SIGTERM");
   assertEquals((await first.ended).code, 0, first.output().stderr);
@@ -93,7 +93,7 @@ Deno.test("a port in use is refused in one line and everything started is unwoun
     ...["--mode=local", `--port=${listener.addr.port}`, `--state-dir=${world.stateDir}`],
   ]);
   listener.close();
-  assertEquals(result.code, 2, result.stderr);
+  assertEquals(result.code, 1, result.stderr);
   assertMatch(result.stderr, new RegExp(`${listener.addr.port}.*in use`));
   assertEquals(result.stderr.includes("    at "), false);
   assertEquals(world.survivors(), []);
@@ -112,7 +112,7 @@ Deno.test("a damaged database is refused with the way out, and not touched", asy
   const damaged = Deno.readFileSync(path).fill(0x5a, 0, 4096);
   Deno.writeFileSync(path, damaged);
   const result = await run(world, start);
-  assertEquals(result.code, 2, result.stderr);
+  assertEquals(result.code, 1, result.stderr);
   assertMatch(result.stderr, /database.*damaged/i);
   assertEquals(result.stderr.trimEnd().split("\n").length, 1, result.stderr);
   assertEquals(Deno.readFileSync(path), damaged);

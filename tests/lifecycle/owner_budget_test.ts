@@ -1,7 +1,7 @@
 /** One absolute deadline for the whole tree, however it is divided. */
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
-import { keptForLaterMs, stageFloorMs, stepReserveMs } from "../../src/lifecycle/budget.ts";
+import { keptForLaterMs, reserveOf, stageFloorMs } from "../../src/lifecycle/budget.ts";
 import { Owner } from "../../src/lifecycle/owner.ts";
 import type { StopReport } from "../../src/lifecycle/part.ts";
 import { forEachReport } from "../../src/lifecycle/stop_report.ts";
@@ -28,8 +28,9 @@ async function stopIn(clock: FakeClock, root: Owner, ms: number): Promise<StopRe
   return report;
 }
 
-Deno.test("the reserve is at most 5 % and a second, in three equal parts", () => {
-  assertEquals([stepReserveMs(3_000) * 3, stepReserveMs(600_000) * 3], [150, 1_000]);
+Deno.test("the reserve is at most 5 % and a second, most of it for verify", () => {
+  assertEquals(reserveOf(2_000), { forceMs: 20, verifyMs: 60, releaseMs: 20 });
+  assertEquals(reserveOf(600_000), { forceMs: 200, verifyMs: 600, releaseMs: 200 });
 });
 
 Deno.test("floors are 50 ms, and together never more than half of what is left", () => {

@@ -149,7 +149,8 @@ export function startIris(world: World, args: string[], options: StartOptions = 
     pid: child.pid,
     output: () => ({ ...seen }),
     printed: (pattern, timeoutMs) => waitForText(pattern, timeoutMs, { seen, watchers, ended }),
-    type: async (text) => await writer?.write(new TextEncoder().encode(text)),
+    // A program that has ended by itself does not read any more.
+    type: async (text) => await writer?.write(new TextEncoder().encode(text)).catch(() => {}),
     ended,
   };
 }

@@ -166,7 +166,7 @@ export class ClusterManager implements Part {
       name,
       kind: "component",
       start: async (start) => {
-        const controllerUrl = await from.url;
+        const controllerUrl = await orAborted(from.url, start.signal);
         const part = workerPart({
           worker: name,
           folder,
@@ -195,5 +195,18 @@ export class ClusterManager implements Part {
         await part.start?.(start);
       },
     };
+  }
+}
+
+/** What a promise gives, unless the signal comes first. @throws the signal's reason */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

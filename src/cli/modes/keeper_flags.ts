@@ -25,12 +25,13 @@ export function keeperOf(of: {
 }): { part: Part; socket: string } {
   const { cluster, worker, folder, ownerGone, graceMs, logLevel, flags } = of;
   const socket = socketPathFor(folder);
+  const cgroup = flags.cgroups === "off" ? null : `iris-${cluster}-${worker}`;
   const part = new KeeperProcess({
-    cluster,
-    worker,
+    ...{ cluster, worker, folder, cgroup },
     command: selfCommand(),
     args: keeperArguments({
       ...{ cluster, worker, folder, socket, ownerGone, graceMs, logLevel, version: VERSION },
+      cgroup,
       spawner: flags.spawner,
     }),
   });

@@ -28,7 +28,7 @@ export class StopRequests {
       return { id: request.id, reportUrl: this.#asked.responder.url() };
     }
     const control = this.#control();
-    const responder = stopResponder({ id: request.id, ...at });
+    const responder = stopResponder({ id: request.id, ...at, clock: control.owner.clock });
     this.#asked = { id: request.id, responder };
     await control.owner.own(responder.part, { stage: 0 });
     this.#nearer(request);

@@ -1,6 +1,5 @@
 /** One attempt that was started, as its keeper sees it. */
 import { signalGroup, signalProcess } from "../../host/process_group.ts";
-import { processStat } from "../../host/proc.ts";
 import type { ProcessEnd } from "../../host/spawner.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import { attemptUid } from "../../wire/runs.ts";
@@ -50,23 +49,8 @@ export function causeOf(attempt: Attempt): { cause: EndCause; code: number } {
   return { cause: end === null ? "unknown" : "signal", code };
 }
 
-/** True for a process that exists and is no zombie. */
-export function isAlive(pid: number): boolean {
-  const state = processStat(pid)?.state;
-  return state !== undefined && state !== "Z";
-}
-
 /** Signals a process, and its group where it leads one. */
 export function signalEach(pid: number, signal: Deno.Signal): void {
   signalGroup(pid, signal);
   signalProcess(pid, signal);
-}
-
-/** What a process has open under a number. */
-export function openFile(pid: number, fd: number): string {
-  try {
-    return Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
-  } catch {
-    return "";
-  }
 }

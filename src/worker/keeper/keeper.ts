@@ -8,7 +8,15 @@
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
-import { commandOf, descendants, environOf, processStat } from "../../host/proc.ts";
+import type { Cgroup } from "../../host/cgroup.ts";
+import {
+  commandOf,
+  descendants,
+  environOf,
+  isAlive,
+  openFile,
+  processStat,
+} from "../../host/proc.ts";
 import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
 import type { Spawner } from "../../host/spawner.ts";
@@ -17,15 +25,7 @@ import { worstOutcome } from "../../lifecycle/stop_report.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
-import {
-  type Attempt,
-  type AttemptKey,
-  causeOf,
-  isAlive,
-  openFile,
-  signalEach,
-  uidOf,
-} from "./attempt.ts";
+import { type Attempt, type AttemptKey, causeOf, signalEach, uidOf } from "./attempt.ts";
 import { FactBook } from "./fact_book.ts";
 import { MARKER } from "./marker.ts";
 import { RunQueue } from "./run_queue.ts";
@@ -49,6 +49,8 @@ export interface KeeperOptions {
   /** The worker's folder. */
   readonly folder: string;
   readonly spawner: Spawner;
+  /** Holds the keeper and all below it, where one could be made. */
+  readonly cgroup: Cgroup | null;
   readonly clock: Clock;
   /** Notes started attempts where the next keeper finds them. */
   readonly journal: (started: readonly StartedFact[]) => void;
@@ -301,6 +303,7 @@ export class Keeper {
   }
 
   #killEverything(): void {
+    this.#options.cgroup?.kill();
     for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
     for (const attempt of this.#attempts.values()) signalGroup(attempt.started.pid, "SIGKILL");
   }

@@ -3,6 +3,7 @@
  * watches its owner through stdin. Owns the socket, the journal, and by the core every task.
  */
 import { systemClock } from "../../base/clock.ts";
+import { Cgroup } from "../../host/cgroup.ts";
 import { pickSpawner } from "../../host/pick_spawner.ts";
 import type { StopCause } from "../../lifecycle/part.ts";
 import type { KeeperHello, StartedFact } from "../keeper_link.ts";
@@ -13,7 +14,7 @@ import { type FromKeeper, Lines, type ToKeeper } from "./protocol.ts";
 const BATCH_MS = 2;
 /** Of the time for an end, kept for what comes after SIGKILL: this share, and at least this. */
 const KILL_SHARE = 0.15;
-const KILL_MIN_MS = 200;
+const KILL_MIN_MS = 300;
 
 /** How a keeper is run. */
 export interface KeeperMainOptions {
@@ -27,6 +28,8 @@ export interface KeeperMainOptions {
   /** The time for an end that nobody asked for, in ms. */
   readonly graceMs: number;
   readonly spawner: "auto" | "plain";
+  /** The name of the cgroup to enter, or null for none. */
+  readonly cgroup: string | null;
 }
 
 /** Runs a keeper until it is told to end. Resolves to its exit code. */
@@ -39,6 +42,7 @@ class KeeperMain {
   readonly #keeper: Keeper;
   readonly #spawner;
   readonly #journal: Deno.FsFile;
+  readonly #cgroup: Cgroup | null;
   readonly #over = Promise.withResolvers<void>();
   #client: Lines<ToKeeper, FromKeeper> | null = null;
   #batching = false;
@@ -52,9 +56,12 @@ class KeeperMain {
       mode: 0o600,
     });
     this.#spawner = pickSpawner(options.spawner);
+    const cgroup = options.cgroup === null ? null : Cgroup.open(options.cgroup);
+    this.#cgroup = cgroup?.enter() === true ? cgroup : null;
     this.#keeper = new Keeper({
       ...options,
       spawner: this.#spawner,
+      cgroup: this.#cgroup,
       clock: systemClock,
       journal: (started) => this.#note(started),
       onFacts: () => this.#batch(),
@@ -73,7 +80,9 @@ class KeeperMain {
     void this.#accept(listener);
     // owner: as above.
     void this.#watchOwner();
-    await Deno.stdout.write(new TextEncoder().encode(`ready ${Deno.pid}\n`));
+    await Deno.stdout.write(
+      new TextEncoder().encode(`ready ${Deno.pid} ${this.#cgroup?.path ?? "-"}\n`),
+    );
     await this.#over.promise;
     listener.close();
     try {
@@ -117,7 +126,7 @@ class KeeperMain {
       queued: this.#keeper.queued,
       facts: this.#keeper.allFacts(),
       spawner: this.#spawner.kind,
-      cgroup: null,
+      cgroup: this.#cgroup?.path ?? null,
     };
   }
 

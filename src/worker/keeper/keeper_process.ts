@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
+import { Cgroup } from "../../host/cgroup.ts";
 import { childrenOf, descendants, processStat } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { OrphanReaper } from "../../host/orphan_reaper.ts";
@@ -24,6 +25,10 @@ export interface KeeperProcessOptions {
   readonly args: readonly string[];
   readonly cluster: string;
   readonly worker: string;
+  /** The worker's folder: what writes to a file in it is a task's. */
+  readonly folder: string;
+  /** The name of the keeper's cgroup, or null for none. */
+  readonly cgroup: string | null;
 }
 
 /** See the head of this file. */
@@ -86,6 +91,7 @@ export class KeeperProcess implements Part {
 
   async release(): Promise<void> {
     await this.#process?.closeStdin();
+    if (this.#options.cgroup !== null) Cgroup.open(this.#options.cgroup)?.remove();
     this.#reaper.close();
   }
 
@@ -97,16 +103,21 @@ export class KeeperProcess implements Part {
   #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
     const { cluster, worker } = this.#options;
     const ours = this.#process?.pid;
+    const cgroup = this.#options.cgroup === null ? null : Cgroup.open(this.#options.cgroup);
     return sweepMarked({
       marker: MARKER,
+      folder: this.#options.folder,
       prefix: `${cluster}.${worker}.`,
       clock: this.#clock as Clock,
       timeoutMs,
       also: () => {
         this.#reaper.reap();
-        if (ours === undefined || !this.#reaper.adopts) return [];
+        const members = cgroup?.members() ?? [];
+        if (members.length > 0) cgroup?.kill();
+        if (ours === undefined || !this.#reaper.adopts) return members;
         // Children of main that are no keeper of ours came back from a keeper that was killed.
-        return childrenOf("self").filter((pid) => this.#reaper.isOrphan(pid));
+        const orphans = childrenOf("self").filter((pid) => this.#reaper.isOrphan(pid));
+        return [...members, ...orphans];
       },
     });
   }

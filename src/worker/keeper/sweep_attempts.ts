@@ -26,6 +26,7 @@ export async function sweepAttempts(
   const { left: still } = await sweepMarked({
     marker: MARKER,
     prefix: "\0",
+    folder: null,
     clock,
     timeoutMs: SWEEP_MS,
     also: () => leaders,

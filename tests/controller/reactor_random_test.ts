@@ -1,0 +1,162 @@
+/** Any order of events: every invariant holds after each, and everything comes to an end. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { CoreWorld } from "../support/core_world.ts";
+
+const NAMES = ["a", "b", "c"] as const;
+const WORKERS = ["w0", "w1"] as const;
+
+const name = fc.constantFrom(...NAMES);
+const worker = fc.constantFrom(...WORKERS);
+const END = {
+  ok: { cause: "exit", code: 0 },
+  fail: { cause: "exit", code: 1 },
+  killed: { cause: "cancelled", code: 143 },
+  unknown: { cause: "unknown", code: 0 },
+} as const;
+
+const step = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("submit" as const),
+      name,
+      replicas: fc.integer({ min: 1, max: 12 }),
+      retries: fc.nat(2),
+      maxTaskFailures: fc.nat(2),
+      cpuMilli: fc.constantFrom(0, 500, 1_000),
+      ifExists: fc.constantFrom("error", "keep", "replace"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("stop" as const), name }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("join" as const), worker }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("call" as const), worker }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("pass" as const) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("start" as const), worker }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("finish" as const),
+      worker,
+      count: fc.integer({ min: 1, max: 4 }),
+      end: fc.constantFrom("ok", "ok", "ok", "fail", "killed", "unknown"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose" as const), worker }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("replace" as const), worker }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("time" as const),
+      ms: fc.integer({ min: 1, max: 3_000 }),
+    }),
+  },
+);
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+function take(world: CoreWorld, each: Step): void {
+  const alive = (of: string) => {
+    const node = world.state.workers.get(of);
+    return node !== undefined && node.state !== "lost";
+  };
+  switch (each.kind) {
+    case "submit":
+      return void world.trySubmit(each.name, {
+        replicas: each.replicas,
+        retries: each.retries,
+        maxTaskFailures: each.maxTaskFailures,
+        cpuMilli: each.cpuMilli,
+        ifExists: each.ifExists,
+      });
+    case "stop":
+      return void world.stop(each.name);
+    case "join":
+      return void world.join(each.worker);
+    case "call":
+      if (alive(each.worker) && world.workers.has(each.worker)) world.call(each.worker);
+      return;
+    case "pass":
+      return world.pass();
+    case "start":
+      return world.workers.get(each.worker)?.start(world.now.wallMs);
+    case "finish": {
+      const end = () => END[each.end as keyof typeof END];
+      return world.workers.get(each.worker)?.finish(each.count, { atMs: world.now.wallMs, end });
+    }
+    case "lose":
+      if (alive(each.worker)) world.lose(each.worker);
+      return;
+    case "replace":
+      // The worker's host was started anew: another process, and nothing of before.
+      if (!alive(each.worker)) return;
+      world.workers.get(each.worker)!.reset();
+      world.react({ type: "liveness", workers: [[each.worker, "suspect", 0]] });
+      return void world.join(each.worker, { pid: world.nowMs });
+    case "restart":
+      return world.restart();
+    case "time":
+      world.nowMs += each.ms;
+  }
+}
+
+/** No task runs twice on workers that are in contact. */
+function checkSingle(world: CoreWorld): void {
+  const seen = new Set<string>();
+  for (const [of, sim] of world.workers) {
+    const node = world.state.workers.get(of);
+    if (node === undefined || node.state === "lost" || !node.probed) continue;
+    for (const [generation, from, to] of sim.live) {
+      for (let index = from; index < to; index++) {
+        const key = `${generation}.${index}`;
+        assert(!seen.has(key), `task ${key} is live twice`);
+        seen.add(key);
+      }
+    }
+  }
+}
+
+function drain(world: CoreWorld): void {
+  for (const each of WORKERS) world.join(each, { pid: 99_999 });
+  for (let round = 0; round < 200 && world.state.jobs.size > 0; round++) {
+    world.nowMs += 1_000;
+    world.settle();
+    for (const sim of world.workers.values()) sim.finish(100, { atMs: world.now.wallMs });
+    for (const of of WORKERS) world.call(of);
+    world.talk();
+  }
+}
+
+Deno.test("in any order of events every invariant holds, and every job comes to an end", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+      const world = new CoreWorld();
+      try {
+        for (const each of steps) {
+          take(world, each);
+          checkSingle(world);
+        }
+        for (const each of WORKERS) {
+          if (world.state.workers.has(each)) {
+            world.react({ type: "liveness", workers: [[each, "suspect", 0]] });
+          }
+        }
+        drain(world);
+        assertEquals(world.state.jobs.size, 0, "jobs are left");
+        assertEquals(world.reports, []);
+        for (const job of world.reader.jobs({ limit: 100 })) {
+          const tasks = world.reader.tasks(job.name, { offset: 0, limit: 100 });
+          if (world.reader.job(job.name)!.generation !== job.generation) continue;
+          const counts: Record<string, number> = {};
+          for (const { state } of tasks) counts[state] = (counts[state] ?? 0) + 1;
+          assertEquals(counts, job.counts as Record<string, number>, "rows and counts differ");
+        }
+        for (const sim of world.workers.values()) assertEquals(sim.live, []);
+      } finally {
+        world.close();
+      }
+    }),
+    { numRuns: Number(Deno.env.get("IRIS_RUNS") ?? 60) },
+  );
+});

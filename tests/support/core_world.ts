@@ -1,0 +1,214 @@
+/**
+ * A core without isolates: reactor, scheduler and a real store in memory, and simulated workers. A
+ * test says what happens next; `check()` holds after every step.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { assert, assertEquals } from "@std/assert";
+import { ClusterState } from "../../src/controller/cluster_state.ts";
+import type { Answer, Effects } from "../../src/controller/effects.ts";
+import { passInput } from "../../src/controller/pass_input.ts";
+import { type CoreEvent, Reactor } from "../../src/controller/reactor.ts";
+import { recover } from "../../src/controller/recovery.ts";
+import type { Now } from "../../src/controller/turn.ts";
+import type { Desired } from "../../src/heartbeat/messages.ts";
+import { place } from "../../src/scheduler/place.ts";
+import { migrate } from "../../src/store/migrate.ts";
+import { StoreReader } from "../../src/store/reader.ts";
+import { StoreWriter } from "../../src/store/writer.ts";
+import type { JobView, TaskView } from "../../src/wire/api.ts";
+import { parseJobSpec } from "../../src/wire/job_spec.ts";
+import type { RegisterRequest } from "../../src/wire/reconcile.ts";
+import { SimWorker } from "./sim_worker.ts";
+
+/** A registration. */
+export function sampleRegistration(
+  worker: string,
+  more: Partial<RegisterRequest> = {},
+): RegisterRequest {
+  return {
+    worker,
+    url: "http://127.0.0.1:1",
+    token: "t",
+    cpuMilli: 2_000,
+    memoryBytes: 1_000,
+    hostname: "host",
+    version: "0",
+    pid: 1,
+    ...more,
+  };
+}
+
+/** See the head of this file. */
+export class CoreWorld {
+  readonly db = new DatabaseSync(":memory:");
+  readonly writer: StoreWriter;
+  readonly reader: StoreReader;
+  readonly workers = new Map<string, SimWorker>();
+  readonly answers: Answer[] = [];
+  readonly reports: string[] = [];
+  /** The newest desired set of each worker that was not applied yet. */
+  readonly orders = new Map<string, Desired>();
+  readonly specs = new Set<number>();
+  readonly changed: string[] = [];
+  reactor = new Reactor(new ClusterState());
+  nowMs = 1_000;
+  #id = 0;
+
+  constructor() {
+    migrate(this.db);
+    this.writer = new StoreWriter(this.db, ":memory:");
+    this.reader = new StoreReader(this.db);
+  }
+
+  get state(): ClusterState {
+    return this.reactor.state;
+  }
+
+  get now(): Now {
+    return { wallMs: 1_700_000_000_000 + this.nowMs, monoMs: this.nowMs };
+  }
+
+  /** One event, committed. */
+  react(event: CoreEvent): Effects {
+    this.reactor.react(event, this.now);
+    return this.commit();
+  }
+
+  commit(): Effects {
+    const effects = this.reactor.take(this.now);
+    if (effects.store !== null) this.writer.write(effects.store);
+    for (const { generation } of effects.specs) this.specs.add(generation);
+    for (const link of effects.links) this.orders.delete(link.worker);
+    for (const desired of effects.desired) {
+      this.orders.set(desired.worker, desired);
+      for (const [generation] of desired.run) {
+        assert(this.specs.has(generation), `job ${generation} is desired and its spec unknown`);
+      }
+    }
+    for (const generation of effects.forgottenSpecs) this.specs.delete(generation);
+    this.answers.push(...effects.answers);
+    this.reports.push(...effects.reports);
+    this.changed.push(...effects.changedJobs);
+    this.check();
+    return effects;
+  }
+
+  /** Submits; answers with what the API would. */
+  submit(name: string, more: Record<string, unknown> = {}): JobView {
+    const answer = this.trySubmit(name, more);
+    assert(answer.type === "job", JSON.stringify(answer));
+    return this.reader.jobByGeneration(answer.generation)!;
+  }
+
+  trySubmit(name: string, more: Record<string, unknown> = {}): Answer {
+    const id = ++this.#id;
+    const spec = parseJobSpec({ name, argv: ["x"], ...more }, { user: "u" });
+    this.react({ type: "submit", id, spec, stored: this.writer.generationOf(spec.name) });
+    return this.answers.find((answer) => answer.id === id)!;
+  }
+
+  stop(name: string): Answer {
+    const id = ++this.#id;
+    const stored = this.writer.generationOf(`/u/${name}`);
+    this.react({ type: "stop_job", id, name: `/u/${name}`, stored });
+    return this.answers.find((answer) => answer.id === id)!;
+  }
+
+  /** A worker registers and answers its first call. */
+  join(name: string, more: Partial<RegisterRequest> = {}): SimWorker {
+    const worker = this.workers.get(name) ??
+      new SimWorker(name, Math.floor((more.cpuMilli ?? 2_000) / 1_000));
+    this.workers.set(name, worker);
+    this.react({ type: "register", id: ++this.#id, request: sampleRegistration(name, more) });
+    this.call(name);
+    return worker;
+  }
+
+  /** A call to a worker: it gets its newest desired set and answers. */
+  call(name: string): void {
+    const worker = this.workers.get(name)!;
+    const desired = this.orders.get(name);
+    if (desired !== undefined) {
+      this.orders.delete(name);
+      const { incarnation, version } = desired;
+      this.react({ type: "sent", worker: name, incarnation, version });
+      worker.apply(desired, { atMs: this.now.wallMs });
+    }
+    this.react({ type: "observed", observed: worker.observed() });
+  }
+
+  /** Calls every worker until nothing is to be said any more. */
+  talk(): void {
+    for (let round = 0; round < 50; round++) {
+      const before = this.orders.size;
+      for (const name of [...this.orders.keys()]) {
+        if (this.workers.has(name)) this.call(name);
+      }
+      if (before === 0) return;
+    }
+    throw new Error("core and workers do not come to an end");
+  }
+
+  /** A scheduling pass. */
+  pass(): void {
+    const input = passInput(this.state, this.nowMs);
+    if (input !== null) this.react({ type: "placed", placement: place(input) });
+  }
+
+  /** Passes and calls until nothing moves. */
+  settle(): void {
+    for (let round = 0; round < 20; round++) {
+      this.pass();
+      const orders = this.orders.size;
+      this.talk();
+      for (const worker of this.workers.values()) worker.start(this.now.wallMs);
+      for (const name of this.workers.keys()) {
+        if (this.state.workers.get(name)?.state !== "lost") this.call(name);
+      }
+      this.talk();
+      if (orders === 0) return;
+    }
+  }
+
+  job(name: string): JobView {
+    return this.reader.job(`/u/${name}`)!;
+  }
+
+  tasks(name: string): TaskView[] {
+    return this.reader.tasks(`/u/${name}`, { offset: 0, limit: 1_000 });
+  }
+
+  lose(name: string): void {
+    const { incarnation } = this.state.workers.get(name)!;
+    this.react({ type: "lost", worker: name, incarnation, reason: "silent" });
+  }
+
+  /** The core dies and begins anew from what is stored. */
+  restart(): void {
+    const { state, broken } = recover(this.writer.load(), this.now.wallMs);
+    this.reactor = new Reactor(state);
+    this.specs.clear();
+    this.orders.clear();
+    for (const { generation, error } of broken) {
+      this.reactor.distrust(generation, { error, now: this.now });
+    }
+    this.react({ type: "hello" });
+  }
+
+  /** What must hold after every step: references, counts, and that the store says the same. */
+  check(): void {
+    this.state.check();
+    for (const job of this.state.jobs.values()) {
+      const view = this.reader.jobByGeneration(job.generation)!;
+      assertEquals([view.counts, view.state, view.done], [
+        job.tally.toCounts(),
+        job.state,
+        job.done,
+      ]);
+    }
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}

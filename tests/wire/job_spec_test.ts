@@ -1,0 +1,181 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { IrisError } from "../../src/base/errors.ts";
+import { ERROR_TABLE, exitCodeOfError, httpStatusOf } from "../../src/wire/error_table.ts";
+import { parseJobSpec } from "../../src/wire/job_spec.ts";
+import {
+  parseLogsRequest,
+  parseReconcileRequest,
+  parseReconcileResponse,
+  parseRegisterRequest,
+} from "../../src/wire/reconcile_schema.ts";
+import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
+
+const user = { user: "ann" };
+
+Deno.test("a submit with a command alone gets every default", () => {
+  assertEquals(parseJobSpec({ name: "a", argv: ["true"] }, user), {
+    name: "/ann/a",
+    argv: ["true"],
+    replicas: 1,
+    cpuMilli: 1_000,
+    memoryBytes: 0,
+    env: {},
+    cwd: null,
+    graceMs: 10_000,
+    timeoutMs: null,
+    retries: 0,
+    maxTaskFailures: 0,
+    ifExists: "error",
+  });
+});
+
+Deno.test("a job without a name is named after its command, never twice alike", () => {
+  const [a, b] = [1, 2].map(() => parseJobSpec({ argv: ["/usr/bin/my prog.sh", "x"] }, user).name);
+  assertMatch(a!, /^\/ann\/myprogsh-[0-9a-f]{6}$/);
+  assert(a !== b);
+});
+
+Deno.test("a full name is taken as it is", () => {
+  assertEquals(parseJobSpec({ name: "/bob/a/child", argv: ["x"] }, user).name, "/bob/a/child");
+});
+
+const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
+  ["replicas", { replicas: 0 }],
+  ["replicas", { replicas: 1.5 }],
+  ["replicas", { replicas: 10_000_001 }],
+  ["replicas", { replicas: "4" }],
+  ["argv", { argv: [] }],
+  ["argv", { argv: [""] }],
+  ["argv", { argv: undefined }],
+  ["argv", { argv: ["a".repeat(200_000)] }],
+  ["argv.1", { argv: ["a", "b\0c"] }],
+  ["argv.1", { argv: ["a", 7] }],
+  ["name", { name: "a b" }],
+  ["name", { name: "" }],
+  ["name", { name: "/ann" }],
+  ["name", { name: "/ann/.." }],
+  ["name", { name: "/ann/a/3" }],
+  ["name", { name: "x".repeat(65) }],
+  ["name", { name: "/a/b/c/d/e/f/g/h/i" }],
+  ["name", { name: 4 }],
+  ["env.1X", { env: { "1X": "y" } }],
+  ["env.IRIS_JOB", { env: { IRIS_JOB: "y" } }],
+  ["env.X", { env: { X: 4 } }],
+  ["env", { env: { X: "y".repeat(200_000) } }],
+  ["cwd", { cwd: "relative" }],
+  ["cpuMilli", { cpuMilli: -1 }],
+  ["memoryBytes", { memoryBytes: -1 }],
+  ["graceMs", { graceMs: 1e12 }],
+  ["timeoutMs", { timeoutMs: 0 }],
+  ["retries", { retries: 1e6 }],
+  ["maxTaskFailures", { maxTaskFailures: -1 }],
+  ["ifExists", { ifExists: "maybe" }],
+  ["colour", { colour: "red" }],
+];
+
+for (const [field, extra] of BAD) {
+  Deno.test(`a job with ${JSON.stringify(extra).slice(0, 40)} is refused, naming ${field}`, () => {
+    const error = assertThrows(() => parseJobSpec({ argv: ["x"], ...extra }, user), IrisError);
+    assertEquals([error.code, error.field], ["invalid", field]);
+    assert(!error.message.includes("\n") && error.message.length < 300, error.message);
+  });
+}
+
+Deno.test("an error message says what is allowed and what was given", () => {
+  const error = assertThrows(() => parseJobSpec({ argv: ["x"], replicas: 0 }, user), IrisError);
+  assertEquals(error.message, "replicas must be a whole number from 1 to 10000000: it is 0");
+  assertThrows(() => parseJobSpec("x", user), IrisError, "body must be an object");
+});
+
+Deno.test("every error code has a status and an exit code, mistakes in the input 400 and 2", () => {
+  for (const [code, row] of Object.entries(ERROR_TABLE)) {
+    assert(row.httpStatus >= 400 && row.httpStatus < 600, code);
+    assert(row.exitCode === 1 || row.exitCode === 2, code);
+  }
+  assertEquals([httpStatusOf("invalid"), exitCodeOfError("usage")], [400, 2]);
+  assertEquals([httpStatusOf("closing"), exitCodeOfError("conflict")], [503, 1]);
+});
+
+Deno.test("a reconcile call that a controller makes is taken as it is", () => {
+  const request = sampleRequest(3, {
+    specs: [sampleSpec(7)],
+    run: [[7, 0, 10, 0]],
+    stop: [[7, 10, 11, 0, "cancelled"]],
+  });
+  assertEquals(parseReconcileRequest(JSON.parse(JSON.stringify(request))), request);
+});
+
+Deno.test("what is wrong in a reconcile call is refused by name", () => {
+  const refused = (field: string, extra: Record<string, unknown>) => {
+    const input = { ...sampleRequest(1), ...extra };
+    const error = assertThrows(() => parseReconcileRequest(input), IrisError);
+    assertEquals([error.code, error.field], ["invalid", field]);
+  };
+  refused("run", { run: [[1, 2, 3]] });
+  refused("run", { run: [[1, 3, 3, 0]] });
+  refused("run", { run: [[1, -1, 3, 0]] });
+  refused("run", { run: {} });
+  refused("stop", { stop: [[1, 2, 3, 0, "because"]] });
+  refused("seq", { seq: -1 });
+  refused("worker", { worker: "" });
+  refused("waitMs", { waitMs: Infinity });
+  refused("specs.0.argv", { specs: [{ ...sampleSpec(1), argv: [] }] });
+  refused("specs.0.env", { specs: [{ ...sampleSpec(1), env: { A: 1 } }] });
+  refused("extra", { extra: 1 });
+});
+
+Deno.test("what is wrong in a worker's answer is refused by name", () => {
+  const good = {
+    worker: "w0",
+    epoch: 1,
+    seq: 1,
+    facts: {
+      upTo: 2,
+      started: [[1, 0, 1, 0, 5]],
+      ended: [[1, 0, 1, 0, "exit", 0, 6]],
+      detail: { "1.0.0": "x" },
+    },
+    missing: [],
+    specs: [1],
+    backlog: 0,
+    running: 0,
+    accepting: true,
+    reason: null,
+  };
+  assertEquals(parseReconcileResponse(good) as unknown, good);
+  const refused = (field: string, extra: Record<string, unknown>) => {
+    const error = assertThrows(() => parseReconcileResponse({ ...good, ...extra }), IrisError);
+    assertEquals(error.field, field);
+  };
+  refused("facts.ended", { facts: { ...good.facts, ended: [[1, 0, 1, 0, "tired", 0, 6]] } });
+  refused("facts.started", { facts: { ...good.facts, started: [[1, 0, 1, 0, -5]] } });
+  refused("facts.detail", { facts: { ...good.facts, detail: { a: 1 } } });
+  refused("missing", { missing: [[1]] });
+  refused("specs", { specs: ["1"] });
+  refused("accepting", { accepting: 1 });
+});
+
+Deno.test("a worker's registration names where it is, and nothing else", () => {
+  const good = {
+    worker: "w0",
+    url: "http://127.0.0.1:4000",
+    token: "t",
+    cpuMilli: 1,
+    memoryBytes: 1,
+    hostname: "h",
+    version: "1",
+    pid: 1,
+  };
+  assertEquals(parseRegisterRequest(good), good);
+  for (const url of ["ftp://x", "http://u:p@h", "http://h/path", "nothing"]) {
+    assertThrows(() => parseRegisterRequest({ ...good, url }), IrisError, "url");
+  }
+  assertThrows(() => parseRegisterRequest({ ...good, worker: "../x" }), IrisError, "worker");
+});
+
+Deno.test("a call for logs has limits", () => {
+  const good = { generation: 1, task: null, cursor: null, maxBytes: 1, waitMs: 0 };
+  assertEquals(parseLogsRequest(good), good);
+  assertThrows(() => parseLogsRequest({ ...good, maxBytes: 0 }), IrisError, "maxBytes");
+  assertThrows(() => parseLogsRequest({ ...good, waitMs: 1e9 }), IrisError, "waitMs");
+});
