@@ -14,7 +14,7 @@ import { stopProgress } from "../lifecycle/watch.ts";
 /** Share of the budget that the root keeps for its own last steps. */
 const ROOT_RESERVE = 0.02;
 /** What a second signal leaves of the budget, in ms. */
-const FORCE_MS = 500;
+const FORCE_MS = 1_000;
 
 /** How a root is run. */
 export interface RootOptions {

@@ -2,7 +2,7 @@
  * From what is stored to the state of a core that begins: jobs as they were, running attempts
  * expected at their workers until these say otherwise. Pure.
  */
-import { AttemptLane } from "../model/attempt_lane.ts";
+import type { AttemptLane } from "../model/attempt_lane.ts";
 import { Job } from "../model/job.ts";
 import { RangeMap } from "../model/range_map.ts";
 import { RangeSet } from "../model/range_set.ts";

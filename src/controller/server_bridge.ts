@@ -6,7 +6,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
 import type { PostJson } from "../heartbeat/reconcile_call.ts";
-import type { ControllerApi, Health, JobFilter } from "../http/controller_api.ts";
+import type { ControllerApi, Health, JobFilter } from "./controller_api.ts";
 import type { Channel } from "../lifecycle/loop.ts";
 import type { TreeNode } from "../lifecycle/part.ts";
 import type { StoreReader } from "../store/reader.ts";

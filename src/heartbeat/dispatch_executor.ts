@@ -66,6 +66,7 @@ export class DispatchExecutor implements Part {
     return new Promise((resolve, reject) => {
       const begin = () => {
         if (this.#stopped) reject(stopping());
+        // owner: whoever waits for `run`, and the executor itself, which aborts it.
         else void this.#begin(call, deadlineMs).then(resolve, reject);
       };
       if (this.#stopped || this.#slotsTaken < this.#limit) begin();

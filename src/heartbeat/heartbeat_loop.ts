@@ -165,6 +165,7 @@ class Heartbeat {
         conversation.timer = clock.setTimer(Math.max(0, ms), () => this.#pump(conversation));
         return;
       }
+      // owner: the executor, which ends every call when this loop ends.
       void this.#call(conversation, action.call);
     }
   }

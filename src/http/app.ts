@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { requireRole, type Sessions, setSessionCookie, type Tokens } from "./auth.ts";
-import type { ControllerApi } from "./controller_api.ts";
+import type { ControllerApi } from "../controller/controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { loginNeededPage } from "./pages/login_page.ts";
 import { statusPage } from "./pages/status_page.ts";

@@ -7,7 +7,7 @@ import { HttpServer } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
 import { Sessions, type Tokens } from "./auth.ts";
-import type { ControllerApi } from "./controller_api.ts";
+import type { ControllerApi } from "../controller/controller_api.ts";
 
 /** How often the loop says that it is alive, in ms. */
 const TICK_MS = 500;

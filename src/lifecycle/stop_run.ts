@@ -189,8 +189,8 @@ export class StopRun {
   }
 
   /** What a part is given is a child of ours: whatever it does to it, our own timer stays. */
-  #lend(deadline: Deadline): Deadline {
-    const lent = deadline.child();
+  #lend(deadline: Deadline, options: { reserveMs?: number } = {}): Deadline {
+    const lent = deadline.child(options);
     this.#deadlines.push(lent);
     return lent;
   }
@@ -234,7 +234,10 @@ export class StopRun {
   }
 
   async #verify(verify: NonNullable<Part["verify"]>): Promise<void> {
-    const call = this.#call(() => verify(this.#lend(this.#downBy)));
+    // It is told a little less than it has, so that one that looks until then can still say what.
+    const reserveMs = Math.min(this.#verifyMs, this.#downBy.remainingMs()) / 4;
+    const lent = this.#lend(this.#downBy, { reserveMs });
+    const call = this.#call(() => verify(lent));
     await this.#settles(call, this.#downBy, { ownEnd: false });
     const left = unproved(call);
     if (left.length === 0) return;

@@ -70,6 +70,7 @@ function checkSound(path: string, size: number): void {
   // A database that was never written to is new, unless a journal says that it was.
   if (size === 0 && (sizeOf(`${path}-wal`) ?? 0) === 0) return;
   if (!startsWell(path)) throw damaged(path, "it does not begin as a database does");
+  const beside = [`${path}-wal`, `${path}-shm`].filter((file) => sizeOf(file) === null);
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
@@ -83,6 +84,16 @@ function checkSound(path: string, size: number): void {
     throw damaged(path, messageOf(error), error);
   } finally {
     db?.close();
+    // A reader of a write-ahead log makes these when there are none, and leaves them behind.
+    for (const file of beside) removeIfThere(file);
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -46,6 +46,15 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("replace" as const), worker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("recall" as const),
+      worker,
+      generation: fc.integer({ min: 1, max: 6 }),
+      count: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("time" as const),
@@ -94,6 +103,11 @@ function take(world: CoreWorld, each: Step): void {
       world.workers.get(each.worker)!.reset();
       world.react({ type: "liveness", workers: [[each.worker, "suspect", 0]] });
       return void world.join(each.worker, { pid: world.nowMs });
+    case "recall": {
+      const recall = [[each.generation, each.worker, each.count]] as const;
+      world.react({ type: "placed", placement: { assign: [], recall, reasons: [] } });
+      return;
+    }
     case "restart":
       return world.restart();
     case "time":
@@ -130,7 +144,7 @@ function drain(world: CoreWorld): void {
 
 Deno.test("in any order of events every invariant holds, and every job comes to an end", () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 10, maxLength: 80, size: "max" }), (steps) => {
       const world = new CoreWorld();
       try {
         for (const each of steps) {

@@ -1,6 +1,6 @@
 /** A controller with state and no cluster behind it: jobs run when a test says so. */
 import { IrisError } from "../../src/base/errors.ts";
-import type { ControllerApi, Health, JobFilter } from "../../src/http/controller_api.ts";
+import type { ControllerApi, Health, JobFilter } from "../../src/controller/controller_api.ts";
 import type { TreeNode } from "../../src/lifecycle/part.ts";
 import type {
   ClusterStopAnswer,

@@ -241,3 +241,10 @@ Deno.test("on the machine's own clock, 1,000 obedient children end together", as
   assertEquals([report.outcome, report.children.length], ["clean", 1_000]);
   assert(report.tookMs < 2_000, `took ${report.tookMs} ms`);
 });
+
+Deno.test("a force that hangs leaves verify its time", async () => {
+  const { clock, root, log } = setUp();
+  await root.own(fakePart("p", log, { ...OBEYS, ask: "hang", force: "hang", verify: 20 }));
+  const report = await stopIn(clock, root, 1_000);
+  assertEquals(report.outcome, "forced");
+});

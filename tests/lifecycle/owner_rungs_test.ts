@@ -288,7 +288,9 @@ Deno.test("a verify that waits to its deadline may still say what is left", asyn
   const { clock, root, log } = setUp();
   const part = fakePart("p", log, { ...OBEYS, ask: "hang" });
   const verify = (deadline: Deadline) =>
-    new Promise<string[]>((resolve) => deadline.onPassed(() => resolve(["pid 7"])));
+    new Promise<string[]>((resolve) =>
+      deadline.onPassed(() => void clock.setTimer(5, () => resolve(["pid 7"])))
+    );
   await root.own(Object.assign(part, { verify }));
   const begin = clock.now();
   const report = await clock.drive(root.stop(1_000, "shutdown"));

@@ -125,42 +125,48 @@ const anyRoom = fc.record({
 });
 
 Deno.test("a pass never places more than there is, nor more than fits, and leaves no free room unused", () => {
-  fc.assert(fc.property(fc.array(anyJob), fc.array(anyRoom), (jobs, rooms) => {
-    const input = pass({
-      jobs: jobs.map((each, i) => job(i + 1, each.count, each)),
-      workers: rooms.map((each, i) => room(`w${i}`, 4, { ...each, totalMemoryBytes: 1_000 })),
-    });
-    const { assign } = place(input);
-    assertEquals(place(input).assign, assign, "the same input gives the same answer");
-    for (const each of input.jobs) {
-      const placed = assign.filter(([g]) => g === each.generation);
-      assert(placed.reduce((sum, [, , n]) => sum + n, 0) <= each.count);
-    }
-    for (const worker of input.workers) {
-      let [cpu, memory, slots] = [worker.freeCpuMilli, worker.freeMemoryBytes, worker.slots];
-      let [count, least] = [0, Infinity];
-      for (const [g, name, n] of assign) {
-        if (name !== worker.worker) continue;
-        const { cpuMilli, memoryBytes } = input.jobs[g - 1]!;
-        assert(cpuMilli <= worker.totalCpuMilli && memoryBytes <= worker.totalMemoryBytes);
-        cpu -= n * cpuMilli;
-        memory -= n * memoryBytes;
-        slots -= n;
-        count += n;
-        least = Math.min(least, n);
-      }
-      assert(slots >= 0, "slots");
-      // Beyond what is free there is at most the backlog.
-      if (cpu < 0 || memory < 0) assert(worker.backlogRoom > 0 || count === 0, "overcommitted");
-      for (const each of input.jobs) {
-        const left = each.count - assign.filter(([g]) => g === each.generation)
-          .reduce((sum, [, , n]) => sum + n, 0);
-        const fits = slots > 0 && cpu > 0 && memory > 0 && each.cpuMilli <= cpu &&
-          each.memoryBytes <= memory;
-        assert(left === 0 || !fits, `job ${each.generation} waits beside free room`);
-      }
-    }
-  }));
+  fc.assert(
+    fc.property(
+      fc.array(anyJob, { maxLength: 8, size: "max" }),
+      fc.array(anyRoom, { maxLength: 5, size: "max" }),
+      (jobs, rooms) => {
+        const input = pass({
+          jobs: jobs.map((each, i) => job(i + 1, each.count, each)),
+          workers: rooms.map((each, i) => room(`w${i}`, 4, { ...each, totalMemoryBytes: 1_000 })),
+        });
+        const { assign } = place(input);
+        assertEquals(place(input).assign, assign, "the same input gives the same answer");
+        for (const each of input.jobs) {
+          const placed = assign.filter(([g]) => g === each.generation);
+          assert(placed.reduce((sum, [, , n]) => sum + n, 0) <= each.count);
+        }
+        for (const worker of input.workers) {
+          let [cpu, memory, slots] = [worker.freeCpuMilli, worker.freeMemoryBytes, worker.slots];
+          let [count, least] = [0, Infinity];
+          for (const [g, name, n] of assign) {
+            if (name !== worker.worker) continue;
+            const { cpuMilli, memoryBytes } = input.jobs[g - 1]!;
+            assert(cpuMilli <= worker.totalCpuMilli && memoryBytes <= worker.totalMemoryBytes);
+            cpu -= n * cpuMilli;
+            memory -= n * memoryBytes;
+            slots -= n;
+            count += n;
+            least = Math.min(least, n);
+          }
+          assert(slots >= 0, "slots");
+          // Beyond what is free there is at most the backlog.
+          if (cpu < 0 || memory < 0) assert(worker.backlogRoom > 0 || count === 0, "overcommitted");
+          for (const each of input.jobs) {
+            const left = each.count - assign.filter(([g]) => g === each.generation)
+              .reduce((sum, [, , n]) => sum + n, 0);
+            const fits = slots > 0 && cpu > 0 && memory > 0 && each.cpuMilli <= cpu &&
+              each.memoryBytes <= memory;
+            assert(left === 0 || !fits, `job ${each.generation} waits beside free room`);
+          }
+        }
+      },
+    ),
+  );
 });
 
 Deno.test("a pass over 1,000 jobs of 1,000 tasks and 1,000 workers is quick", () => {

@@ -206,6 +206,19 @@ export class CoreWorld {
         job.done,
       ]);
     }
+    const lanes = [...this.state.workers.values()].flatMap((worker) =>
+      [...worker.lanes.values()].map((lane) => ({
+        generation: lane.job.generation,
+        worker: lane.worker,
+        attempt: lane.attempt,
+        assigned: lane.assigned.toBounds(),
+        recalled: lane.recalled.toBounds(),
+        running: lane.running.toCells(),
+        stopping: lane.stopping.toBounds(),
+      }))
+    );
+    const canonical = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
+    assertEquals(canonical(this.writer.load().lanes), canonical(lanes), "stored lanes");
   }
 
   close(): void {

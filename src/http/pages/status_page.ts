@@ -2,7 +2,7 @@
 import { html } from "hono/html";
 import type { TreeNode } from "../../lifecycle/part.ts";
 import type { JobView, WorkerView } from "../../wire/api.ts";
-import type { Health } from "../controller_api.ts";
+import type { Health } from "../../controller/controller_api.ts";
 import { layout } from "./layout.ts";
 
 type Html = ReturnType<typeof html>;

@@ -5,7 +5,7 @@ import { IrisError } from "../../base/errors.ts";
 import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
 import { requireRole, type Sessions, type Tokens } from "../auth.ts";
 import { jsonBody } from "../body.ts";
-import type { ControllerApi } from "../controller_api.ts";
+import type { ControllerApi } from "../../controller/controller_api.ts";
 
 /** The longest budget a stop may be given, in ms: a day. */
 const MAX_STOP_MS = 86_400_000;

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { IrisError } from "../../base/errors.ts";
 import type { JobState, JobView } from "../../wire/api.ts";
 import { parseJobSpec } from "../../wire/job_spec.ts";
-import type { ControllerApi } from "../controller_api.ts";
+import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
 import { jsonLines } from "../json_lines.ts";
 import { intQuery } from "../query.ts";

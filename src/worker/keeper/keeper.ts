@@ -21,11 +21,11 @@ import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
 import type { Spawner } from "../../host/spawner.ts";
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
-import { worstOutcome } from "../../lifecycle/stop_report.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
 import { type Attempt, type AttemptKey, causeOf, signalEach, uidOf } from "./attempt.ts";
+import { endReport, type HardEnd } from "./end_report.ts";
 import { FactBook } from "./fact_book.ts";
 import { MARKER } from "./marker.ts";
 import { RunQueue } from "./run_queue.ts";
@@ -176,7 +176,14 @@ export class Keeper {
     this.#giveUpAtMs = Math.min(this.#giveUpAtMs, of.untilMs);
     this.look();
     await this.#untilIdle();
-    return this.#report({ ...of, from, all });
+    return endReport({
+      cause: of.cause,
+      tookMs: clock.now() - from,
+      allowedMs: of.untilMs - from,
+      hard: this.#hardEnds,
+      strangers: [...this.#strangers].filter(([pid]) => isAlive(pid))
+        .map(([pid, command]) => `${pid} ${command}`),
+    });
   }
 
   #killAllAtMs = Infinity;
@@ -330,12 +337,12 @@ export class Keeper {
       detail: null,
       leftovers,
     });
-    this.#lastForced.push(
-      ...(attempt.forced || leftovers.length > 0 ? [{ attempt, leftovers }] : []),
-    );
+    const hard = attempt.forced || leftovers.length > 0;
+    if (hard && this.#killAllAtMs < Infinity) this.#hardEnds.push({ started, leftovers });
   }
 
-  #lastForced: { attempt: Attempt; leftovers: readonly string[] }[] = [];
+  /** Attempts that did not end when the keeper's own end asked them. */
+  readonly #hardEnds: HardEnd[] = [];
 
   #startSoon(): void {
     if (this.#startingSoon) return;
@@ -483,34 +490,5 @@ export class Keeper {
     const settle = this.#idle;
     this.#idle = null;
     settle();
-  }
-
-  #report(
-    of: { cause: StopCause; from: number; untilMs: number; all: readonly Attempt[] },
-  ): StopReport {
-    const { clock } = this.#options;
-    const tookMs = clock.now() - of.from;
-    const allowedMs = of.untilMs - of.from;
-    const base = { cause: of.cause, tookMs, allowedMs, errors: [] } as const;
-    const children: StopReport[] = this.#lastForced.map(({ attempt, leftovers }) => ({
-      ...base,
-      name: uidOf(attempt.started),
-      kind: "process",
-      outcome: leftovers.length > 0 ? "leaked" : "forced",
-      rung: "force",
-      leftovers,
-      children: [],
-    }));
-    const strangers = [...this.#strangers].filter(([pid]) => isAlive(pid))
-      .map(([pid, command]) => `${pid} ${command}`);
-    return {
-      ...base,
-      name: "attempts",
-      kind: "component",
-      outcome: strangers.length > 0 ? "leaked" : worstOutcome(children.map((one) => one.outcome)),
-      rung: "ask",
-      leftovers: strangers,
-      children,
-    };
   }
 }

@@ -54,6 +54,7 @@ class KeeperClient implements KeeperLink {
 
   private constructor(connection: Deno.Conn) {
     this.#lines = new Lines(connection);
+    // owner: whoever called `end`; without one its failure is nobody's news.
     this.#ended.promise.catch(() => {});
   }
 

@@ -14,7 +14,7 @@ import { type FromKeeper, Lines, type ToKeeper } from "./protocol.ts";
 const BATCH_MS = 2;
 /** Of the time for an end, kept for what comes after SIGKILL: this share, and at least this. */
 const KILL_SHARE = 0.15;
-const KILL_MIN_MS = 300;
+const KILL_MIN_MS = 700;
 
 /** How a keeper is run. */
 export interface KeeperMainOptions {

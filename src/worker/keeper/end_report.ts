@@ -1,0 +1,46 @@
+/** What a keeper's end did to its attempts, as a stop report. */
+import type { StopCause, StopReport } from "../../lifecycle/part.ts";
+import { worstOutcome } from "../../lifecycle/stop_report.ts";
+import type { StartedFact } from "../keeper_link.ts";
+import { uidOf } from "./attempt.ts";
+
+/** An attempt that did not end when asked. */
+export interface HardEnd {
+  readonly started: StartedFact;
+  /** What could not be proved gone; empty when SIGKILL was enough. */
+  readonly leftovers: readonly string[];
+}
+
+/**
+ * The report of an end: a child for each attempt that had to be forced.
+ *
+ * @param of.strangers what came back to the keeper, matched no attempt, and is still there
+ */
+export function endReport(of: {
+  cause: StopCause;
+  tookMs: number;
+  allowedMs: number;
+  hard: readonly HardEnd[];
+  strangers: readonly string[];
+}): StopReport {
+  const { cause, tookMs, allowedMs, hard, strangers } = of;
+  const base = { cause, tookMs, allowedMs, errors: [] } as const;
+  const children = hard.map(({ started, leftovers }): StopReport => ({
+    ...base,
+    name: uidOf(started),
+    kind: "process",
+    outcome: leftovers.length > 0 ? "leaked" : "forced",
+    rung: "force",
+    leftovers,
+    children: [],
+  }));
+  return {
+    ...base,
+    name: "attempts",
+    kind: "component",
+    outcome: strangers.length > 0 ? "leaked" : worstOutcome(children.map((one) => one.outcome)),
+    rung: "ask",
+    leftovers: strangers,
+    children,
+  };
+}

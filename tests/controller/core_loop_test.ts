@@ -1,0 +1,294 @@
+/** Core, scheduling and heartbeat as they are composed, in one isolate, with workers on loopback. */
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import type { Demand } from "../../src/autoscaler/messages.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { IrisError } from "../../src/base/errors.ts";
+import { coreLoop } from "../../src/controller/core_loop.ts";
+import type { CoreReady } from "../../src/controller/messages.ts";
+import { schedulingLoop } from "../../src/controller/scheduling_loop.ts";
+import { ServerBridge } from "../../src/controller/server_bridge.ts";
+import { heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
+import { fetchPost } from "../../src/heartbeat/reconcile_call.ts";
+import { channelPair } from "../../src/lifecycle/channel.ts";
+import { openReader, type StoreReader } from "../../src/store/reader.ts";
+import type { JobView, LogChunk } from "../../src/wire/api.ts";
+import { parseJobSpec } from "../../src/wire/job_spec.ts";
+import { FakeLoop } from "../fakes/fake_loop.ts";
+import { FakeWorkerServer } from "../fakes/fake_worker_server.ts";
+import { sampleRegistration } from "../support/core_world.ts";
+
+const TIMING = { waitMs: 2_000, callTimeoutMs: 500, graceMs: 400, minFailures: 3 };
+
+/** A controller without isolates and HTTP server. */
+class Controller {
+  readonly path: string;
+  readonly demands: Demand[] = [];
+  core = new FakeLoop<unknown>();
+  heartbeat = new FakeLoop<unknown>();
+  scheduling = new FakeLoop<unknown>();
+  reader!: StoreReader;
+  bridge!: ServerBridge;
+  ready!: CoreReady;
+  readonly #client = Deno.createHttpClient({});
+  readonly #main = channelPair<never, never>();
+
+  constructor(folder: string) {
+    this.path = `${folder}/iris.db`;
+  }
+
+  async start(): Promise<this> {
+    this.core.run(coreLoop() as never, { database: this.path, clusterId: "c1" });
+    this.ready = await this.core.ready as CoreReady;
+    this.heartbeat.run(heartbeatLoop() as never, { timing: TIMING });
+    this.scheduling.run(schedulingLoop() as never, {});
+    join(this.core, "heartbeat", this.heartbeat);
+    join(this.core, "scheduling", this.scheduling);
+    this.core.far<Demand, never>("autoscaler").onMessage((demand) => this.demands.push(demand));
+    this.reader = openReader(this.path);
+    this.bridge = new ServerBridge({
+      core: this.core.far("server"),
+      main: this.#main[0],
+      reader: this.reader,
+      post: fetchPost(this.#client),
+      clock: systemClock,
+    });
+    return this;
+  }
+
+  submit(name: string, more: Record<string, unknown> = {}): Promise<JobView> {
+    return this.bridge.submit(parseJobSpec({ name, argv: ["x"], ...more }, { user: "u" }));
+  }
+
+  register(worker: FakeWorkerServer, more = {}) {
+    const { url, token } = worker;
+    return this.bridge.register(sampleRegistration(worker.sim.name, { url, token, ...more }));
+  }
+
+  async until(name: string, what: (job: JobView) => boolean, withinMs = 8_000): Promise<JobView> {
+    const signal = AbortSignal.timeout(withinMs);
+    for (;;) {
+      const job = this.bridge.job(`/u/${name}`)!;
+      if (what(job)) return job;
+      if (signal.aborted) throw new Error(`not within ${withinMs} ms: ${JSON.stringify(job)}`);
+      await this.bridge.changed(job.name, signal);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const loop of [this.core, this.heartbeat, this.scheduling]) {
+      if (!loop.closing.signal.aborted) loop.closing.abort("shutdown");
+    }
+    await this.scheduling.stop();
+    this.bridge.close();
+    this.reader.close();
+    await this.heartbeat.stop();
+    await this.core.stop();
+    this.#client.close();
+    for (const channel of this.#main) channel.close();
+  }
+}
+
+/** Connects a loop's channel `core` with the core's channel of its name. */
+function join(core: FakeLoop<unknown>, name: string, other: FakeLoop<unknown>): void {
+  const [a, b] = [core.far<unknown, unknown>(name), other.far<unknown, unknown>("core")];
+  a.onMessage((message) => b.post(message));
+  b.onMessage((message) => a.post(message));
+}
+
+function inCluster(
+  name: string,
+  body: (controller: Controller, worker: FakeWorkerServer) => Promise<void>,
+  options: ConstructorParameters<typeof FakeWorkerServer>[0] = { instant: true },
+): void {
+  Deno.test(name, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "iris-core-" });
+    const worker = new FakeWorkerServer(options);
+    const controller = await new Controller(folder).start();
+    try {
+      await body(controller, worker);
+    } finally {
+      await controller.stop();
+      await worker.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+inCluster("a job runs from submit to done within a few ms", async (controller, worker) => {
+  assertEquals(await controller.register(worker), { cluster: "c1", epoch: 1 });
+  const begin = performance.now();
+  const submitted = await controller.submit("a", { replicas: 2 });
+  assertEquals([submitted.name, submitted.state], ["/u/a", "PENDING"]);
+  const job = await controller.until("a", ({ done }) => done);
+  assertLess(performance.now() - begin, 500);
+  assertEquals([job.state, job.counts], ["SUCCEEDED", { SUCCEEDED: 2 }]);
+  assertEquals(controller.bridge.workers().map(({ name, state }) => [name, state]), [
+    ["w0", "alive"],
+  ]);
+  assert(controller.demands.length > 0);
+});
+
+inCluster(
+  "twenty thousand tasks take a second or two over real HTTP",
+  async (controller, worker) => {
+    await controller.register(worker);
+    await controller.submit("a", { replicas: 20_000 });
+    const job = await controller.until("a", ({ done }) => done, 20_000);
+    assertEquals(job.counts, { SUCCEEDED: 20_000 });
+  },
+);
+
+inCluster("a stopped job ends at its worker", async (controller, worker) => {
+  await controller.register(worker);
+  await controller.submit("a", { replicas: 3 });
+  await controller.until("a", ({ counts }) => counts.RUNNING === 2);
+  assertEquals((await controller.bridge.stopJob("/u/a")).state, "KILLED");
+  await controller.until("a", ({ done }) => done);
+  assertEquals(worker.sim.live, []);
+}, {});
+
+inCluster("errors come back as they are", async (controller) => {
+  await controller.submit("a");
+  const conflict = await assertRejects(() => controller.submit("a"), IrisError);
+  assertEquals([conflict.code, conflict.field], ["conflict", "name"]);
+  const missing = await assertRejects(() => controller.bridge.stopJob("/u/b"), IrisError);
+  assertEquals(missing.code, "not_found");
+});
+
+inCluster("a worker that dies loses its work to another", async (controller, worker) => {
+  const other = new FakeWorkerServer({ name: "w1", instant: true });
+  try {
+    await controller.register(worker);
+    await controller.submit("a", { replicas: 2 });
+    await controller.until("a", ({ counts }) => counts.RUNNING === 2);
+    await worker.close();
+    await controller.register(other);
+    const job = await controller.until("a", ({ done }) => done);
+    assertEquals(job.state, "SUCCEEDED");
+    assertEquals(controller.bridge.tasks("/u/a", { offset: 0, limit: 5 }).map((t) => t.attempt), [
+      1,
+      1,
+    ]);
+  } finally {
+    await other.close();
+  }
+}, {});
+
+inCluster(
+  "a core that is started anew goes on where it was, in a new epoch",
+  async (controller, worker) => {
+    await controller.register(worker);
+    await controller.submit("a", { replicas: 3 });
+    await controller.until("a", ({ counts }) => counts.RUNNING === 2);
+    await controller.stop();
+    const again = await new Controller(controller.path.replace("/iris.db", "")).start();
+    try {
+      assertEquals(again.ready, { cluster: "c1", epoch: 2 });
+      await worker.until(() => worker.requests.at(-1)!.epoch === 2);
+      worker.finish(2);
+      await again.until("a", ({ counts }) => counts.SUCCEEDED === 2);
+      worker.finish(2);
+      assertEquals((await again.until("a", ({ done }) => done)).state, "SUCCEEDED");
+      const attempts = again.bridge.tasks("/u/a", { offset: 0, limit: 5 }).map((t) => t.attempt);
+      assertEquals(attempts.slice(0, 2), [0, 0]);
+    } finally {
+      await again.stop();
+      // The harness stops what it started, and that is stopped already.
+      Object.assign(controller, { stop: () => Promise.resolve() });
+    }
+  },
+  {},
+);
+
+inCluster(
+  "while closing nothing is taken in, and ends are still stored",
+  async (controller, worker) => {
+    await controller.register(worker);
+    await controller.submit("a", { replicas: 2 });
+    await controller.until("a", ({ counts }) => counts.RUNNING === 2);
+    for (const loop of [controller.core, controller.heartbeat, controller.scheduling]) {
+      loop.closing.abort("shutdown");
+    }
+    worker.finish(1);
+    worker.finish(1, () => ({ cause: "cancelled", code: 143 }));
+    const job = await controller.until("a", ({ done }) => done);
+    assertEquals([job.state, job.counts], ["KILLED", { SUCCEEDED: 1, KILLED: 1 }]);
+    const refused = await assertRejects(() => controller.submit("b"), IrisError);
+    assertEquals(refused.code, "closing");
+  },
+  {},
+);
+
+inCluster("what was said just before the end of the core is stored", async (controller, worker) => {
+  await controller.register(worker);
+  await controller.submit("a", { replicas: 2 });
+  await controller.until("a", ({ counts }) => counts.RUNNING === 2);
+  worker.sim.finish(2, { atMs: 7 });
+  // The worker may have been introduced to the heartbeat once or twice.
+  for (const incarnation of [1, 2]) {
+    const observed = { ...worker.sim.observed(), incarnation };
+    controller.core.far("heartbeat").post({ type: "observed", observed });
+  }
+  await controller.core.stop();
+  assertEquals(controller.bridge.job("/u/a")!.state, "SUCCEEDED");
+}, {});
+
+inCluster("logs follow until the job is done, and end at once then", async (controller, worker) => {
+  await controller.register(worker);
+  await controller.submit("a", { replicas: 1 });
+  await controller.until("a", ({ counts }) => counts.RUNNING === 1);
+  const line = (text: string, offset: number): LogChunk => ({
+    task: 0,
+    attempt: 0,
+    stream: "stdout",
+    offset,
+    data: btoa(text),
+  });
+  worker.write(line("one\n", 0));
+  const begin = performance.now();
+  const seen: string[] = [];
+  const signal = new AbortController().signal;
+  const reading = (async () => {
+    for await (
+      const chunk of controller.bridge.logs("/u/a", { task: null, follow: true, signal })
+    ) {
+      seen.push(atob(chunk.data));
+      if (seen.length > 1) continue;
+      worker.write(line("two\n", 4));
+    }
+  })();
+  await worker.until(() => seen.length === 2 && worker.logsWaiting > 0);
+  worker.finish(1);
+  await reading;
+  assertEquals(seen, ["one\n", "two\n"]);
+  assertLess(performance.now() - begin, 2_000, "nobody waits for output of a job that is done");
+  assertEquals(controller.bridge.job("/u/a")!.done, true);
+  const again: string[] = [];
+  for await (const chunk of controller.bridge.logs("/u/a", { task: null, follow: false, signal })) {
+    again.push(atob(chunk.data));
+  }
+  assertEquals(again, seen);
+}, {});
+
+inCluster("a reader of logs that goes away leaves no call behind", async (controller, worker) => {
+  await controller.register(worker);
+  await controller.submit("a", { replicas: 1 });
+  await controller.until("a", ({ counts }) => counts.RUNNING === 1);
+  worker.write({ task: 0, attempt: 0, stream: "stdout", offset: 0, data: "" });
+  const signal = new AbortController().signal;
+  for await (const _ of controller.bridge.logs("/u/a", { task: null, follow: true, signal })) break;
+  await controller.bridge.stopJob("/u/a");
+  await controller.until("a", ({ done }) => done);
+}, {});
+
+inCluster("a wait for a change ends with the caller and with the server", async (controller) => {
+  await controller.submit("a");
+  const abort = new AbortController();
+  const first = controller.bridge.changed("/u/a", abort.signal);
+  abort.abort();
+  await first;
+  const second = controller.bridge.changed("/u/a", new AbortController().signal);
+  controller.bridge.close();
+  await second;
+  await assertRejects(() => controller.submit("b"), IrisError, "stopping");
+});

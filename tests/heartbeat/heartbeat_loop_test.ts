@@ -1,0 +1,154 @@
+/** The heartbeat's loop over real HTTP on loopback; the test plays the core. */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
+import type {
+  Desired,
+  FromHeartbeat,
+  Observed,
+  ToHeartbeat,
+} from "../../src/heartbeat/messages.ts";
+import type { Channel } from "../../src/lifecycle/loop.ts";
+import { FakeLoop } from "../fakes/fake_loop.ts";
+import { FakeWorkerServer } from "../fakes/fake_worker_server.ts";
+import { sampleSpec } from "../support/reconcile_samples.ts";
+
+const TIMING = { waitMs: 200, callTimeoutMs: 150, graceMs: 300, minFailures: 3 };
+
+/** The core's end of the conversation. */
+class CoreSide {
+  readonly seen: FromHeartbeat[] = [];
+  readonly #channel: Channel<FromHeartbeat, ToHeartbeat>;
+  #waiters: (() => void)[] = [];
+  #version = 0;
+
+  constructor(channel: Channel<FromHeartbeat, ToHeartbeat>) {
+    this.#channel = channel;
+    channel.onMessage((message) => {
+      this.seen.push(message);
+      for (const wake of this.#waiters.splice(0)) wake();
+    });
+  }
+
+  send(message: ToHeartbeat): void {
+    this.#channel.post(message);
+  }
+
+  desire(worker: string, more: Partial<Desired> = {}): void {
+    const version = ++this.#version;
+    const desired = { worker, incarnation: 1, version, run: [], stop: [], ackFacts: 0, ...more };
+    this.send({ type: "desired", desired });
+  }
+
+  begin(worker: FakeWorkerServer): void {
+    const { url, token } = worker;
+    this.send({ type: "begin", cluster: "c", epoch: 1 });
+    this.send({ type: "worker", link: { worker: worker.sim.name, incarnation: 1, url, token } });
+    this.desire(worker.sim.name);
+  }
+
+  async next<T>(pick: (message: FromHeartbeat) => T | null, withinMs = 5_000): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`not heard: ${pick}`)), withinMs);
+    });
+    try {
+      for (let at = 0;;) {
+        for (; at < this.seen.length; at++) {
+          const found = pick(this.seen[at]!);
+          if (found === null) continue;
+          this.seen.splice(0, at + 1);
+          return found;
+        }
+        await Promise.race([new Promise<void>((resolve) => this.#waiters.push(resolve)), late]);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  observed(what: (observed: Observed) => boolean): Promise<Observed> {
+    return this.next((m) => m.type === "observed" && what(m.observed) ? m.observed : null);
+  }
+}
+
+async function withLoop(
+  body: (core: CoreSide, worker: FakeWorkerServer, loop: FakeLoop<unknown>) => Promise<void>,
+): Promise<void> {
+  const worker = new FakeWorkerServer();
+  const loop = new FakeLoop<unknown>();
+  const core = new CoreSide(loop.far("core"));
+  loop.run(heartbeatLoop() as never, { timing: TIMING });
+  try {
+    await loop.ready;
+    await core.next((message) => message.type === "hello" ? true : null);
+    await body(core, worker, loop);
+  } finally {
+    assertEquals(await loop.stop(), []);
+    await worker.close();
+  }
+}
+
+Deno.test("an attempt travels to the worker and its end back within a few ms", async () => {
+  await withLoop(async (core, worker) => {
+    core.begin(worker);
+    await core.observed(() => true);
+    const begin = performance.now();
+    core.send({ type: "specs", specs: [sampleSpec(1)] });
+    core.desire("w0", { run: [[1, 0, 2, 0]] });
+    const began = await core.observed(({ facts }) => facts !== null);
+    core.desire("w0", { run: [[1, 0, 2, 0]], ackFacts: began.facts!.upTo });
+    worker.finish(2);
+    const ended = await core.observed(({ facts }) => (facts?.ended.length ?? 0) > 0);
+    assertLess(performance.now() - begin, 500);
+    assertEquals(ended.facts!.ended.map((run) => run.slice(0, 6)), [[1, 0, 2, 0, "exit", 0]]);
+    core.desire("w0", { ackFacts: ended.facts!.upTo });
+    await worker.until(() => worker.requests.at(-1)!.ackFacts === ended.facts!.upTo);
+    assert(worker.requests.at(-1)!.waitMs > 0, "and waits again for news");
+  });
+});
+
+Deno.test("a worker that hangs is suspect, then lost; one that wakes up in time is neither", async () => {
+  await withLoop(async (core, worker) => {
+    core.begin(worker);
+    await core.observed(() => true);
+    worker.hung = true;
+    core.desire("w0", { run: [] });
+    const state = (want: string) => (message: FromHeartbeat) =>
+      message.type === "liveness" && message.workers[0]![1] === want ? true : null;
+    await core.next(state("suspect"), 8_000);
+    worker.wake();
+    await core.next(state("alive"));
+    await worker.close();
+    const lost = await core.next((message) => message.type === "lost" ? message : null, 8_000);
+    assertEquals([lost.worker, lost.incarnation], ["w0", 1]);
+  });
+});
+
+Deno.test("a slow worker delays no other", async () => {
+  const slow = new FakeWorkerServer({ name: "slow" });
+  try {
+    await withLoop(async (core, worker) => {
+      slow.hung = true;
+      core.begin(slow);
+      const { url, token } = worker;
+      core.send({ type: "worker", link: { worker: "w0", incarnation: 1, url, token } });
+      const begin = performance.now();
+      core.desire("w0");
+      await core.observed(({ worker: name }) => name === "w0");
+      assertLess(performance.now() - begin, 120);
+    });
+  } finally {
+    await slow.close();
+  }
+});
+
+Deno.test("an answer by somebody else, or with the wrong token, counts as none", async () => {
+  await withLoop(async (core, worker) => {
+    core.send({ type: "begin", cluster: "c", epoch: 1 });
+    const { url } = worker;
+    core.send({ type: "worker", link: { worker: "w0", incarnation: 1, url, token: "wrong" } });
+    core.desire("w0");
+    const lost = await core.next((message) => message.type === "lost" ? message : null);
+    assert(lost.reason.includes("401"), lost.reason);
+  });
+});

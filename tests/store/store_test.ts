@@ -1,0 +1,241 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { IrisError } from "../../src/base/errors.ts";
+import { fromBlob, toBlob } from "../../src/store/columns.ts";
+import { migrate, schemaVersion } from "../../src/store/migrate.ts";
+import { openStore } from "../../src/store/open_store.ts";
+import { openReader } from "../../src/store/reader.ts";
+import type { JobRow, StoreChanges } from "../../src/store/rows.ts";
+import { parseJobSpec } from "../../src/wire/job_spec.ts";
+
+const NOTHING: StoreChanges = {
+  newJobs: [],
+  jobs: [],
+  lanes: [],
+  goneLanes: [],
+  results: [],
+  details: [],
+  charges: [],
+  workers: [],
+  goneWorkers: [],
+};
+
+function jobRow(generation: number, more: Partial<JobRow> = {}): JobRow {
+  const spec = parseJobSpec({ name: `j${generation}`, argv: ["x"], replicas: 10 }, { user: "u" });
+  return {
+    generation,
+    name: spec.name,
+    user: "u",
+    spec,
+    submittedAtMs: 5,
+    state: "PENDING",
+    done: false,
+    counts: { PENDING: 10 },
+    startedAtMs: null,
+    endedAtMs: null,
+    reason: null,
+    quarantined: null,
+    waitsFor: null,
+    pending: [0, 10, 0],
+    ...more,
+  };
+}
+
+function inFolder(name: string, body: (path: string, folder: string) => void | Promise<void>) {
+  Deno.test(name, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "iris-store-" });
+    try {
+      await body(`${folder}/iris.db`, folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+inFolder("a store keeps its cluster's id and counts its starts", (path) => {
+  for (const epoch of [1, 2, 3]) {
+    const store = openStore({ path, clusterId: `c${epoch}` });
+    assertEquals([store.cluster, store.epoch], ["c1", epoch]);
+    store.writer.close();
+  }
+});
+
+inFolder("what was written is there after the next start, and a reader sees it at once", (path) => {
+  const { writer } = openStore({ path, clusterId: "c" });
+  const reader = openReader(path);
+  writer.write({ ...NOTHING, newJobs: [jobRow(1), jobRow(2)] });
+  assertEquals(reader.jobs({ limit: 10 }).map((job) => job.generation), [2, 1]);
+  writer.write({
+    ...NOTHING,
+    jobs: [
+      jobRow(1, {
+        counts: { PENDING: 5, ASSIGNED: 2, RUNNING: 2, FAILED: 1 },
+        pending: [5, 10, 1],
+      }),
+    ],
+    lanes: [{
+      generation: 1,
+      worker: "w0",
+      attempt: 0,
+      assigned: [0, 2],
+      recalled: [],
+      running: [2, 4, 77.5],
+      stopping: [],
+    }],
+    results: [[1, 4, 5, "FAILED", 0, "w0", "exit", 3, 70, 80]],
+    details: [[1, 4, 0, "because"]],
+    charges: [[1, 6, 1, 2]],
+    workers: [{
+      worker: "w0",
+      url: "http://h:1",
+      token: "t",
+      hostname: "h",
+      version: "1",
+      pid: 3,
+      cpuMilli: 4,
+      memoryBytes: 5,
+    }],
+  });
+  const tasks = reader.tasks("/u/j1", { offset: 1, limit: 5 });
+  assertEquals(tasks.map((task) => [task.index, task.state, task.attempt, task.worker]), [
+    [1, "ASSIGNED", 0, "w0"],
+    [2, "RUNNING", 0, "w0"],
+    [3, "RUNNING", 0, "w0"],
+    [4, "FAILED", 0, "w0"],
+    [5, "PENDING", 0, null],
+  ]);
+  assertEquals([tasks[1]!.startedAtMs, tasks[3]!.exitCode, tasks[3]!.detail], [77.5, 3, "because"]);
+  assertEquals(reader.workersOf(1), ["w0"]);
+  assertEquals(reader.job("/u/none"), null);
+  assertEquals(reader.jobs({ state: "FAILED", limit: 5 }), []);
+  reader.close();
+  writer.close();
+
+  const again = openStore({ path, clusterId: "c" }).writer;
+  const stored = again.load();
+  assertEquals(stored.jobs.map((job) => [job.generation, job.pending]), [
+    [1, [5, 10, 1]],
+    [2, [0, 10, 0]],
+  ]);
+  assertEquals(stored.lanes[0]!.running, [2, 4, 77.5]);
+  assertEquals([stored.charges, stored.lastGeneration], [[[1, 6, 1, 2]], 2]);
+  assertEquals(stored.workers.map((worker) => worker.worker), ["w0"]);
+  assertEquals([again.generationOf("/u/j2"), again.generationOf("/u/none")], [2, null]);
+  again.write({ ...NOTHING, jobs: [jobRow(1, { done: true })] });
+  assertEquals(again.load().charges, [], "a job that is done has no charges");
+  again.close();
+});
+
+inFolder("a page of tasks begins in the middle of a long result", (path) => {
+  const { writer } = openStore({ path, clusterId: "c" });
+  writer.write({
+    ...NOTHING,
+    newJobs: [jobRow(1, { pending: [] })],
+    results: [
+      [1, 0, 6, "SUCCEEDED", 0, "a", "exit", 0, 1, 2],
+      [1, 6, 10, "FAILED", 1, "b", "exit", 1, 1, 2],
+    ],
+  });
+  const reader = openReader(path);
+  const page = reader.tasks("/u/j1", { offset: 4, limit: 3 });
+  assertEquals(page.map((task) => task.state), ["SUCCEEDED", "SUCCEEDED", "FAILED"]);
+  assertEquals(reader.tasks("/u/j1", { offset: 9, limit: 100 }).length, 1);
+  assertEquals(reader.tasks("/u/j1", { offset: 10, limit: 100 }), []);
+  reader.close();
+  writer.close();
+});
+
+inFolder("a transaction that fails changes nothing", (path) => {
+  const { writer } = openStore({ path, clusterId: "c" });
+  const twice = () => writer.write({ ...NOTHING, newJobs: [jobRow(1), jobRow(1)] });
+  const error = assertThrows(twice, IrisError);
+  assertEquals(error.code, "database");
+  assertEquals(writer.load().jobs, []);
+  writer.write({ ...NOTHING, newJobs: [jobRow(1)] });
+  assertEquals(writer.load().jobs.length, 1);
+  writer.close();
+});
+
+inFolder("what a killed process had committed is there, and nothing else", async (path) => {
+  const module = (name: string) => new URL(`../../src/store/${name}`, import.meta.url).href;
+  const program = `
+    import { openStore } from "${module("open_store.ts")}";
+    const { writer } = openStore({ path: Deno.args[0], clusterId: "c" });
+    writer.transaction(() => {});
+    writer.write(JSON.parse(Deno.args[1]));
+    writer.transaction(() => {
+      console.log("committed");
+      Deno.kill(Deno.pid, "SIGKILL");
+    });`;
+  const script = `${path}.ts`;
+  await Deno.writeTextFile(script, program);
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const changes = JSON.stringify({ ...NOTHING, newJobs: [jobRow(1)] });
+  const output = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      "--config",
+      Deno.env.get("IRIS_TEST_CONFIG") ?? config,
+      script,
+      path,
+      changes,
+    ],
+  }).output();
+  assertEquals(output.signal, "SIGKILL", new TextDecoder().decode(output.stderr));
+  const store = openStore({ path, clusterId: "other" });
+  assertEquals([store.cluster, store.epoch], ["c", 2]);
+  assertEquals(store.writer.load().jobs.map((job) => job.generation), [1]);
+  store.writer.close();
+});
+
+for (const [what, at] of [["head", 0], ["middle", 4_096]] as const) {
+  inFolder(`a database with a damaged ${what} is refused and left as it is`, (path, folder) => {
+    const { writer } = openStore({ path, clusterId: "c" });
+    writer.write({ ...NOTHING, newJobs: [jobRow(1)] });
+    writer.close();
+    const damaged = Deno.readFileSync(path).fill(0x5a, at, at + 4_096);
+    Deno.writeFileSync(path, damaged);
+    const error = assertThrows(() => openStore({ path, clusterId: "c" }), IrisError);
+    assertEquals(error.code, "database");
+    assertMatch(error.message, /^The database .* is damaged .*To recover: .*/);
+    assert(!error.message.includes("\n"));
+    assertEquals(Deno.readFileSync(path), damaged);
+    assertEquals([...Deno.readDirSync(folder)].map((entry) => entry.name), ["iris.db"]);
+  });
+}
+
+inFolder("a file that is no database, and a folder, are refused", (path) => {
+  Deno.writeTextFileSync(path, "hello");
+  assertThrows(() => openStore({ path, clusterId: "c" }), IrisError, "damaged");
+  Deno.removeSync(path);
+  Deno.mkdirSync(path);
+  assertThrows(() => openStore({ path, clusterId: "c" }), IrisError, "not a file");
+});
+
+inFolder("a database of a newer Iris is refused and left as it is", (path) => {
+  openStore({ path, clusterId: "c" }).writer.close();
+  const db = new DatabaseSync(path);
+  db.exec("PRAGMA user_version = 99");
+  db.close();
+  const before = Deno.readFileSync(path);
+  assertThrows(() => openStore({ path, clusterId: "c" }), IrisError, "newer Iris (schema 99");
+  assertEquals(Deno.readFileSync(path), before);
+});
+
+Deno.test("a migration that fails leaves the version as it was", () => {
+  const db = new DatabaseSync(":memory:");
+  migrate(db, ["CREATE TABLE a (x)"]);
+  assertThrows(() => migrate(db, ["", "CREATE TABLE b (x); CREATE TABLE a (x)"]));
+  assertEquals(schemaVersion(db), 1);
+  assertEquals(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n, 1);
+  db.close();
+});
+
+Deno.test("a column of ranges that is no such thing is refused", () => {
+  assertEquals(fromBlob(toBlob([1, 2.5, 1e12])), [1, 2.5, 1e12]);
+  assertEquals([toBlob([]), fromBlob(null)], [null, []]);
+  assertThrows(() => fromBlob(new Uint8Array(7)), IrisError);
+  assertThrows(() => fromBlob("x"), IrisError);
+});
