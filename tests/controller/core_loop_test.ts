@@ -17,7 +17,7 @@ import { FakeLoop } from "../fakes/fake_loop.ts";
 import { FakeWorkerServer } from "../fakes/fake_worker_server.ts";
 import { sampleRegistration } from "../support/core_world.ts";
 
-const TIMING = { waitMs: 2_000, callTimeoutMs: 500, graceMs: 400, minFailures: 3 };
+const TIMING = { waitMs: 2_000, callTimeoutMs: 2_000, graceMs: 400, minFailures: 3 };
 
 /** A controller without isolates and HTTP server. */
 class Controller {
@@ -120,7 +120,7 @@ inCluster("a job runs from submit to done within a few ms", async (controller, w
   const submitted = await controller.submit("a", { replicas: 2 });
   assertEquals([submitted.name, submitted.state], ["/u/a", "PENDING"]);
   const job = await controller.until("a", ({ done }) => done);
-  assertLess(performance.now() - begin, 500);
+  assertLess(performance.now() - begin, 1_500);
   assertEquals([job.state, job.counts], ["SUCCEEDED", { SUCCEEDED: 2 }]);
   assertEquals(controller.bridge.workers().map(({ name, state }) => [name, state]), [
     ["w0", "alive"],

@@ -32,7 +32,14 @@ export const TASK_KINDS: readonly TaskKind[] = [
       `(env -i /usr/bin/setsid /bin/sh -c '${IGNORE}; exec /bin/sleep 600.${tag}' &) ; ` +
       `exec sleep 600.${tag}`,
   },
-  { name: "floods stdout", obeys: true, script: (tag) => `exec yes flood.${tag}` },
+  {
+    name: "floods stdout",
+    obeys: true,
+    // About 3 MB/s each: 50 of them keep the disk busy without being only about the disk.
+    script: (tag) =>
+      `exec perl -e '$x = "x" x 65536; while (1) { syswrite(STDOUT, $x); ` +
+      `select(undef, undef, undef, 0.02) } # .${tag}'`,
+  },
   {
     name: "forks children in a loop",
     obeys: true,

@@ -12,7 +12,7 @@ import { FakeLoop } from "../fakes/fake_loop.ts";
 import { FakeWorkerServer } from "../fakes/fake_worker_server.ts";
 import { sampleSpec } from "../support/reconcile_samples.ts";
 
-const TIMING = { waitMs: 200, callTimeoutMs: 150, graceMs: 300, minFailures: 3 };
+const TIMING = { waitMs: 300, callTimeoutMs: 500, graceMs: 700, minFailures: 3 };
 
 /** The core's end of the conversation. */
 class CoreSide {
@@ -99,7 +99,7 @@ Deno.test("an attempt travels to the worker and its end back within a few ms", a
     core.desire("w0", { run: [[1, 0, 2, 0]], ackFacts: began.facts!.upTo });
     worker.finish(2);
     const ended = await core.observed(({ facts }) => (facts?.ended.length ?? 0) > 0);
-    assertLess(performance.now() - begin, 500);
+    assertLess(performance.now() - begin, 1_500);
     assertEquals(ended.facts!.ended.map((run) => run.slice(0, 6)), [[1, 0, 2, 0, "exit", 0]]);
     core.desire("w0", { ackFacts: ended.facts!.upTo });
     await worker.until(() => worker.requests.at(-1)!.ackFacts === ended.facts!.upTo);
@@ -135,7 +135,7 @@ Deno.test("a slow worker delays no other", async () => {
       const begin = performance.now();
       core.desire("w0");
       await core.observed(({ worker: name }) => name === "w0");
-      assertLess(performance.now() - begin, 120);
+      assertLess(performance.now() - begin, 450);
     });
   } finally {
     await slow.close();

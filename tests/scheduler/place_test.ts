@@ -179,6 +179,6 @@ Deno.test("a pass over 1,000 jobs of 1,000 tasks and 1,000 workers is quick", ()
     times.push(performance.now() - begin);
   }
   // The promise is 20 ms; a machine that is busy with other tests gets some air.
-  assertLess(Math.min(...times), 100);
+  assertLess(Math.min(...times), 200);
   if (Deno.env.get("IRIS_SHOW") !== undefined) console.log(times);
 });
