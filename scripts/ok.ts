@@ -35,8 +35,13 @@ function steps(documents: readonly string[]): Step[] {
       // field has a comment, which it asks for too, would say `name: the name` most of the time.
       passed: (output) => !output.includes("error[private-type-ref]"),
     },
-    // The whole stop matrix instead of its daily cells.
-    { name: "tests", args: ["test", "-A", "tests", "src"], env: { IRIS_FULL: "1" }, tests: true },
+    // The whole stop matrix and the whole explorer instead of their daily parts.
+    {
+      name: "tests",
+      args: ["test", "-A", "tests", "src"],
+      env: { IRIS_FULL: "1", IRIS_EXPLORE: "full" },
+      tests: true,
+    },
   ];
 }
 

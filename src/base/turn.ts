@@ -14,5 +14,7 @@ export function afterTurn(fn: () => void): () => void {
 
 /** As {@linkcode afterTurn}, as a promise. */
 export function turnEnd(): Promise<void> {
-  return new Promise((resolve) => void afterTurn(resolve));
+  return new Promise((resolve) => {
+    afterTurn(resolve);
+  });
 }

@@ -20,6 +20,8 @@ import {
 
 /** How often the core is told who is alive, and the loop says that it is, in ms. */
 const LIVENESS_MS = 500;
+/** Workers that are remembered after their session ended. */
+const MAX_PAST_SESSIONS = 10_000;
 /** Connections kept for a worker between calls. */
 const IDLE_CONNECTIONS = 2;
 
@@ -62,6 +64,8 @@ class Heartbeat {
   readonly #core: Channel<ToHeartbeat, FromHeartbeat>;
   readonly #conversations = new Map<string, Conversation>();
   readonly #specs = new Map<number, AttemptSpec>();
+  /** The number of the newest call to each worker that had a session. */
+  readonly #seqs = new Map<string, number>();
   #cluster: { readonly cluster: string; readonly epoch: number } | null = null;
   #over = false;
 
@@ -138,9 +142,12 @@ class Heartbeat {
       ...this.#cluster,
       timing: config.timing ?? DEFAULT_TIMING,
       spec: (generation) => this.#specs.get(generation),
-      // A worker obeys the highest number of an epoch, also when sessions or this loop begin anew;
-      // no session makes a thousand calls a second, so wall time only grows past them.
-    }, { nowMs: clock.now(), seq: Math.floor(clock.wall()) });
+      // A worker obeys the highest number of an epoch, so a new session goes on from the last one,
+      // and a loop that begins anew from wall time: nobody makes a thousand calls a second.
+    }, {
+      nowMs: clock.now(),
+      seq: Math.max(this.#seqs.get(link.worker) ?? 0, Math.floor(clock.wall())),
+    });
     this.#conversations.set(link.worker, { session, timer: null, seenAtMs: clock.wall() });
   }
 
@@ -148,6 +155,10 @@ class Heartbeat {
     const conversation = this.#conversations.get(name);
     if (conversation === undefined) return;
     conversation.timer?.cancel();
+    this.#seqs.delete(name);
+    this.#seqs.set(name, conversation.session.seq);
+    const [oldest] = this.#seqs.keys();
+    if (this.#seqs.size > MAX_PAST_SESSIONS && oldest !== undefined) this.#seqs.delete(oldest);
     this.#conversations.delete(name);
   }
 

@@ -97,6 +97,11 @@ export class ReconcileSession {
     this.#seq = of.seq;
   }
 
+  /** The number of the newest call. */
+  get seq(): number {
+    return this.#seq;
+  }
+
   /** Whether its last call failed. */
   get suspect(): boolean {
     return this.#failures > 0;

@@ -17,7 +17,8 @@ import { FakeLoop } from "../fakes/fake_loop.ts";
 import { FakeWorkerServer } from "../fakes/fake_worker_server.ts";
 import { sampleRegistration } from "../support/core_world.ts";
 
-const TIMING = { waitMs: 2_000, callTimeoutMs: 2_000, graceMs: 400, minFailures: 3 };
+/** Waits so long that news which does not wake anybody up fails a test. */
+const TIMING = { waitMs: 20_000, callTimeoutMs: 20_000, graceMs: 400, minFailures: 3 };
 
 /** A controller without isolates and HTTP server. */
 class Controller {
@@ -64,7 +65,7 @@ class Controller {
     return this.bridge.register(sampleRegistration(worker.sim.name, { url, token, ...more }));
   }
 
-  async until(name: string, what: (job: JobView) => boolean, withinMs = 8_000): Promise<JobView> {
+  async until(name: string, what: (job: JobView) => boolean, withinMs = 15_000): Promise<JobView> {
     const signal = AbortSignal.timeout(withinMs);
     for (;;) {
       const job = this.bridge.job(`/u/${name}`)!;
@@ -120,7 +121,7 @@ inCluster("a job runs from submit to done within a few ms", async (controller, w
   const submitted = await controller.submit("a", { replicas: 2 });
   assertEquals([submitted.name, submitted.state], ["/u/a", "PENDING"]);
   const job = await controller.until("a", ({ done }) => done);
-  assertLess(performance.now() - begin, 1_500);
+  assertLess(performance.now() - begin, 10_000);
   assertEquals([job.state, job.counts], ["SUCCEEDED", { SUCCEEDED: 2 }]);
   assertEquals(controller.bridge.workers().map(({ name, state }) => [name, state]), [
     ["w0", "alive"],
@@ -261,7 +262,7 @@ inCluster("logs follow until the job is done, and end at once then", async (cont
   worker.finish(1);
   await reading;
   assertEquals(seen, ["one\n", "two\n"]);
-  assertLess(performance.now() - begin, 2_000, "nobody waits for output of a job that is done");
+  assertLess(performance.now() - begin, 8_000, "nobody waits for output of a job that is done");
   assertEquals(controller.bridge.job("/u/a")!.done, true);
   const again: string[] = [];
   for await (const chunk of controller.bridge.logs("/u/a", { task: null, follow: false, signal })) {

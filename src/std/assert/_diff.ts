@@ -9,9 +9,7 @@ const MAX_CELLS = 4_000_000;
 
 /** The heading and the lines of the comparison of two values. */
 export function diffMessage(actual: unknown, expected: unknown): string {
-  const head = `    ${gray(bold("[Diff]"))} ${red(bold("Actual"))} / ${
-    green(bold("Expected"))
-  }`;
+  const head = `    ${gray(bold("[Diff]"))} ${red(bold("Actual"))} / ${green(bold("Expected"))}`;
   const [a, b] = typeof actual === "string" && typeof expected === "string"
     ? [visible(actual), visible(expected)]
     : [format(actual), format(expected)];

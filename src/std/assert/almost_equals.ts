@@ -19,9 +19,7 @@ export function assertAlmostEquals(
   if (Object.is(actual, expected)) return;
   const delta = Math.abs(expected - actual);
   const allowed = tolerance ??
-    (Number.isFinite(expected)
-      ? Math.abs(expected * DEFAULT_SHARE)
-      : DEFAULT_SHARE);
+    (Number.isFinite(expected) ? Math.abs(expected * DEFAULT_SHARE) : DEFAULT_SHARE);
   if (delta <= allowed) return;
   const text = (n: number) => Number.isInteger(n) ? `${n}` : n.toExponential();
   throw new AssertionError(

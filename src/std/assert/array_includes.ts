@@ -12,14 +12,10 @@ export function assertArrayIncludes<T>(
   msg?: string,
 ): void {
   const found = Array.from(actual);
-  const missing = Array.from(expected).filter((each) =>
-    !found.some((one) => equal(each, one))
-  );
+  const missing = Array.from(expected).filter((each) => !found.some((one) => equal(each, one)));
   if (missing.length === 0) return;
   throw new AssertionError(
-    `Expected actual: "${format(actual)}" to include: "${format(expected)}"${
-      ending(msg)
-    }\n` +
+    `Expected actual: "${format(actual)}" to include: "${format(expected)}"${ending(msg)}\n` +
       `missing: ${format(missing)}`,
   );
 }

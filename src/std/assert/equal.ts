@@ -10,8 +10,7 @@ const BY_TEXT: ReadonlySet<unknown> = new Set([
 ].map((each) => each.prototype));
 
 /** The class above `Uint8Array` and its kin, which has no name of its own. */
-const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () =>
-Values;
+const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => Values;
 
 type Values = ArrayLike<number | bigint>;
 type Keyed = Map<unknown, unknown> | Set<unknown>;
@@ -68,9 +67,7 @@ function isKeyed(value: object): value is Keyed {
 
 /** Same prototype, where an object without one passes for a plain object. */
 function sameKind(a: object, b: object): boolean {
-  const [p, q] = [a, b].map((each) =>
-    Object.getPrototypeOf(each) ?? Object.prototype
-  );
+  const [p, q] = [a, b].map((each) => Object.getPrototypeOf(each) ?? Object.prototype);
   return p === q;
 }
 
@@ -87,9 +84,7 @@ function equalKeyed(a: Keyed, b: Keyed, compare: Compare): boolean {
   const map = a instanceof Map && b instanceof Map;
   const keys = [...a.keys()];
   if (!keys.some((key) => isObject(key) || typeof key === "function")) {
-    return keys.every((key) =>
-      b.has(key) && (!map || compare(a.get(key), b.get(key)))
-    );
+    return keys.every((key) => b.has(key) && (!map || compare(a.get(key), b.get(key))));
   }
   // Keys that are objects are looked for by equality: every entry must have a partner.
   const others = [...b.entries()];
@@ -107,9 +102,7 @@ function equalProperties(a: object, b: object, compare: Compare): boolean {
   const plain = proto === null || proto === Object.prototype ||
     proto === Array.prototype;
   // Instances may keep their state behind getters of the prototype (URLPattern does).
-  const keys = plain
-    ? Reflect.ownKeys({ ...a, ...b })
-    : allKeys(a).union(allKeys(b));
+  const keys = plain ? Reflect.ownKeys({ ...a, ...b }) : allKeys(a).union(allKeys(b));
   for (const key of keys) {
     if ((key in a) !== (key in b)) return false;
     if (!compare(Reflect.get(a, key), Reflect.get(b, key))) return false;

@@ -22,25 +22,19 @@ export function assertIsError<E extends Error = Error>(
   if (ErrorClass && !(error instanceof ErrorClass)) {
     const found = (error as Error).constructor?.name;
     throw new AssertionError(
-      `Expected error to be instance of "${ErrorClass.name}", but was "${found}"${
-        ending(msg)
-      }`,
+      `Expected error to be instance of "${ErrorClass.name}", but was "${found}"${ending(msg)}`,
     );
   }
   if (!msgMatches || messageMatches(error.message, msgMatches)) return;
-  const wanted = msgMatches instanceof RegExp
-    ? `${msgMatches}`
-    : JSON.stringify(msgMatches);
+  const wanted = msgMatches instanceof RegExp ? `${msgMatches}` : JSON.stringify(msgMatches);
   throw new AssertionError(
-    `Expected error message to include ${wanted}, but got ${
-      JSON.stringify(error.message)
-    }${ending(msg)}`,
+    `Expected error message to include ${wanted}, but got ${JSON.stringify(error.message)}${
+      ending(msg)
+    }`,
   );
 }
 
 function messageMatches(message: string, wanted: string | RegExp): boolean {
   const plain = withoutStyle(message);
-  return wanted instanceof RegExp
-    ? wanted.test(plain)
-    : plain.includes(withoutStyle(wanted));
+  return wanted instanceof RegExp ? wanted.test(plain) : plain.includes(withoutStyle(wanted));
 }

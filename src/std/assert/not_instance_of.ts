@@ -10,8 +10,6 @@ export function assertNotInstanceOf<A, T>(
 ): asserts actual is Exclude<A, T> {
   assertFalse(
     actual instanceof unexpectedType,
-    `Expected object to not be an instance of "${typeof unexpectedType}"${
-      ending(msg)
-    }`,
+    `Expected object to not be an instance of "${typeof unexpectedType}"${ending(msg)}`,
   );
 }

@@ -9,8 +9,6 @@ export function assertNotStrictEquals<T>(
 ): void {
   if (!Object.is(actual, expected)) return;
   throw new AssertionError(
-    `Expected "actual" to not be strictly equal to: ${format(actual)}${
-      ending(msg)
-    }\n`,
+    `Expected "actual" to not be strictly equal to: ${format(actual)}${ending(msg)}\n`,
   );
 }

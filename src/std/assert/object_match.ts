@@ -34,9 +34,7 @@ class Picker {
   pickObject(value: Loose, pattern: Loose): Loose {
     if (!isObject(value)) {
       throw new TypeError(
-        `Cannot assertObjectMatch ${
-          value === null ? null : `type ${typeof value}`
-        }`,
+        `Cannot assertObjectMatch ${value === null ? null : `type ${typeof value}`}`,
       );
     }
     if (this.#seen.get(value) === pattern) return value;
@@ -47,9 +45,7 @@ class Picker {
     const strangers = common.length === 0 && keys.length > 0 && wanted.size > 0;
     const picked: Loose = {};
     for (const key of strangers ? keys : common) {
-      const part = strangers
-        ? value[key]
-        : this.#pick(value[key], pattern[key]);
+      const part = strangers ? value[key] : this.#pick(value[key], pattern[key]);
       // Defined, not assigned: a key may be "__proto__".
       Object.defineProperty(picked, key, {
         value: part,
@@ -79,9 +75,7 @@ class Picker {
   #pickArray(value: unknown[], pattern: unknown[]): unknown[] {
     if (this.#seen.get(value) === pattern) return value;
     this.#seen.set(value, pattern);
-    return value.slice(0, pattern.length).map((each, i) =>
-      this.#pick(each, pattern[i])
-    );
+    return value.slice(0, pattern.length).map((each, i) => this.#pick(each, pattern[i]));
   }
 
   #pickMap(

@@ -12,15 +12,13 @@ export function assertStrictEquals<T>(
   const text = format(actual);
   if (text !== format(expected)) {
     throw new AssertionError(
-      `Values are not strictly equal${ending(msg)}\n${
-        diffMessage(actual, expected)
-      }`,
+      `Values are not strictly equal${ending(msg)}\n${diffMessage(actual, expected)}`,
     );
   }
   const indented = text.split("\n").map((line) => `    ${line}`).join("\n");
   throw new AssertionError(
-    `Values have the same structure but are not reference-equal${
-      ending(msg)
-    }\n\n${red(indented)}\n`,
+    `Values have the same structure but are not reference-equal${ending(msg)}\n\n${
+      red(indented)
+    }\n`,
   );
 }

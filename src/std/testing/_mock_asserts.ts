@@ -12,9 +12,7 @@ export function assertSpyCalls<Self, Args extends unknown[], Return>(
 ): void {
   const less = spy.calls.length < expectedCalls;
   expectEqual(spy.calls.length, expectedCalls, {
-    orElse: less
-      ? "Spy not called as much as expected"
-      : "Spy called more than expected",
+    orElse: less ? "Spy not called as much as expected" : "Spy called more than expected",
   });
 }
 
@@ -88,8 +86,7 @@ export async function assertSpyCallAsync<Self, Args extends unknown[], Return>(
     refuseBoth(expected);
     const wanted = await settled(
       expected.returned,
-      () =>
-        new TypeError("Do not expect rejected promise, expect error instead"),
+      () => new TypeError("Do not expect rejected promise, expect error instead"),
     );
     const found = await settled(
       call.returned,

@@ -85,12 +85,12 @@ export interface ExpectedSpyCall<
 }
 
 /** The arguments of a method. */
-export type GetParametersFromProp<Self, Prop extends keyof Self> =
-  Self[Prop] extends (...args: infer Args) => unknown ? Args : unknown[];
+export type GetParametersFromProp<Self, Prop extends keyof Self> = Self[Prop] extends
+  (...args: infer Args) => unknown ? Args : unknown[];
 
 /** What a method returns. */
-export type GetReturnFromProp<Self, Prop extends keyof Self> =
-  Self[Prop] extends (...args: any[]) => infer Return ? Return : unknown;
+export type GetReturnFromProp<Self, Prop extends keyof Self> = Self[Prop] extends
+  (...args: any[]) => infer Return ? Return : unknown;
 
 /** Thrown when something cannot be spied on, stubbed, restored, or has nothing left to return. */
 export class MockError extends Error {

@@ -106,8 +106,7 @@ const fakes = {
   abortSignalTimeout: (delay: number): AbortSignal => {
     const controller = new AbortController();
     fakes.setTimeout(
-      () =>
-        controller.abort(new DOMException("Signal timed out.", "TimeoutError")),
+      () => controller.abort(new DOMException("Signal timed out.", "TimeoutError")),
       delay,
     );
     return controller.signal;

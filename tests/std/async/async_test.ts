@@ -135,7 +135,7 @@ Deno.test("pooledMap begins nothing new after a failure, yields the rest and thr
 
 Deno.test("pooledMap throws what its input throws", async () => {
   const broken = new Error("input");
-  // deno-lint-ignore require-yield
+  // deno-lint-ignore require-yield -- a generator that fails before its first value
   async function* input(): AsyncGenerator<number> {
     await Promise.resolve();
     throw broken;
