@@ -4,6 +4,7 @@
  * handles; runs in the keeper.
  */
 import { IrisError, messageOf } from "../base/errors.ts";
+import { launchProblem } from "./launch_problem.ts";
 import { childrenOf } from "./proc.ts";
 import { groupExists } from "./process_group.ts";
 import type { ProcessEnd, Spawner, SpawnRequest } from "./spawner.ts";
@@ -37,7 +38,7 @@ export class PlainSpawner implements Spawner {
   #callback: (() => void) | null = null;
 
   spawn(request: SpawnRequest): number {
-    checkFolder(request);
+    check(request);
     const lines = [...request.env, ...(request.extraEnv ?? [])];
     let child: Deno.ChildProcess;
     try {
@@ -96,13 +97,19 @@ export class PlainSpawner implements Spawner {
   }
 }
 
-function checkFolder({ cwd, argv }: SpawnRequest): void {
+/** The shell's own refusals would look like the task's: what can be seen is refused before. */
+function check(request: SpawnRequest): void {
+  const name = request.argv[0] ?? request.path;
+  const problem = launchProblem(request);
+  if (problem !== null) throw new IrisError("launch", `Cannot start ${name}: ${problem}`);
   try {
-    if (Deno.statSync(cwd).isDirectory) return;
-  } catch {
-    throw new IrisError("launch", `Cannot start ${argv[0]}: no working directory ${cwd}`);
+    for (const path of [request.stdoutPath, request.stderrPath]) {
+      Deno.openSync(path, { create: true, append: true, mode: 0o600 }).close();
+    }
+  } catch (error) {
+    const message = `Cannot start ${name}: ${messageOf(error)}`;
+    throw new IrisError("launch", message, { cause: error });
   }
-  throw new IrisError("launch", `Cannot start ${argv[0]}: ${cwd} is not a directory`);
 }
 
 function pairOf(line: string): [string, string] {

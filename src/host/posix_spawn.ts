@@ -5,6 +5,7 @@
  */
 import { IrisError } from "../base/errors.ts";
 import { becomeSubreaper, cString, type Libc, openLibc } from "./libc.ts";
+import { launchProblem } from "./launch_problem.ts";
 import { childrenOfThread } from "./proc.ts";
 import type { ProcessEnd, Spawner, SpawnRequest } from "./spawner.ts";
 
@@ -15,6 +16,8 @@ const O_RDONLY = 0;
 const O_APPEND_CREATE = 0o2101;
 const MODE = 0o600;
 const WNOHANG = 1;
+/** Behind stdin, stdout and stderr. */
+const FIRST_OTHER_FD = 3;
 /** Room for `posix_spawnattr_t`, `posix_spawn_file_actions_t` and `sigset_t` of any libc. */
 const STRUCT_BYTES = 1024;
 const SIGSET_BYTES = 128;
@@ -34,10 +37,27 @@ const ERRORS: Readonly<Record<number, string>> = {
   26: "the file is being written",
 };
 
-/** Texts in one C block, with the pointers to them. */
+/** Lines of an environment that may differ from start to start. */
+const MAX_EXTRA = 32;
+const SCRATCH_BYTES = 16 * 1024;
+const NO_LINES: readonly string[] = [];
+const ENCODER = new TextEncoder();
+
+/** Texts in one C block, with the pointers to them and room for more. */
 interface Block {
+  /** Kept, since C has only the addresses. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly pointers: BigUint64Array<ArrayBuffer>;
+  /** The pointers as bytes. */
+  readonly view: Uint8Array<ArrayBuffer>;
+  readonly count: number;
+  readonly room: number;
+}
+
+/** Bytes that are written anew for each start, and where they are. */
+interface Scratch {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly base: bigint;
 }
 
 /** See the head of this file. */
@@ -53,6 +73,9 @@ export class PosixSpawner implements Spawner {
   readonly #blocks = new WeakMap<readonly string[], Block>();
   readonly #actions = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #paths = new Map<string, Uint8Array<ArrayBuffer>>();
+  #extra = scratchOf(SCRATCH_BYTES);
+  /** What C is reading: nothing else would keep it from being collected. */
+  readonly #held: { argv: Block | null; env: Block | null } = { argv: null, env: null };
   readonly #listener = () => this.#callback?.();
   #callback: (() => void) | null = null;
 
@@ -73,14 +96,16 @@ export class PosixSpawner implements Spawner {
   spawn(request: SpawnRequest): number {
     const path = this.#path(request.path);
     const argv = this.#block(request.argv);
-    const env = joined(this.#block(request.env), request.extraEnv ?? []);
+    const env = this.#block(request.env);
+    this.#held.argv = argv;
+    this.#held.env = env;
     const result = this.#libc.symbols.posix_spawn(
-      Deno.UnsafePointer.of(this.#pidBytes),
+      this.#pidBytes,
       path,
       this.#fileActions(request),
       this.#attributes,
-      new Uint8Array(argv.pointers.buffer),
-      new Uint8Array(env.pointers.buffer),
+      argv.view,
+      this.#environment(env, request.extraEnv ?? NO_LINES),
     );
     if (result !== 0) throw this.#launchError(request, result);
     return this.#pid[0] ?? 0;
@@ -140,6 +165,8 @@ export class PosixSpawner implements Spawner {
       symbols.posix_spawn_file_actions_addopen(actions, fd, cString(file), O_APPEND_CREATE, MODE);
     }
     symbols.posix_spawn_file_actions_addchdir_np(actions, cString(cwd));
+    // What this process inherited itself is none of a task's business.
+    symbols.posix_spawn_file_actions_addclosefrom_np?.(actions, FIRST_OTHER_FD);
     this.#actions.set(key, actions);
     return actions;
   }
@@ -163,23 +190,39 @@ export class PosixSpawner implements Spawner {
     return block;
   }
 
+  /** The environment with lines behind it that differ by start: only those are written anew. */
+  #environment(base: Block, extra: readonly string[]): Uint8Array<ArrayBuffer> {
+    if (base.room < extra.length) throw new RangeError(`More than ${base.room} lines differ`);
+    const scratch = this.#scratch(extra);
+    let at = 0;
+    extra.forEach((line, index) => {
+      base.pointers[base.count + index] = scratch.base + BigInt(at);
+      at += ENCODER.encodeInto(line, scratch.bytes.subarray(at)).written;
+      scratch.bytes[at++] = 0;
+    });
+    base.pointers[base.count + extra.length] = 0n;
+    return base.view;
+  }
+
+  /** Room for these lines, however their characters encode. */
+  #scratch(lines: readonly string[]): Scratch {
+    let need = 0;
+    for (const line of lines) need += line.length * 3 + 1;
+    if (this.#extra.bytes.length < need) this.#extra = scratchOf(need * 2);
+    return this.#extra;
+  }
+
   #launchError(request: SpawnRequest, errno: number): IrisError {
     const name = request.argv[0] ?? request.path;
-    try {
-      if (!Deno.statSync(request.cwd).isDirectory) {
-        return new IrisError("launch", `Cannot start ${name}: ${request.cwd} is not a directory`);
-      }
-    } catch {
-      return new IrisError("launch", `Cannot start ${name}: no working directory ${request.cwd}`);
-    }
-    return new IrisError("launch", `Cannot start ${name}: ${ERRORS[errno] ?? `error ${errno}`}`);
+    const why = launchProblem(request) ?? ERRORS[errno] ?? `error ${errno}`;
+    return new IrisError("launch", `Cannot start ${name}: ${why}`);
   }
 }
 
 function blockOf(texts: readonly string[]): Block {
   const parts = texts.map(cString);
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 1));
-  const pointers = new BigUint64Array(texts.length + 1);
+  const pointers = new BigUint64Array(texts.length + MAX_EXTRA + 1);
   const base = addressOf(bytes);
   let at = 0;
   parts.forEach((part, index) => {
@@ -187,18 +230,13 @@ function blockOf(texts: readonly string[]): Block {
     pointers[index] = base + BigInt(at);
     at += part.length;
   });
-  return { bytes, pointers };
+  const view = new Uint8Array(pointers.buffer);
+  return { bytes, pointers, view, count: texts.length, room: MAX_EXTRA };
 }
 
-/** A block with a few more texts behind it; the first block's bytes are not copied. */
-function joined(block: Block, extra: readonly string[]): Block {
-  if (extra.length === 0) return block;
-  const more = blockOf(extra);
-  const count = block.pointers.length - 1;
-  const pointers = new BigUint64Array(count + more.pointers.length);
-  pointers.set(block.pointers.subarray(0, count));
-  pointers.set(more.pointers, count);
-  return { bytes: more.bytes, pointers };
+function scratchOf(size: number): Scratch {
+  const bytes = new Uint8Array(size);
+  return { bytes, base: addressOf(bytes) };
 }
 
 function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
