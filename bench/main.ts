@@ -6,6 +6,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { formatTable } from "../src/cli/output/table.ts";
 import { benchSpawn } from "./spawn.ts";
+import { benchSpawnKeeper } from "./spawn_keeper.ts";
 import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
 
@@ -35,6 +36,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   start: benchStart,
   stop: benchStop,
   spawn: benchSpawn,
+  keeper: benchSpawnKeeper,
 };
 
 async function main(argv: string[]): Promise<void> {

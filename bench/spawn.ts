@@ -28,7 +28,7 @@ export async function benchSpawn(runs: number): Promise<Figure[]> {
     while ((await client.workers()).length === 0) await pause(20);
     const cores = (await client.workers())[0]?.cpuMilli ?? 1000;
     for (let run = 0; run <= runs; run++) {
-      const floor = await floorRate(floorProgram);
+      const floor = await floorRate(floorProgram, { tasks: TASKS, atATime: AT_A_TIME });
       const job = await client.submit({
         argv: ["/bin/true"],
         replicas: TASKS,
@@ -67,9 +67,13 @@ export async function compileFloor(): Promise<string> {
   return program;
 }
 
-async function floorRate(program: string): Promise<number> {
+/** Spawns per second of the C program. */
+export async function floorRate(
+  program: string,
+  of: { tasks: number; atATime: number },
+): Promise<number> {
   const { stdout } = await new Deno.Command(program, {
-    args: [String(TASKS), String(AT_A_TIME)],
+    args: [String(of.tasks), String(of.atATime)],
   }).output();
   return Number.parseFloat(new TextDecoder().decode(stdout));
 }

@@ -123,11 +123,22 @@ export function readToken(file: string): string {
 
 /** Whose jobs short names mean: `IRIS_USER`, else the login name. */
 export function userName(context: CliContext): string {
-  const name = context.env("IRIS_USER") ?? context.env("USER") ?? context.env("LOGNAME") ?? "user";
+  const name = context.env("IRIS_USER") ?? context.env("USER") ?? context.env("LOGNAME") ??
+    loginName() ?? "user";
   return name.replaceAll(/[^\w.-]/g, "_") || "user";
 }
 
 /** A job's full name: a short name means one's own job. */
 export function fullJobName(context: CliContext, name: string): string {
   return name.startsWith("/") ? name : `/${userName(context)}/${name}`;
+}
+
+/** The name of this process's user in the system's list of users. */
+function loginName(): string | undefined {
+  try {
+    const users = Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"));
+    return users.find(([, , uid]) => uid === String(Deno.uid()))?.[0];
+  } catch {
+    return undefined;
+  }
 }

@@ -33,9 +33,19 @@ export class Cgroup {
     return null;
   }
 
-  /** The cgroup at a path that an earlier process made. */
-  static at(path: string): Cgroup {
-    return new Cgroup(path);
+  /** The cgroup of that name, if an earlier process made it. */
+  static find(name: string): Cgroup | null {
+    for (const mount of MOUNTS) {
+      const parent = ownPath(mount);
+      if (parent === null) continue;
+      try {
+        Deno.statSync(`${parent}/${name}/cgroup.procs`);
+        return new Cgroup(`${parent}/${name}`);
+      } catch {
+        // Not here.
+      }
+    }
+    return null;
   }
 
   /** Moves this process into it; what it starts from then on is born there. */

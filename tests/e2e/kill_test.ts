@@ -83,3 +83,22 @@ Deno.test("after SIGKILL of a cluster and its keeper the next start ends what is
   assertEquals((await next.ended).code, 0, next.output().stderr);
   assertEquals(world.survivors(), []);
 });
+
+Deno.test("what a killed local job left, keeper and all, goes with the next start", async () => {
+  using world = makeWorld();
+  const script =
+    `(env -i /usr/bin/setsid /bin/sleep 600.${world.tag} &); exec sleep 600.${world.tag}`;
+  const job = startIris(world, ["job", "run", "--local", "--", "sh", "-c", `echo up; ${script}`]);
+  await job.printed(/\| up/, GRACE_MS);
+  const keeper = keeperPid(world);
+  Deno.kill(keeper, "SIGSTOP");
+  Deno.kill(job.pid, "SIGKILL");
+  Deno.kill(keeper, "SIGKILL");
+  await job.ended;
+  assert(world.survivors().length > 0, "the tasks should have outlived both");
+  assertEquals(world.tempEntries().length, 1);
+  const next = startIris(world, ["job", "run", "--local", "--", "true"]);
+  assertEquals((await next.ended).code, 0, next.output().stderr);
+  assertEquals(world.survivors(), []);
+  assertEquals(world.tempEntries(), []);
+});

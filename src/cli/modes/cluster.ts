@@ -6,7 +6,7 @@ import type { LogLevel } from "../../base/log.ts";
 import { newToken, randomHex } from "../../base/ids.ts";
 import { readHardware } from "../../host/hardware.ts";
 import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
-import { openStateDir, type StateDir } from "../../host/state_dir.ts";
+import { openStateDir, type StateDir, stateHome } from "../../host/state_dir.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
@@ -20,6 +20,7 @@ import { controllerPart } from "../parts/controller_part.ts";
 import { LocalWorkers } from "../parts/local_workers.ts";
 import { loopPart } from "../parts/loops.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
+import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { workerPart } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
@@ -75,7 +76,9 @@ export class ClusterManager implements Part {
     this.#ports = ports;
   }
 
-  async start({ owner }: StartContext): Promise<void> {
+  async start({ owner, clock }: StartContext): Promise<void> {
+    const { context } = this.#ports;
+    for (const line of await sweepDeadClusters(stateHome(context.env), clock)) context.err(line);
     const state = openStateDir(this.#options.stateDir);
     await owner.own(stateDirPart(state, { temporary: this.#options.temporary }), { stage: 0 });
     const id = state.id("cluster-id", () => randomHex(4));

@@ -21,7 +21,7 @@ export function returnsArg<Arg, Self = any>(
 
 /** A function that returns its arguments, or those from `start` to before `end`. */
 export function returnsArgs<Args extends unknown[], Self = any>(
-  start = 0,
+  start?: number,
   end?: number,
 ): (this: Self, ...args: Args) => Args {
   return (...args) => args.slice(start, end) as Args;

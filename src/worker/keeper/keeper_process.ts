@@ -91,7 +91,7 @@ export class KeeperProcess implements Part {
 
   async release(): Promise<void> {
     await this.#process?.closeStdin();
-    if (this.#options.cgroup !== null) Cgroup.open(this.#options.cgroup)?.remove();
+    if (this.#options.cgroup !== null) Cgroup.find(this.#options.cgroup)?.remove();
     this.#reaper.close();
   }
 
@@ -103,7 +103,7 @@ export class KeeperProcess implements Part {
   #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
     const { cluster, worker } = this.#options;
     const ours = this.#process?.pid;
-    const cgroup = this.#options.cgroup === null ? null : Cgroup.open(this.#options.cgroup);
+    const cgroup = this.#options.cgroup === null ? null : Cgroup.find(this.#options.cgroup);
     return sweepMarked({
       marker: MARKER,
       folder: this.#options.folder,
