@@ -67,7 +67,7 @@ export async function clusterStatus(
     context.out(JSON.stringify(facts));
     return 0;
   }
-  context.out(`${workers.length} workers, ${running} tasks running, ${active} active jobs`);
+  context.out(`workers ${workers.length}, tasks running ${running}, active jobs ${active}`);
   context.out(`status page (this link works once): ${link.url}`);
   return 0;
 }

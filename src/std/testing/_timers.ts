@@ -39,7 +39,7 @@ export class Timers {
     const timer = this.#queue[0];
     if (timer === undefined || timer.due > time) return undefined;
     this.#queue.shift();
-    if (timer.repeat) this.#insert({ ...timer, due: timer.due });
+    if (timer.repeat) this.#insert({ ...timer, due: timer.due + timer.delay });
     return timer;
   }
 

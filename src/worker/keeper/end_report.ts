@@ -7,6 +7,8 @@ import { uidOf } from "./attempt.ts";
 /** An attempt that did not end when asked. */
 export interface HardEnd {
   readonly started: StartedFact;
+  /** `/user/job`. */
+  readonly job: string;
   /** What could not be proved gone; empty when SIGKILL was enough. */
   readonly leftovers: readonly string[];
 }
@@ -25,9 +27,9 @@ export function endReport(of: {
 }): StopReport {
   const { cause, tookMs, allowedMs, hard, strangers } = of;
   const base = { cause, tookMs, allowedMs, errors: [] } as const;
-  const children = hard.map(({ started, leftovers }): StopReport => ({
+  const children = hard.map(({ started, job, leftovers }): StopReport => ({
     ...base,
-    name: uidOf(started),
+    name: `${job}/${started.index} (${uidOf(started)})`,
     kind: "process",
     outcome: leftovers.length > 0 ? "leaked" : "forced",
     rung: "force",

@@ -338,7 +338,9 @@ export class Keeper {
       leftovers,
     });
     const hard = attempt.forced || leftovers.length > 0;
-    if (hard && this.#killAllAtMs < Infinity) this.#hardEnds.push({ started, leftovers });
+    if (hard && this.#killAllAtMs < Infinity) {
+      this.#hardEnds.push({ started, job: spec.job, leftovers });
+    }
   }
 
   /** Attempts that did not end when the keeper's own end asked them. */
