@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { formatTable } from "../src/cli/output/table.ts";
+import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
 import { benchStart } from "./start.ts";
@@ -36,6 +37,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   start: benchStart,
   stop: benchStop,
   spawn: benchSpawn,
+  dispatch: benchDispatch,
   keeper: benchSpawnKeeper,
 };
 

@@ -5,8 +5,9 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
-import type { Part, StopReport, StopRequest } from "../lifecycle/part.ts";
-import type { KeeperLink } from "./keeper_link.ts";
+import type { Part, StopReport, StopRequest, TreeNode } from "../lifecycle/part.ts";
+import { attemptUid } from "../wire/runs.ts";
+import type { KeeperLink, StartedFact } from "./keeper_link.ts";
 
 /** Of the time left, the share that the worker keeps for itself after its keeper has ended. */
 const RESERVE_SHARE = 0.05;
@@ -14,6 +15,8 @@ const RESERVE_SHARE = 0.05;
 const MAX_RESERVE_MS = 100;
 /** A deadline that comes nearer by less than this is not worth another word, in ms. */
 const NEARER_MS = 20;
+/** Attempts that the tree shows one by one. */
+const SHOWN_ATTEMPTS = 32;
 
 /** What a {@linkcode KeeperEnd} says to its loop. */
 export interface KeeperEndNews {
@@ -21,6 +24,8 @@ export interface KeeperEndNews {
   over(): void;
   /** The request could not be made: the keeper is as good as lost. */
   refused(why: string): void;
+  /** What runs now, for the tree. */
+  running(): Iterable<StartedFact>;
   /** True when the owner really stops: a loop that only begins anew leaves the keeper alone. */
   stopping(): boolean;
 }
@@ -62,8 +67,24 @@ export class KeeperEnd {
       verify: () =>
         this.#begun === null || this.#over ? [] : ["the keeper did not say how its attempts ended"],
       release: () => this.close(),
-      facts: () => ({ detail: `pid ${this.#link.hello.pid}` }),
+      facts: () => ({ detail: `pid ${this.#link.hello.pid}`, children: this.#attempts() }),
     };
+  }
+
+  /** The attempts that run, as nodes; beyond a limit they are only counted. */
+  #attempts(): TreeNode[] {
+    const nowMs = this.#clock.wall();
+    const nodes: TreeNode[] = [];
+    let more = 0;
+    for (const { generation, index, attempt, pid, atMs } of this.#news.running()) {
+      if (nodes.length === SHOWN_ATTEMPTS) more++;
+      else {
+        const name = attemptUid(generation, index, attempt);
+        nodes.push(attemptNode(name, { ageMs: Math.max(0, nowMs - atMs), detail: `pid ${pid}` }));
+      }
+    }
+    if (more > 0) nodes.push(attemptNode(`${more} more`, { ageMs: 0 }));
+    return nodes;
   }
 
   /** Asks the keeper to end. Later calls only {@linkcode follow} the deadline. */
@@ -140,4 +161,8 @@ export class KeeperEnd {
 
 function remainingOf(deadline: Deadline): number {
   return Math.max(0, deadline.remainingMs());
+}
+
+function attemptNode(name: string, facts: Pick<TreeNode, "ageMs" | "detail">): TreeNode {
+  return { name, kind: "process", state: "running", children: [], ...facts };
 }

@@ -81,6 +81,7 @@ class Lifecycle {
         over: () => this.#wakeup.wake(),
         refused: (why) => this.#onKeeperLost(why),
         stopping: () => context.closing.aborted,
+        running: () => this.#running.values(),
       },
     });
     this.#held = new HeldCall(context.clock, (id, request) => {

@@ -79,7 +79,7 @@ class Bench {
 /** Registers the suite for one implementation. */
 export function testSpawner(name: string, make: () => Spawner): void {
   const test = (sentence: string, fn: (bench: Bench) => Promise<void> | void) =>
-    Deno.test(`${name}: ${sentence}`, async () => {
+    Deno.test(`a process started by ${name}: ${sentence}`, async () => {
       const bench = new Bench(make);
       try {
         await fn(bench);

@@ -24,8 +24,7 @@ export function abortable<T>(
   return p instanceof Promise ? abortablePromise(p, signal) : abortableAsyncIterable(p, signal);
 }
 
-/** {@linkcode abortable} of a promise. */
-export async function abortablePromise<T>(
+async function abortablePromise<T>(
   p: Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
@@ -37,8 +36,7 @@ export async function abortablePromise<T>(
   }
 }
 
-/** {@linkcode abortable} of an async iterable. */
-export async function* abortableAsyncIterable<T>(
+async function* abortableAsyncIterable<T>(
   p: AsyncIterable<T>,
   signal: AbortSignal,
 ): AsyncGenerator<T> {

@@ -1,7 +1,7 @@
 /** Mapping with a bounded number of calls at a time. */
 
 /** The message of the error that {@linkcode pooledMap} throws when a call failed. */
-export const ERROR_WHILE_MAPPING_MESSAGE =
+const ERROR_WHILE_MAPPING_MESSAGE =
   "Cannot complete the mapping as an error was thrown from an item";
 
 /**

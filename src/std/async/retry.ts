@@ -51,6 +51,8 @@ export interface RetryOptions {
    * @default {() => true}
    */
   isRetriable?: (err: unknown) => boolean;
+  /** Ends the attempts and the waits between them: the promise rejects with its reason. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -58,6 +60,7 @@ export interface RetryOptions {
  *
  * @throws {RetryError} when the last attempt failed
  * @throws {RangeError} when an option makes no sense
+ * @throws the signal's reason, when it aborts before an attempt or during a wait
  */
 export async function retry<T>(
   fn: (() => Promise<T>) | (() => T),
@@ -72,7 +75,9 @@ export async function retry<T>(
     isRetriable: options.isRetriable ?? (() => true),
   };
   checkOptions(resolved);
+  const { signal } = options;
   for (let attempt = 0;; attempt++) {
+    signal?.throwIfAborted();
     try {
       return await fn();
     } catch (error) {
@@ -81,11 +86,11 @@ export async function retry<T>(
         throw new RetryError(error, resolved.maxAttempts);
       }
     }
-    await delay(waitMs(attempt, resolved));
+    await delay(waitMs(attempt, resolved), signal ? { signal } : {});
   }
 }
 
-type Resolved = Required<RetryOptions>;
+type Resolved = Required<Omit<RetryOptions, "signal">>;
 
 /** The wait after an attempt: it grows up to a limit, and a share of it is left to chance. */
 function waitMs(attempt: number, options: Resolved): number {

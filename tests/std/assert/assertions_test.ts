@@ -197,7 +197,7 @@ Deno.test("assertRejects resolves to the reason", async () => {
 const notRejecting: [message: string, () => PromiseLike<unknown>][] = [
   ["Expected function to reject.", () => Promise.resolve()],
   ["Function throws when expected to reject.", () => fail()],
-  ["Function throws when expected to reject.", () => undefined as unknown as Promise<void>],
+  ["Function throws when expected to reject.", () => 5 as unknown as Promise<void>],
   ["A non-Error object was rejected.", () => Promise.reject("text")],
 ];
 
@@ -212,6 +212,9 @@ Deno.test("an object matches when it has more, in arrays, maps and sets too", ()
   const ring: Record<string, unknown> = { a: 1 };
   ring["self"] = ring;
   assertObjectMatch(ring, { self: { self: { a: 1 } } });
+  const expected: Record<string, unknown> = { list: [] };
+  expected["self"] = expected;
+  assertObjectMatch({ list: [1], self: expected }, expected);
   assertObjectMatch({ m: new Map([["a", { x: 1, y: 2 }]]) }, { m: new Map([["a", { x: 1 }]]) });
   assertObjectMatch({ s: new Set([1, 2]) }, { s: new Set([2]) });
   assertObjectMatch({ animal: new Animal() }, { animal: {} });

@@ -22,6 +22,8 @@ const same: [string, unknown, unknown][] = [
   ["errors with one message and stack", sharedError(), sharedError()],
 ];
 
+const shared = { a: 1 };
+
 const different: [string, unknown, unknown][] = [
   ["null and undefined", null, undefined],
   ["a number and its text", 1, "1"],
@@ -39,6 +41,8 @@ const different: [string, unknown, unknown][] = [
   ["buffers", new Uint8Array([1]).buffer, new Uint8Array([2]).buffer],
   ["two symbols with one name", { [Symbol("s")]: 1 }, { [Symbol("s")]: 1 }],
   ["addresses", new URL("http://a.example/x"), new URL("http://a.example/y")],
+  ["one object twice and two objects", [shared, shared], [{ a: 1 }, { a: 2 }]],
+  ["a map and one with a property", new Map(), Object.assign(new Map(), { a: 1 })],
 ];
 
 function sharedError(): Error {

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { abortable } from "@std/async/abortable";
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
-import { ERROR_WHILE_MAPPING_MESSAGE, pooledMap } from "@std/async/pool";
+import { pooledMap } from "@std/async/pool";
 import { retry, RetryError } from "@std/async/retry";
 
 Deno.test("delay resolves after its time, and an abort ends it with the signal's reason", async () => {
@@ -126,7 +126,7 @@ Deno.test("pooledMap begins nothing new after a failure, yields the rest and thr
       for await (const n of results) got.push(n);
     },
     AggregateError,
-    ERROR_WHILE_MAPPING_MESSAGE,
+    "Cannot complete the mapping as an error was thrown from an item",
   );
   assertEquals(error.errors.map((one) => one.message), ["bad 1", "bad 2"]);
   assertEquals(got, [3]);
@@ -202,4 +202,33 @@ Deno.test("retry refuses options that make no sense with a message that names th
       `Cannot retry as ${message}`,
     );
   }
+});
+
+Deno.test("retry stops when its signal aborts, before an attempt and during a wait", async () => {
+  let calls = 0;
+  const fail = () => {
+    calls++;
+    throw new Error("no");
+  };
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => retry(fail, { signal }), Error, "enough");
+  assertEquals(calls, 0);
+  const abort = new AbortController();
+  const waiting = retry(fail, {
+    minTimeout: 50_000,
+    jitter: 0,
+    signal: abort.signal,
+  });
+  await delay(1);
+  abort.abort(new Error("enough"));
+  await assertRejects(() => waiting, Error, "enough");
+  assertEquals(calls, 1);
+  await assertRejects(
+    () =>
+      retry(() => {
+        abort.abort();
+        return fail();
+      }, { maxAttempts: 1, signal: new AbortController().signal }),
+    RetryError,
+  );
 });
