@@ -2,11 +2,24 @@
 export { type ClientOptions, IrisClient, type SubmitRequest } from "./iris_client.ts";
 export { type ErrorCode, IrisError } from "../base/errors.ts";
 export type {
+  NodeKind,
+  NodeState,
+  Outcome,
+  ReportError,
+  Rung,
+  StopCause,
+  StopReport,
+  TreeNode,
+} from "../lifecycle/part.ts";
+export type { EndCause } from "../wire/reconcile.ts";
+export type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  JobSpec,
   JobState,
   JobView,
   LogChunk,
+  TaskCounts,
   TaskState,
   TaskView,
   WorkerView,

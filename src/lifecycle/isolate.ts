@@ -10,7 +10,13 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, IsolateTick, ToIsolate } from "./isolate_messages.ts";
-import { threadGone, type ThreadIdentity, threadMadeBy, threadRuns } from "./isolate_thread.ts";
+import {
+  noThreadSince,
+  threadGone,
+  type ThreadIdentity,
+  threadMadeBy,
+  threadRuns,
+} from "./isolate_thread.ts";
 import type { RestartPolicy } from "./loop.ts";
 import type {
   Part,
@@ -82,6 +88,8 @@ export class IsolatePart<Config> implements Part {
   #worker: Worker | undefined;
   #port: MessagePort | undefined;
   #thread: ThreadIdentity | undefined;
+  /** Isolate threads that were there before this one was made. */
+  #threadsBefore: ReadonlySet<number> = new Set();
   #stopped: Extract<FromIsolate, { type: "stopped" }> | undefined;
   #lastTick: IsolateTick | undefined;
   #lastTickAtMs = 0;
@@ -168,9 +176,9 @@ export class IsolatePart<Config> implements Part {
     // One that acknowledged closes itself; to one that did not, this is the last thing to be done.
     if (this.#stopped === undefined) this.#worker.terminate();
     if (this.#thread === undefined) {
-      if (this.#stopped === undefined) {
-        return [`isolate ${name}: no proof of its end, its thread is not known`];
-      }
+      const gone = this.#stopped !== undefined ||
+        await noThreadSince(this.#threadsBefore, deadline, context.clock);
+      if (!gone) return [`isolate ${name}: no proof of its end, its thread is not known`];
     } else if (!await threadGone(this.#thread, deadline, context.clock)) {
       return [`isolate ${name} (thread ${this.#thread.id}) still runs`];
     }
@@ -223,9 +231,12 @@ export class IsolatePart<Config> implements Part {
     port1.onmessage = (event: MessageEvent) => this.#receive(event.data as FromIsolate);
     port1.onmessageerror = () =>
       this.#fail(new Error(`isolate ${name} sent an unreadable message`));
-    const { made, thread } = threadMadeBy(() => new Worker(module, { type: "module", name }));
+    const { made, thread, before } = threadMadeBy(() =>
+      new Worker(module, { type: "module", name })
+    );
     this.#worker = made;
     this.#thread = thread;
+    this.#threadsBefore = before;
     this.#lastTickAtMs = context.clock.now();
     made.onerror = (event) => {
       event.preventDefault();

@@ -32,12 +32,31 @@ export function threadRuns(thread: ThreadIdentity): boolean | undefined {
  * Makes an isolate, and finds its thread as the one that was not there before: for an isolate that
  * never comes to say which it is. Undefined when there is no /proc, or others made some meanwhile.
  */
-export function threadMadeBy<T>(make: () => T): { made: T; thread: ThreadIdentity | undefined } {
+export function threadMadeBy<T>(
+  make: () => T,
+): { made: T; thread: ThreadIdentity | undefined; before: ReadonlySet<number> } {
   const before = new Set(isolatesNow().map((thread) => thread.id));
   const made = make();
   const fresh = isolatesNow().filter((thread) => !before.has(thread.id));
   const only = fresh.length === 1 ? fresh[0] : undefined;
-  return { made, thread: only && identityIn(`/proc/self/task/${only.id}`) };
+  return { made, thread: only && identityIn(`/proc/self/task/${only.id}`), before };
+}
+
+/**
+ * Waits until no isolate has a thread that was not there before, or the deadline; true when there is
+ * none: then one that was made since, and whose thread was never seen, is gone too.
+ */
+export async function noThreadSince(
+  before: ReadonlySet<number>,
+  deadline: Deadline,
+  clock: Parameters<typeof sleep>[0],
+): Promise<boolean> {
+  if (currentThread() === undefined) return false;
+  for (;;) {
+    if (isolatesNow().every((thread) => before.has(thread.id))) return true;
+    if (deadline.passed) return false;
+    await sleep(clock, Math.min(POLL_MS, Math.max(0, deadline.remainingMs())));
+  }
 }
 
 /** Waits until the thread is gone, or the deadline; true when it is gone. */

@@ -150,7 +150,10 @@ function identityTests(test: Test): void {
 
   test("signals have their default meaning and none is blocked", async (bench) => {
     const { out } = await bench.shell("grep -E 'Sig(Blk|Ign)' /proc/$$/status");
-    assertEquals(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    // The two lowest real-time signals are the C library's own (signal(7)); a test started by a
+    // shell in the background may have inherited them ignored.
+    const masks = out.trim().split("\n").map((line) => BigInt(`0x${line.split("\t")[1]}`));
+    assertEquals(masks.map((mask) => mask & ~(0b11n << 31n)), [0n, 0n]);
   });
 }
 

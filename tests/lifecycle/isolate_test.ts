@@ -370,6 +370,6 @@ Deno.test("an isolate that spins while it loads fails the start, which names the
   const seen = await runSpinning("spins_at_load");
   assertMatch(
     String(seen.failure),
-    /not ready within 300 ms; left over: isolate spinner \(thread \d+\) still runs$/,
+    /not ready within 1500 ms; left over: isolate spinner \(thread \d+\) still runs$/,
   );
 });

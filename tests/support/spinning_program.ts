@@ -13,7 +13,7 @@ const spinner = isolatePart({
   name: "spinner",
   module: new URL(`./isolates/${module}.ts`, import.meta.url),
   config: undefined,
-  startTimeoutMs: module === "spins_at_load" ? 300 : 5000,
+  startTimeoutMs: module === "spins_at_load" ? 1500 : 5000,
   stallMs: 300,
   restart: { limit: 0, windowMs: 1000, minBackoffMs: 1, maxBackoffMs: 1 },
 });

@@ -3,6 +3,7 @@
  * stop with the root and before everything they report to. Runs in main.
  */
 import { messageOf } from "../../base/errors.ts";
+import { logger } from "../../base/log.ts";
 import type { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
@@ -101,6 +102,7 @@ export class LocalWorkers implements Part {
   }
 
   async #bury(vm: string, lost: { node: Owner; reason: string }): Promise<void> {
+    logger("workers").warning("worker {vm} failed: {reason}", { vm, reason: lost.reason });
     await lost.node.stop(DELETE_MS, "crash");
     this.#workers.delete(vm);
     this.#options.channel.post({ type: "failed", vm, reason: lost.reason });
