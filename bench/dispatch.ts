@@ -12,7 +12,7 @@ import { place } from "../src/scheduler/place.ts";
 import { openStore } from "../src/store/open_store.ts";
 import { parseJobSpec } from "../src/wire/job_spec.ts";
 import { SimWorker } from "../tests/support/sim_worker.ts";
-import { type Figure, figure } from "./main.ts";
+import { type Figure, figure } from "./figure.ts";
 
 const SIZES = [100_000, 1_000_000];
 const CPU_MILLI = 2_000;

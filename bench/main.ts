@@ -8,30 +8,9 @@ import { formatTable } from "../src/cli/output/table.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
+import type { Figure } from "./figure.ts";
 import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
-
-/** One measured line. */
-export interface Figure {
-  readonly name: string;
-  readonly unit: string;
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-  readonly runs: number;
-  /** What DESIGN promises, for instance `<= 600 ms`. */
-  readonly target: string;
-}
-
-/** Sums up samples. */
-export function figure(
-  of: { name: string; unit: string; target: string },
-  samples: readonly number[],
-): Figure {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? NaN;
-  return { ...of, median: at(0.5), min: at(0), max: at(1), runs: sorted.length };
-}
 
 const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   start: benchStart,

@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { clientOf, makeWorld, startIris } from "../tests/support/iris_process.ts";
 import { fromFileUrl } from "../src/base/file_url.ts";
-import { type Figure, figure } from "./main.ts";
+import { type Figure, figure } from "./figure.ts";
 
 const TASKS = 8_000;
 /** Tasks at a time, for both. */

@@ -6,7 +6,7 @@ import { assert } from "@std/assert";
 import { FactLog } from "../tests/support/fact_log.ts";
 import { KeeperWorld } from "../tests/support/keeper_world.ts";
 import type { KeeperLink } from "../src/worker/keeper_link.ts";
-import { type Figure, figure } from "./main.ts";
+import { type Figure, figure } from "./figure.ts";
 import { compileFloor, floorRate } from "./spawn.ts";
 
 const TASKS = 6_000;

@@ -1,6 +1,6 @@
 /** The whole command `job run --local -- true`, from fork to exit. */
 import { makeWorld, startIris } from "../tests/support/iris_process.ts";
-import { type Figure, figure } from "./main.ts";
+import { type Figure, figure } from "./figure.ts";
 
 /** Runs the command and, in turn, an empty Deno program, which is the floor. */
 export async function benchStart(runs: number): Promise<Figure[]> {

@@ -1,7 +1,7 @@
 /** The stop of a local cluster by SIGTERM, from the signal to the end of the process. */
 import { assert } from "@std/assert";
 import { clientOf, makeWorld, startIris } from "../tests/support/iris_process.ts";
-import { type Figure, figure } from "./main.ts";
+import { type Figure, figure } from "./figure.ts";
 
 const BUSY_TASKS = 500;
 
