@@ -11,11 +11,11 @@ import { messageOf } from "../base/errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, IsolateTick, ToIsolate } from "./isolate_messages.ts";
 import {
-  noThreadSince,
   threadGone,
   type ThreadIdentity,
   threadMadeBy,
   threadRuns,
+  threadsSince,
 } from "./isolate_thread.ts";
 import type { RestartPolicy } from "./loop.ts";
 import type {
@@ -176,9 +176,13 @@ export class IsolatePart<Config> implements Part {
     // One that acknowledged closes itself; to one that did not, this is the last thing to be done.
     if (this.#stopped === undefined) this.#worker.terminate();
     if (this.#thread === undefined) {
-      const gone = this.#stopped !== undefined ||
-        await noThreadSince(this.#threadsBefore, deadline, context.clock);
-      if (!gone) return [`isolate ${name}: no proof of its end, its thread is not known`];
+      const left = this.#stopped !== undefined
+        ? []
+        : await threadsSince(this.#threadsBefore, deadline, context.clock);
+      if (left?.length === 1) return [`isolate ${name} (thread ${left[0]}) still runs`];
+      if (left?.length !== 0) {
+        return [`isolate ${name}: no proof of its end, its thread is not known`];
+      }
     } else if (!await threadGone(this.#thread, deadline, context.clock)) {
       return [`isolate ${name} (thread ${this.#thread.id}) still runs`];
     }

@@ -43,18 +43,20 @@ export function threadMadeBy<T>(
 }
 
 /**
- * Waits until no isolate has a thread that was not there before, or the deadline; true when there is
- * none: then one that was made since, and whose thread was never seen, is gone too.
+ * Waits until no isolate has a thread that was not there before, or the deadline. Then one that was
+ * made since, and whose thread was never seen, is gone too.
+ *
+ * @returns the ids of those that are left; undefined without /proc
  */
-export async function noThreadSince(
+export async function threadsSince(
   before: ReadonlySet<number>,
   deadline: Deadline,
   clock: Parameters<typeof sleep>[0],
-): Promise<boolean> {
-  if (currentThread() === undefined) return false;
+): Promise<number[] | undefined> {
+  if (currentThread() === undefined) return undefined;
   for (;;) {
-    if (isolatesNow().every((thread) => before.has(thread.id))) return true;
-    if (deadline.passed) return false;
+    const left = isolatesNow().map((thread) => thread.id).filter((id) => !before.has(id));
+    if (left.length === 0 || deadline.passed) return left;
     await sleep(clock, Math.min(POLL_MS, Math.max(0, deadline.remainingMs())));
   }
 }
