@@ -4,7 +4,7 @@
  */
 import { assert } from "@std/assert";
 import { FactLog } from "../tests/support/fact_log.ts";
-import { KeeperWorld } from "../tests/support/keeper_world.ts";
+import { KeeperWorld, shellSpec } from "../tests/support/keeper_world.ts";
 import type { KeeperLink } from "../src/worker/keeper_link.ts";
 import { type Figure, figure } from "./figure.ts";
 import { compileFloor, floorRate } from "./spawn.ts";
@@ -21,7 +21,7 @@ export async function benchSpawnKeeper(runs: number): Promise<Figure[]> {
     await world.start();
     const link = await world.connect();
     const log = new FactLog(link);
-    link.spec(world.spec("", { argv: ["/bin/true"], cpuMilli: 1, memoryBytes: 1 }));
+    link.spec(shellSpec("", { argv: ["/bin/true"], cpuMilli: 1, memoryBytes: 1 }));
     let next = 0;
     for (const atATime of AT_A_TIME) {
       const shares: number[] = [];

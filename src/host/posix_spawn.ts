@@ -13,6 +13,7 @@ const SPAWN_SETSIGDEF = 0x04;
 const SPAWN_SETSIGMASK = 0x08;
 const SPAWN_SETSID = 0x80;
 const O_RDONLY = 0;
+const O_CLOEXEC = 0o2000000;
 const O_APPEND_CREATE = 0o2101;
 const MODE = 0o600;
 const WNOHANG = 1;
@@ -41,7 +42,10 @@ const ERRORS: Readonly<Record<number, string>> = {
 const MAX_EXTRA = 32;
 const SCRATCH_BYTES = 16 * 1024;
 const NO_LINES: readonly string[] = [];
+/** What one read of a file of /proc gives at most. */
+const PAGE_BYTES = 4096;
 const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
 
 /** Texts in one C block, with the pointers to them and room for more. */
 interface Block {
@@ -73,6 +77,8 @@ export class PosixSpawner implements Spawner {
   readonly #blocks = new WeakMap<readonly string[], Block>();
   readonly #actions = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #paths = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly #page = new Uint8Array(PAGE_BYTES);
+  #childrenFd: number | null = null;
   #extra = scratchOf(SCRATCH_BYTES);
   /** What C is reading: nothing else would keep it from being collected. */
   readonly #held: { argv: Block | null; env: Block | null } = { argv: null, env: null };
@@ -132,7 +138,26 @@ export class PosixSpawner implements Spawner {
 
   children(): number[] {
     // This isolate runs on the process's first thread: what it starts, and what comes back, is there.
-    return childrenOfThread(Deno.pid);
+    const fd = this.#childrenFile();
+    if (fd < 0) return childrenOfThread(Deno.pid);
+    let text = "";
+    for (let at = 0;;) {
+      const { symbols } = this.#libc;
+      const size = Number(
+        symbols.pread(fd, this.#page, BigInt(PAGE_BYTES), BigInt(at)),
+      );
+      if (size <= 0) break;
+      text += DECODER.decode(this.#page.subarray(0, size));
+      at += size;
+    }
+    return text === "" ? [] : text.trimEnd().split(" ").map(Number);
+  }
+
+  /** Kept open: a look at it is needed for each task. */
+  #childrenFile(): number {
+    const path = `/proc/self/task/${Deno.pid}/children`;
+    this.#childrenFd ??= this.#libc.symbols.open(cString(path), O_CLOEXEC);
+    return this.#childrenFd;
   }
 
   groupAlive(group: number): boolean {
@@ -144,6 +169,7 @@ export class PosixSpawner implements Spawner {
     const { symbols } = this.#libc;
     for (const actions of this.#actions.values()) symbols.posix_spawn_file_actions_destroy(actions);
     symbols.posix_spawnattr_destroy(this.#attributes);
+    if (this.#childrenFd !== null && this.#childrenFd >= 0) symbols.close(this.#childrenFd);
     this.#libc.close();
   }
 

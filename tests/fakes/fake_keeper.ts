@@ -63,7 +63,7 @@ export class FakeKeeper {
       pid: 4711,
       version: "0.1.0",
       running: [...this.#running.values()],
-      queued: this.#queue.map(({ run }) => run),
+      queued: this.#waiting(),
       facts: this.#batch(this.#facts),
       spawner: "posix_spawn",
       cgroup: null,
@@ -116,15 +116,17 @@ export class FakeKeeper {
   }
 
   stop(runs: readonly Run[], reason: StopReason): void {
+    // What waits goes first: room that others make must not start it.
     this.#each(runs, (uid) => {
       this.stops.push({ uid, reason });
       const queued = this.#unqueue(uid);
-      if (queued !== null) {
-        const [generation, index, , attempt] = queued;
-        this.#end({ generation, index, attempt }, { cause: "cancelled" });
-      } else if (this.obeys && this.#running.has(uid)) {
-        this.finish(uid, { cause: "cancelled", code: 143 });
-      }
+      if (queued === null) return;
+      const [generation, index, , attempt] = queued;
+      this.#end({ generation, index, attempt }, { cause: "cancelled" });
+    });
+    this.#each(runs, (uid) => {
+      if (!this.obeys || !this.#running.has(uid)) return;
+      this.finish(uid, { cause: "cancelled", code: 143 });
     });
   }
 
@@ -147,7 +149,8 @@ export class FakeKeeper {
         resolve(report);
       };
     });
-    this.stop(this.#queue.map(({ run }) => run), "shutdown");
+    for (const unqueued of this.#waiting()) this.#fact({ unqueued });
+    this.#queue.length = 0;
     if (this.obeys) { for (const uid of this.running) this.finish(uid, { cause: "cancelled" }); }
     this.#maybeOver();
     return over;
@@ -157,6 +160,17 @@ export class FakeKeeper {
   forceEnd(): void {
     for (const uid of this.running) this.finish(uid, { cause: "signal", code: 137 });
     this.#maybeOver();
+  }
+
+  /** What waits, neighbours as one run. */
+  #waiting(): Run[] {
+    const runs: [number, number, number, number][] = [];
+    for (const { run: [generation, from, to, attempt] } of this.#queue) {
+      const last = runs.at(-1);
+      if (last?.[0] === generation && last[2] === from && last[3] === attempt) last[2] = to;
+      else runs.push([generation, from, to, attempt]);
+    }
+    return runs;
   }
 
   #maybeOver(): void {
@@ -249,6 +263,8 @@ class FakeLink implements KeeperLink {
   readonly #keeper: FakeKeeper;
   readonly hello: KeeperHello;
   #receiver: ((facts: KeeperFacts) => void) | null = null;
+  /** What came before anybody listened. */
+  readonly #early: KeeperFacts[] = [];
   #onLost: ((why: string) => void) | null = null;
   #cut = false;
 
@@ -285,6 +301,7 @@ class FakeLink implements KeeperLink {
   }
   onFacts(receiver: (facts: KeeperFacts) => void): void {
     this.#receiver = receiver;
+    for (const facts of this.#early.splice(0)) receiver(facts);
   }
   onLost(receiver: (why: string) => void): void {
     this.#onLost = receiver;
@@ -294,7 +311,9 @@ class FakeLink implements KeeperLink {
   }
 
   facts(facts: KeeperFacts): void {
-    if (!this.#cut) this.#receiver?.(facts);
+    if (this.#cut) return;
+    if (this.#receiver === null) this.#early.push(facts);
+    else this.#receiver(facts);
   }
   lost(why: string): void {
     this.#cut = true;

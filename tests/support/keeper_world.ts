@@ -96,22 +96,6 @@ export class KeeperWorld implements AsyncDisposable {
     return link;
   }
 
-  /** A spec that runs a shell script. */
-  spec(script: string, more: Partial<KeeperSpec> = {}): KeeperSpec {
-    return {
-      generation: 1,
-      argv: ["/bin/sh", "-c", script],
-      env: { PATH: "/usr/bin:/bin" },
-      job: "/u/job",
-      cwd: null,
-      cpuMilli: 100,
-      memoryBytes: 1_000,
-      graceMs: 300,
-      timeoutMs: null,
-      ...more,
-    };
-  }
-
   /** Processes of this world that live, one line each. */
   survivors(): string[] {
     return this.world.survivors();
@@ -136,4 +120,20 @@ export class KeeperWorld implements AsyncDisposable {
     }
     this.world[Symbol.dispose]();
   }
+}
+
+/** A job of generation 1 that runs a shell script. */
+export function shellSpec(script: string, more: Partial<KeeperSpec> = {}): KeeperSpec {
+  return {
+    generation: 1,
+    argv: ["/bin/sh", "-c", script],
+    env: { PATH: "/usr/bin:/bin" },
+    job: "/u/job",
+    cwd: null,
+    cpuMilli: 100,
+    memoryBytes: 1_000,
+    graceMs: 300,
+    timeoutMs: null,
+    ...more,
+  };
 }

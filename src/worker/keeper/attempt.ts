@@ -1,9 +1,11 @@
 /** One attempt that was started, as its keeper sees it. */
+import { environOf, openFile, processStat } from "../../host/proc.ts";
 import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import type { ProcessEnd } from "../../host/spawner.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
-import { attemptUid } from "../../wire/runs.ts";
+import { attemptUid, type Run } from "../../wire/runs.ts";
 import type { KeeperSpec, StartedFact } from "../keeper_link.ts";
+import { MARKER } from "./marker.ts";
 import type { Slot } from "./slots.ts";
 
 /** Which attempt, without its job's name. */
@@ -53,4 +55,39 @@ export function causeOf(attempt: Attempt): { cause: EndCause; code: number } {
 export function signalEach(pid: number, signal: Deno.Signal): void {
   signalGroup(pid, signal);
   signalProcess(pid, signal);
+}
+
+/** An attempt as a run of one. */
+export function runOf({ started: { generation, index, attempt } }: Attempt): Run {
+  return [generation, index, index + 1, attempt];
+}
+
+/** True when runs name this attempt. */
+export function isOneOf(key: AttemptKey, runs: readonly Run[]): boolean {
+  return runs.some((run) =>
+    run[0] === key.generation && run[1] <= key.index && key.index < run[2] &&
+    run[3] === key.attempt
+  );
+}
+
+/**
+ * Whose a process is: by session, by the marker in its environment, by the file it writes to; and
+ * when only one attempt is there, it is that one's.
+ */
+export function ownerOf(pid: number, attempts: ReadonlyMap<string, Attempt>): Attempt | null {
+  const stat = processStat(pid);
+  if (stat === null) return null;
+  for (const attempt of attempts.values()) {
+    if (attempt.orphans.has(pid) || attempt.started.pid === stat.session) return attempt;
+  }
+  const marker = environOf(pid, MARKER)?.split(".").slice(-3).join(".");
+  const byMarker = marker === undefined ? undefined : attempts.get(marker);
+  if (byMarker !== undefined) return byMarker;
+  for (const fd of [1, 2]) {
+    const target = openFile(pid, fd);
+    for (const attempt of attempts.values()) {
+      if (target === attempt.slot.outPath || target === attempt.slot.errPath) return attempt;
+    }
+  }
+  return attempts.size === 1 ? [...attempts.values()][0] ?? null : null;
 }

@@ -9,14 +9,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { Cgroup } from "../../host/cgroup.ts";
-import {
-  commandOf,
-  descendants,
-  environOf,
-  isAlive,
-  openFile,
-  processStat,
-} from "../../host/proc.ts";
+import { commandOf, descendants, isAlive } from "../../host/proc.ts";
 import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
 import type { Spawner } from "../../host/spawner.ts";
@@ -24,7 +17,16 @@ import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
-import { type Attempt, type AttemptKey, causeOf, signalEach, uidOf } from "./attempt.ts";
+import {
+  type Attempt,
+  type AttemptKey,
+  causeOf,
+  isOneOf,
+  ownerOf,
+  runOf,
+  signalEach,
+  uidOf,
+} from "./attempt.ts";
 import { endReport, type HardEnd } from "./end_report.ts";
 import { FactBook } from "./fact_book.ts";
 import { MARKER } from "./marker.ts";
@@ -57,6 +59,11 @@ export interface KeeperOptions {
   /** Told that `takeFacts` has something. */
   readonly onFacts: () => void;
 }
+
+/** Names that the keeper gives each attempt itself. */
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  ...["IRIS_TASK", "IRIS_TASK_INDEX", "IRIS_ATTEMPT", MARKER],
+]);
 
 interface Prepared {
   readonly spec: KeeperSpec;
@@ -105,8 +112,16 @@ export class Keeper {
 
   spec(spec: KeeperSpec): void {
     const cwd = spec.cwd ?? `${this.#options.folder}/work`;
-    if (spec.cwd === null) Deno.mkdirSync(cwd, { recursive: true, mode: 0o700 });
-    const env = Object.entries(spec.env).map(([name, value]) => `${name}=${value}`);
+    if (spec.cwd === null) {
+      try {
+        Deno.mkdirSync(cwd, { recursive: true, mode: 0o700 });
+      } catch {
+        // Each start says that there is none.
+      }
+    }
+    // The first of two lines with one name counts for most programs, and ours must.
+    const env = Object.entries(spec.env).filter(([name]) => !OWN_NAMES.has(name))
+      .map(([name, value]) => `${name}=${value}`);
     this.#specs.set(spec.generation, { spec, env, cwd, path: null });
   }
 
@@ -117,6 +132,8 @@ export class Keeper {
   start(runs: readonly Run[]): void {
     if (this.#closed) return;
     this.#queue.push(runs);
+    const known = [...this.#attempts.values()].filter(({ started }) => isOneOf(started, runs));
+    this.#queue.take(known.map(runOf));
     this.#startSoon();
   }
 
@@ -133,11 +150,7 @@ export class Keeper {
       }
     }
     for (const attempt of this.#attempts.values()) {
-      const { generation, index, attempt: number } = attempt.started;
-      const meant = runs.some((run) =>
-        run[0] === generation && run[1] <= index && index < run[2] && run[3] === number
-      );
-      if (!meant) continue;
+      if (!isOneOf(attempt.started, runs)) continue;
       this.#ask(attempt, reason, now + (graceMs ?? attempt.spec.graceMs));
     }
     this.#tell();
@@ -163,6 +176,11 @@ export class Keeper {
     this.#closed = true;
     for (const run of this.#queue.drain()) this.#facts.unqueued(run);
     this.#tell();
+  }
+
+  /** Takes in new work again, for a worker that came back; not once everything is being ended. */
+  open(): void {
+    if (this.#killAllAtMs === Infinity) this.#closed = false;
   }
 
   /** Asks every attempt to end, kills at the given time, and resolves when all that can is gone. */
@@ -229,7 +247,7 @@ export class Keeper {
     for (const pid of this.#options.spawner.children()) {
       if (this.#leaders.has(pid)) continue;
       if (!isAlive(pid)) continue;
-      const owner = this.#ownerOf(pid);
+      const owner = ownerOf(pid, this.#attempts);
       if (owner === null) {
         if (!this.#strangers.has(pid)) this.#strangers.set(pid, commandOf(pid));
         continue;
@@ -240,25 +258,6 @@ export class Keeper {
         signalEach(pid, "SIGTERM");
       }
     }
-  }
-
-  /** Whose an orphan is: by session, by the marker in its environment, by the file it writes to. */
-  #ownerOf(pid: number): Attempt | null {
-    const stat = processStat(pid);
-    if (stat === null) return null;
-    for (const attempt of this.#attempts.values()) {
-      if (attempt.orphans.has(pid) || attempt.started.pid === stat.session) return attempt;
-    }
-    const marker = environOf(pid, MARKER)?.split(".").slice(-3).join(".");
-    const byMarker = marker === undefined ? undefined : this.#attempts.get(marker);
-    if (byMarker !== undefined) return byMarker;
-    for (const fd of [1, 2]) {
-      const target = openFile(pid, fd);
-      for (const attempt of this.#attempts.values()) {
-        if (target === attempt.slot.outPath || target === attempt.slot.errPath) return attempt;
-      }
-    }
-    return this.#attempts.size === 1 ? [...this.#attempts.values()][0] ?? null : null;
   }
 
   #advance(attempt: Attempt, now: number): void {
@@ -479,7 +478,11 @@ export class Keeper {
 
   #untilIdle(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#idle = resolve;
+    const earlier = this.#idle;
+    this.#idle = () => {
+      earlier?.();
+      resolve();
+    };
     this.look();
     return promise;
   }

@@ -2,7 +2,9 @@
  * The keeper process: listens on its Unix socket for its worker, drives the keeper's core, and
  * watches its owner through stdin. Owns the socket, the journal, and by the core every task.
  */
-import { systemClock } from "../../base/clock.ts";
+import { sleep, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import { logger } from "../../base/log.ts";
 import { Cgroup } from "../../host/cgroup.ts";
 import { pickSpawner } from "../../host/pick_spawner.ts";
 import type { StopCause } from "../../lifecycle/part.ts";
@@ -16,6 +18,10 @@ const BATCH_MS = 2;
 const KILL_SHARE = 0.15;
 const KILL_MIN_MS = 700;
 
+/** With neither owner, worker nor task a keeper waits so long for a worker to fetch its facts, in ms. */
+const KEEP_MS = 600_000;
+const KEEP_LOOK_MS = 100;
+
 /** How a keeper is run. */
 export interface KeeperMainOptions {
   readonly cluster: string;
@@ -25,6 +31,8 @@ export interface KeeperMainOptions {
   readonly version: string;
   /** What to do when the owner is gone: end everything, or keep it for the next one. */
   readonly ownerGone: "end" | "keep";
+  /** How long a keeper with nothing to keep waits for a next worker, in ms. */
+  readonly keepMs?: number;
   /** The time for an end that nobody asked for, in ms. */
   readonly graceMs: number;
   readonly spawner: "auto" | "plain";
@@ -45,8 +53,11 @@ class KeeperMain {
   readonly #cgroup: Cgroup | null;
   readonly #over = Promise.withResolvers<void>();
   #client: Lines<ToKeeper, FromKeeper> | null = null;
+  /** True once the owner is gone and what runs is kept for the next one. */
+  #alone = false;
   #batching = false;
-  #ending = false;
+  /** The end that was asked for last, while and after it is carried out. */
+  #ending: Promise<void> | null = null;
 
   constructor(options: KeeperMainOptions) {
     this.#options = options;
@@ -84,6 +95,9 @@ class KeeperMain {
       new TextEncoder().encode(`ready ${Deno.pid} ${this.#cgroup?.path ?? "-"}\n`),
     );
     await this.#over.promise;
+    // Nothing may keep this process: not a worker that is still linked.
+    await this.#client?.flushed();
+    this.#client?.close();
     listener.close();
     try {
       Deno.removeSync(socket);
@@ -111,11 +125,20 @@ class KeeperMain {
     this.#client?.close();
     const client = new Lines<ToKeeper, FromKeeper>(connection);
     this.#keeper.takeFacts();
+    this.#keeper.open();
     this.#client = client;
     client.send({ type: "hello", hello: this.#hello() });
-    await client.read((message) => this.#receive(client, message));
+    try {
+      await client.read((message) => this.#receive(client, message));
+    } catch (error) {
+      logger("keeper").error("dropped a worker that spoke strangely: {why}", {
+        why: messageOf(error),
+      });
+    }
     client.close();
-    if (this.#client === client) this.#client = null;
+    if (this.#client !== client) return;
+    this.#client = null;
+    if (this.#alone) this.#keeper.close();
   }
 
   #hello(): KeeperHello {
@@ -147,8 +170,9 @@ class KeeperMain {
       case "ack":
         return this.#keeper.ack(message.upTo);
       case "end":
-        // owner: `run` waits for what it leads to.
-        return void this.#end(message, client);
+        if (message.cause === "detach") return this.#keeper.close();
+        this.#ending = this.#end(message, client);
+        return;
     }
   }
 
@@ -156,8 +180,6 @@ class KeeperMain {
     of: { remainingMs: number; cause: StopCause },
     client: Lines<ToKeeper, FromKeeper> | null,
   ): Promise<void> {
-    if (of.cause === "detach") return this.#keeper.close();
-    this.#ending = true;
     const now = systemClock.now();
     const reserve = Math.min(of.remainingMs, Math.max(KILL_MIN_MS, of.remainingMs * KILL_SHARE));
     const report = await this.#keeper.end({
@@ -179,9 +201,26 @@ class KeeperMain {
     } catch {
       // As good as closed.
     }
-    if (this.#ending) return this.#over.resolve();
-    if (this.#options.ownerGone === "keep") return this.#keeper.close();
-    await this.#end({ remainingMs: this.#options.graceMs, cause: "crash" }, null);
+    if (this.#ending === null) {
+      if (this.#options.ownerGone === "keep") return await this.#keep();
+      this.#ending = this.#end({ remainingMs: this.#options.graceMs, cause: "crash" }, null);
+    }
+    await this.#ending;
+    this.#over.resolve();
+  }
+
+  /** Without an owner: starts nothing, keeps what runs, and goes when nobody has come for long. */
+  async #keep(): Promise<void> {
+    const { keepMs = KEEP_MS } = this.#options;
+    this.#alone = true;
+    if (this.#client === null) this.#keeper.close();
+    let aloneMs = 0;
+    while (aloneMs < keepMs) {
+      await sleep(systemClock, KEEP_LOOK_MS);
+      const alone = this.#client === null && this.#keeper.running.length === 0;
+      aloneMs = alone ? aloneMs + KEEP_LOOK_MS : 0;
+    }
+    this.#over.resolve();
   }
 
   #overSoon(): void {

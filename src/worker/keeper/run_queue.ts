@@ -13,10 +13,15 @@ export class RunQueue {
     return this.#runs.map((run) => [...run] as const);
   }
 
-  /** Appends. */
+  /** Appends what does not wait already. */
   push(runs: readonly Run[]): void {
     for (const [generation, from, to, attempt] of runs) {
-      this.#runs.push([generation, from, to, attempt]);
+      let fresh: Queued[] = [[generation, from, to, attempt]];
+      for (const known of this.#runs) {
+        fresh = fresh.flatMap((part) => without(part, known, []));
+        if (fresh.length === 0) break;
+      }
+      this.#runs.push(...fresh);
     }
   }
 

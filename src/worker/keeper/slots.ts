@@ -107,5 +107,6 @@ export class Slots {
 }
 
 function sizeOf(file: Deno.FsFile): number {
-  return file.statSync().size;
+  // Appending does not care where we stand, and this costs a tenth of a stat.
+  return file.seekSync(0, Deno.SeekMode.End);
 }
