@@ -150,6 +150,9 @@ function linkTests(test: Test): void {
     assertEquals(facts.ended.map((fact) => [fact.index, fact.code]), [[0, 9]]);
     assertEquals(facts.upTo, 3);
     next.ack(facts.upTo);
+    // What is said is heard in order: this start comes after the acknowledgement.
+    next.start([[1, 5, 6, 0]]);
+    await new FactLog(next).start(uid(5));
     const last = await bench.connect();
     assertEquals(last.hello.facts.ended, []);
   });

@@ -10,6 +10,7 @@ import { childrenOf, descendants, processStat } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { OrphanReaper } from "../../host/orphan_reaper.ts";
 import { type PipedProcess, startPiped } from "../../host/piped_process.ts";
+import { socketPathFor } from "../../host/socket_path.ts";
 import { sweepMarked } from "../../host/sweep.ts";
 import type { Deadline } from "../../lifecycle/deadline.ts";
 import type { Part, PartFacts, StartContext } from "../../lifecycle/part.ts";
@@ -91,6 +92,7 @@ export class KeeperProcess implements Part {
 
   async release(): Promise<void> {
     await this.#process?.closeStdin();
+    removeSocket(socketPathFor(this.#options.folder));
     if (this.#options.cgroup !== null) Cgroup.find(this.#options.cgroup)?.remove();
     this.#reaper.close();
   }
@@ -120,5 +122,14 @@ export class KeeperProcess implements Part {
         return [...members, ...orphans];
       },
     });
+  }
+}
+
+/** A keeper that was killed leaves it, perhaps outside of the worker's folder. */
+function removeSocket(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // The keeper did so itself.
   }
 }

@@ -55,6 +55,18 @@ for (const kind of TASK_KINDS) {
   });
 }
 
+Deno.test("the plain way also leaves nothing of a group, though orphans do not come back", async () => {
+  await using world = new KeeperWorld();
+  const { keeper, link, log } = await upAndLinked(world, { spawner: "plain" });
+  assertEquals(link.hello.spawner, "plain");
+  await startOne(link, log, `(${STUBBORN}${world.world.tag}) & exec sleep 600.${world.world.tag}`);
+  link.stop([[1, 0, 1, 0]], "cancelled", null);
+  const end = await log.end("1.0.0");
+  assertEquals([end.cause, end.forced, end.leftovers], ["cancelled", true, []]);
+  const left = world.survivors().filter((line) => !line.startsWith(`${keeper.pid} `));
+  assertEquals(left, []);
+});
+
 Deno.test("a leader's own exit code stands, and what it left is ended first", async () => {
   await using world = new KeeperWorld();
   const { link, log } = await upAndLinked(world);
