@@ -121,8 +121,9 @@ export interface ParseOptions<
  *
  * @example
  * ```ts
- * parseArgs(["--port", "80", "-v", "file"], { boolean: ["v"], string: ["host"] });
- * // { port: 80, v: true, _: ["file"] }
+ * const options: ParseOptions<"v"> = { boolean: ["v"] };
+ * const args: Args = parseArgs(["--port=80", "-v", "file"], options);
+ * console.log(args.port, args.v, args._); // 80 true ["file"]
  * ```
  */
 export function parseArgs<
