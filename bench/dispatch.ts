@@ -50,6 +50,8 @@ async function dispatch(tasks: number, { apart }: { apart: boolean }): Promise<n
       token: "t",
       cpuMilli: CPU_MILLI,
       memoryBytes: 1 << 30,
+      resources: {},
+      attributes: {},
       hostname: "bench",
       version: "0",
       pid: 1,
@@ -57,7 +59,7 @@ async function dispatch(tasks: number, { apart }: { apart: boolean }): Promise<n
     const spec = parseJobSpec({ name: "noop", argv: ["true"], replicas: tasks }, { user: "b" });
     const begin = performance.now();
     reactor.react({ type: "register", id: 1, request: info }, now());
-    reactor.react({ type: "submit", id: 2, spec, stored: null }, now());
+    reactor.react({ type: "submit", id: 2, spec, stored: new Map() }, now());
     for (let done = false; !done;) {
       const effects = reactor.take(now());
       if (effects.store !== null) writer.write(effects.store);
@@ -69,7 +71,7 @@ async function dispatch(tasks: number, { apart }: { apart: boolean }): Promise<n
         const observed = JSON.parse(JSON.stringify(worker.observed()));
         reactor.react({ type: "observed", observed }, now());
       }
-      const input = passInput(reactor.state, now().monoMs);
+      const input = passInput(reactor.state, now(), "best_fit");
       if (input !== null) reactor.react({ type: "placed", placement: place(input) }, now());
     }
     return performance.now() - begin;

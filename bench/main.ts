@@ -8,9 +8,13 @@ import { formatTable } from "../src/cli/output/table.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
+import { benchHeartbeat } from "./heartbeat.ts";
 import type { Figure } from "./figure.ts";
+import { benchRecover } from "./recover.ts";
+import { benchSchedule } from "./schedule.ts";
 import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
+import { benchSubmit } from "./submit.ts";
 
 const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   start: benchStart,
@@ -18,6 +22,10 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   spawn: benchSpawn,
   dispatch: benchDispatch,
   keeper: benchSpawnKeeper,
+  heartbeat: benchHeartbeat,
+  schedule: benchSchedule,
+  submit: benchSubmit,
+  recover: benchRecover,
 };
 
 async function main(argv: string[]): Promise<void> {

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "state_dir"
   | "port_in_use"
   | "database"
+  | "storage_full"
   | "internal";
 
 /** What the world did: expected, reported in one line, never a stack trace for the user. */

@@ -9,8 +9,10 @@ import type {
   ClusterStopAnswer,
   ClusterStopRequest,
   ErrorBody,
+  JobExplanation,
   JobView,
   LogChunk,
+  SubmittedJob,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
@@ -45,7 +47,7 @@ export class IrisClient {
   }
 
   /** Submits a job; it is durable when this resolves. @throws {IrisError} as the API answers */
-  submit(request: SubmitRequest): Promise<JobView> {
+  submit(request: SubmitRequest): Promise<SubmittedJob> {
     return this.#json("POST", "/api/v1/jobs", { body: request });
   }
 
@@ -71,9 +73,29 @@ export class IrisClient {
     return this.#json("GET", `${jobPath(name)}/tasks?${query}`);
   }
 
+  /** Why a job is not further than it is. @throws {IrisError} `not_found` */
+  explain(name: string): Promise<JobExplanation> {
+    return this.#json("GET", `${jobPath(name)}/explain`);
+  }
+
   /** Asks a job to end. */
   stopJob(name: string): Promise<JobView> {
     return this.#json("POST", `${jobPath(name)}/stop`);
+  }
+
+  /** Places nothing more of a job; what runs of it goes on. */
+  holdJob(name: string): Promise<JobView> {
+    return this.#json("POST", `${jobPath(name)}/hold`);
+  }
+
+  /** Lets a held job be placed. */
+  releaseJob(name: string): Promise<JobView> {
+    return this.#json("POST", `${jobPath(name)}/release`);
+  }
+
+  /** Runs the tasks of a job that did not succeed again, as a new job of its name. */
+  retryJob(name: string): Promise<JobView> {
+    return this.#json("POST", `${jobPath(name)}/retry`);
   }
 
   /** Resolves when the job is over and nothing of it is left. */

@@ -13,12 +13,20 @@ export type {
 } from "../lifecycle/part.ts";
 export type { EndCause } from "../wire/reconcile.ts";
 export type {
+  Band,
+  BANDS,
   ClusterStopAnswer,
   ClusterStopRequest,
+  Constraint,
+  CONSTRAINT_OPS,
+  Dependency,
+  JobExplanation,
   JobSpec,
   JobState,
   JobView,
   LogChunk,
+  PlacementExplanation,
+  SubmittedJob,
   TaskCounts,
   TaskState,
   TaskView,

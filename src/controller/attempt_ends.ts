@@ -2,14 +2,12 @@
  * What becomes of tasks whose attempts ended: results, retries, losses. A part of the reactor. All
  * of it works on ranges; only tasks that are charged are looked at one by one.
  */
-import type { AttemptLane } from "../model/attempt_lane.ts";
+import { type AttemptLane, EVICT_REASONS, type EvictReason } from "../model/attempt_lane.ts";
+import { restUntil } from "../model/backoff.ts";
 import type { Range } from "../model/range_set.ts";
 import type { TaskEvent, TaskState } from "../model/task_state.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { touchLane, type Turn } from "./turn.ts";
-
-/** How often a task may be lost with its worker before it is lost for good. */
-export const LOSS_BUDGET = 100;
 
 /** How attempts ended. */
 export interface End {
@@ -27,19 +25,28 @@ export interface EndedPart {
   readonly to: number;
   readonly state: "ASSIGNED" | "RUNNING";
   readonly startedAtMs: number | null;
+  /** Why it was asked to end though its task is not over; null when it was not. */
+  readonly evicted: EvictReason | null;
 }
 
 const LOSSES: ReadonlySet<EndCause> = new Set(["worker_lost", "missing", "unknown"]);
+/** Ends that may be the task's own doing: what it did took its worker or keeper with it. */
+const CRASHES: ReadonlySet<EndCause> = new Set(["worker_lost", "unknown"]);
 
 /** Takes every attempt of a range out of a lane's live sets. What is being stopped stays. */
 export function takeLive(lane: AttemptLane, [from, to]: Range): EndedPart[] {
   const parts: EndedPart[] = [];
   for (const [a, b, startedAtMs] of lane.running.remove(from, to)) {
-    parts.push({ from: a, to: b, state: "RUNNING", startedAtMs });
+    parts.push({ from: a, to: b, state: "RUNNING", startedAtMs, evicted: null });
+  }
+  for (const evicted of EVICT_REASONS) {
+    for (const [a, b, startedAtMs] of lane.evicted[evicted].remove(from, to)) {
+      parts.push({ from: a, to: b, state: "RUNNING", startedAtMs, evicted });
+    }
   }
   for (const set of [lane.assigned, lane.recalled]) {
     for (const [a, b] of set.remove(from, to)) {
-      parts.push({ from: a, to: b, state: "ASSIGNED", startedAtMs: null });
+      parts.push({ from: a, to: b, state: "ASSIGNED", startedAtMs: null, evicted: null });
     }
   }
   return parts;
@@ -59,13 +66,18 @@ export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; en
     return finish(turn, lane, { part, end, event: "cancel" });
   }
   job.startedAtMs ??= part.startedAtMs ?? end.atMs;
-  if (lost) return charge(turn, lane, { part, end, kind: "losses" });
   if (end.cause === "exit" && end.code === 0) {
     return finish(turn, lane, { part, end, event: "succeed" });
   }
+  // Whatever it made of being asked to end: that was not its own fault.
+  if (part.evicted === "gang") return again(turn, lane, part);
+  if (part.evicted === "preempted") {
+    return chargeLoss(turn, lane, { part, end: { ...end, cause: "preempted" } });
+  }
+  if (lost) return chargeLoss(turn, lane, { part, end });
   // A task that ran out of time would do so again.
   if (job.spec.retries > 0 && end.cause !== "timeout") {
-    return charge(turn, lane, { part, end, kind: "failures" });
+    return chargeFailure(turn, lane, { part, end });
   }
   fail(turn, lane, { part, end });
 }
@@ -73,7 +85,7 @@ export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; en
 /** Attempts that never began: their tasks wait again, and are charged nothing. */
 export function giveBack(turn: Turn, lane: AttemptLane, { from, to }: EndedPart): void {
   lane.job.tally.move("ASSIGNED", "return", to - from);
-  lane.job.pending.add([from, to, lane.attempt + 1]);
+  lane.job.pending.add([from, to, lane.attempt + 1, 0, 0]);
   touchLane(turn, lane);
 }
 
@@ -82,28 +94,60 @@ interface PartEnd {
   readonly end: End;
 }
 
-/** Charges task by task; those with budget left wait again. */
-function charge(
-  turn: Turn,
-  lane: AttemptLane,
-  { part, end, kind }: PartEnd & { kind: "failures" | "losses" },
-): void {
-  const { job } = lane;
-  const budget = kind === "losses" ? LOSS_BUDGET : job.spec.retries;
-  for (let index = part.from; index < part.to; index++) {
-    const one = { ...part, from: index, to: index + 1 };
-    if (job.ledger.charge(index, kind) <= budget) {
-      job.tally.move(part.state, "retry", 1);
-      job.pending.add([index, index + 1, lane.attempt + 1]);
-    } else if (kind === "losses") {
-      job.endReason ??= `task ${index} was lost more than ${LOSS_BUDGET} times, last with worker ` +
-        `${lane.worker}`;
+/** Tasks start anew, and are charged nothing. */
+function again(turn: Turn, lane: AttemptLane, { from, to, state }: EndedPart): void {
+  lane.job.tally.move(state, "retry", to - from);
+  lane.job.pending.add([from, to, lane.attempt + 1, 0, 0]);
+  touchLane(turn, lane);
+}
+
+/** Charges losses task by task; those with budget left wait again. */
+function chargeLoss(turn: Turn, lane: AttemptLane, { part, end }: PartEnd): void {
+  const { job, worker } = lane;
+  const { lossRetries, crashRetries } = job.spec;
+  const crashed = CRASHES.has(end.cause) && part.state === "RUNNING";
+  for (const one of oneByOne(part)) {
+    const charges = job.ledger.charge(one.from, crashed ? ["losses", "crashes"] : ["losses"]);
+    if (charges.crashes > crashRetries) {
+      job.endReason ??= `task ${one.from} ran on ${charges.crashes} workers as they died, last ` +
+        `${worker}: no further one is risked`;
       finish(turn, lane, { part: one, end, event: "lose" });
+    } else if (charges.losses <= lossRetries) {
+      again(turn, lane, one);
+    } else if (end.cause === "preempted") {
+      job.endReason ??= `task ${one.from} had to make room once more than ${lossRetries} times`;
+      finish(turn, lane, { part: one, end, event: "preempt" });
     } else {
-      fail(turn, lane, { part: one, end });
+      job.endReason ??= `task ${one.from} was lost once more than ${lossRetries} times, last ` +
+        `with worker ${worker}`;
+      finish(turn, lane, { part: one, end, event: "lose" });
     }
   }
+}
+
+/** Charges failures task by task; those with budget left rest, and then go elsewhere if they can. */
+function chargeFailure(turn: Turn, lane: AttemptLane, { part, end }: PartEnd): void {
+  const { job, worker, attempt } = lane;
+  const { retries, backoffMs } = job.spec;
+  for (const one of oneByOne(part)) {
+    const index = one.from;
+    const { failures } = job.ledger.charge(index, ["failures"]);
+    if (failures > retries) {
+      fail(turn, lane, { part: one, end });
+      continue;
+    }
+    job.tally.move(part.state, "retry", 1);
+    const of = { generation: job.generation, index, failures };
+    const until = restUntil(backoffMs, of, turn.now.wallMs);
+    job.pending.add([index, index + 1, attempt + 1, job.avoidId(worker), until]);
+  }
   touchLane(turn, lane);
+}
+
+function* oneByOne(part: EndedPart): Iterable<EndedPart> {
+  for (let index = part.from; index < part.to; index++) {
+    yield { ...part, from: index, to: index + 1 };
+  }
 }
 
 function fail(turn: Turn, lane: AttemptLane, { part, end }: PartEnd): void {

@@ -5,42 +5,100 @@
 import type { AttemptLane } from "../model/attempt_lane.ts";
 import type { Job } from "../model/job.ts";
 import type { Range } from "../model/range_set.ts";
-import type { Proposal } from "../scheduler/place.ts";
+import type { Preemption, Proposal } from "../scheduler/pass.ts";
+import { BANDS } from "../wire/api.ts";
 import type { EndedRun, Facts, StartedRun } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
 import { type End, type EndedPart, endPart, giveBack, takeLive } from "./attempt_ends.ts";
 import { touchLane, type Turn } from "./turn.ts";
 import type { WorkerNode } from "./worker_node.ts";
 
-/** Commits a proposal as far as it still holds. */
-export function assign(turn: Turn, [generation, name, wanted]: Proposal): void {
+/** Commits what was proposed for one job, as far as it still holds; of a gang all or nothing. */
+export function assignJob(turn: Turn, generation: number, proposals: readonly Proposal[]): void {
+  const job = turn.state.jobs.get(generation);
+  if (job === undefined || !turn.state.placeable.has(job)) return;
+  if (job.spec.gang === null) {
+    for (const proposal of proposals) assign(turn, job, proposal);
+  } else if (gangFits(turn, job, proposals)) {
+    for (const proposal of proposals) assign(turn, job, proposal);
+  }
+}
+
+/** Whether the proposals place every member, each where there is room beside the others. */
+function gangFits({ state, now }: Turn, job: Job, proposals: readonly Proposal[]): boolean {
+  const { groupBy } = job.spec.gang!;
+  const byWorker = new Map<WorkerNode, number>();
+  const values = new Set<string | undefined>();
+  let sum = 0;
+  for (const [, name, count] of proposals) {
+    const worker = state.workers.get(name);
+    if (!worker?.placeable) return false;
+    byWorker.set(worker, (byWorker.get(worker) ?? 0) + count);
+    values.add(worker.info.attributes[groupBy]);
+    sum += count;
+  }
+  if (sum !== job.pending.ready || values.size !== 1 || values.has(undefined)) return false;
+  return [...byWorker].every(([worker, count]) => count <= worker.fits(job.spec, now.monoMs));
+}
+
+function assign(turn: Turn, job: Job, [, name, wanted, group]: Proposal): void {
   const { state, log, now } = turn;
-  const job = state.jobs.get(generation);
   const worker = state.workers.get(name);
-  if (job === undefined || !state.placeable.has(job) || !worker?.placeable) return;
-  const count = Math.min(wanted, job.pending.size, stillFits(worker, job, now.monoMs));
+  if (!worker?.placeable) return;
+  const room = job.spec.gang === null
+    ? worker.mayTake(job.spec, now.monoMs)
+    : worker.fits(job.spec, now.monoMs);
+  const waiting = job.pending.groups().get(group) ?? 0;
+  const count = Math.min(wanted, waiting, room, job.allowance);
   if (count <= 0) return;
   job.tally.move("PENDING", "assign", count);
-  for (const [from, to, attempt] of job.pending.take(count)) {
+  for (const [from, to, attempt] of job.pending.take(count, group)) {
     const lane = worker.laneFor(job, attempt);
     lane.assign([[from, to]], worker.version + 1);
     touchLane(turn, lane);
   }
   job.waitReason = null;
-  giveSpec(turn, generation);
+  job.placement = null;
+  job.waitingSinceMs = now.wallMs;
+  giveSpec(turn, job.generation);
   log.desired.add(worker);
 }
 
-function stillFits(worker: WorkerNode, job: Job, monoMs: number): number {
-  const room = worker.room(monoMs);
-  const { cpuMilli, memoryBytes } = job.spec;
-  if (cpuMilli > room.totalCpuMilli || memoryBytes > room.totalMemoryBytes) return 0;
-  const byCpu = cpuMilli === 0 ? Infinity : Math.floor(room.freeCpuMilli / cpuMilli);
-  const byMemory = memoryBytes === 0 ? Infinity : Math.floor(room.freeMemoryBytes / memoryBytes);
-  const free = room.freeCpuMilli < 0 || room.freeMemoryBytes < 0
-    ? 0
-    : Math.max(0, Math.min(byCpu, byMemory));
-  return Math.min(room.slots, free + room.backlogRoom);
+/** Asks attempts of a job to end, to make room for one of a higher band. */
+export function preempt(turn: Turn, [generation, name, wanted, for_]: Preemption): void {
+  const { state, log } = turn;
+  const worker = state.workers.get(name);
+  const job = state.jobs.get(generation);
+  const other = state.jobs.get(for_);
+  if (worker === undefined || job === undefined || other === undefined) return;
+  if (!job.spec.preemptible || BANDS.indexOf(other.spec.band) >= BANDS.indexOf(job.spec.band)) {
+    return;
+  }
+  let left = wanted;
+  for (const lane of worker.lanes.values()) {
+    if (lane.job !== job || left <= 0) continue;
+    const count = lane.evict(left, "preempted");
+    left -= count;
+    if (count > 0) touchLane(turn, lane);
+  }
+  if (left < wanted) log.desired.add(worker);
+}
+
+/**
+ * Members of a gang go on together or not at all: while one of them waits, the others are taken
+ * back or asked to end.
+ */
+export function disband(turn: Turn, job: Job): void {
+  for (const lane of [...job.lanes]) {
+    const worker = turn.state.workerOf(lane);
+    const waiting = lane.assigned.clear();
+    for (const [from, to] of waiting) lane.recalled.add(from, to);
+    if (waiting.length > 0) lane.recalledAtVersion = worker.version + 1;
+    const running = lane.evict(lane.running.size, "gang");
+    if (waiting.length === 0 && running === 0) continue;
+    touchLane(turn, lane);
+    turn.log.desired.add(worker);
+  }
 }
 
 /** The heartbeat needs a job's spec once, before the first desired set that names it. */
@@ -48,7 +106,18 @@ export function giveSpec({ state, log }: Turn, generation: number): void {
   const job = state.jobs.get(generation);
   if (job === undefined || state.specsGiven.has(generation)) return;
   state.specsGiven.add(generation);
-  const { argv, env, cwd, replicas, cpuMilli, memoryBytes, graceMs, timeoutMs } = job.spec;
+  const {
+    argv,
+    env,
+    cwd,
+    replicas,
+    entries,
+    cpuMilli,
+    memoryBytes,
+    resources,
+    graceMs,
+    timeoutMs,
+  } = job.spec;
   log.specs.push({
     generation,
     job: job.name,
@@ -56,15 +125,20 @@ export function giveSpec({ state, log }: Turn, generation: number): void {
     env,
     cwd,
     replicas,
+    entries,
     cpuMilli,
     memoryBytes,
+    resources,
     graceMs,
     timeoutMs,
   });
 }
 
 /** Asks attempts back that wait at a worker: those that would start last. */
-export function recall(turn: Turn, [generation, name, wanted]: Proposal): void {
+export function recall(
+  turn: Turn,
+  [generation, name, wanted]: readonly [generation: number, worker: string, count: number],
+): void {
   const { state, log } = turn;
   const worker = state.workers.get(name);
   const job = state.jobs.get(generation);
@@ -209,7 +283,7 @@ export function loseAll(turn: Turn, worker: WorkerNode): void {
 
 function giveBackAll(turn: Turn, lane: AttemptLane, ranges: readonly Range[]): void {
   for (const [from, to] of ranges) {
-    const part: EndedPart = { from, to, state: "ASSIGNED", startedAtMs: null };
+    const part: EndedPart = { from, to, state: "ASSIGNED", startedAtMs: null, evicted: null };
     turn.contain(lane.job.generation, () => {
       giveBack(turn, lane, part);
       return 0;

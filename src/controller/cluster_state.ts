@@ -19,7 +19,11 @@ export class ClusterState {
   /** Jobs of which something could be placed. */
   readonly placeable = new Set<Job<JobSpec>>();
   /** Jobs that wait for another one to be done, by that one's generation. */
-  readonly waiters = new Map<number, Job<JobSpec>[]>();
+  readonly waiters = new Map<number, Set<Job<JobSpec>>>();
+  /** Jobs with tasks that rest before they are tried again. */
+  readonly resting = new Set<Job<JobSpec>>();
+  /** By when a job must have begun that did not yet: monotonic time in ms. */
+  readonly startLimits = new Map<Job<JobSpec>, number>();
   readonly workers = new Map<string, WorkerNode>();
   /** Generations whose spec the heartbeat was given. */
   readonly specsGiven = new Set<number>();
@@ -40,18 +44,35 @@ export class ClusterState {
     this.jobs.set(job.generation, job);
     this.names.set(job.name, job.generation);
     this.lastGeneration = Math.max(this.lastGeneration, job.generation);
-    if (job.waitsFor === null) return;
-    const others = this.waiters.get(job.waitsFor) ?? [];
-    this.waiters.set(job.waitsFor, [...others, job]);
+    for (const generation of job.waits.keys()) {
+      const others = this.waiters.get(generation) ?? new Set();
+      this.waiters.set(generation, others.add(job));
+    }
+    this.parentOf(job)?.children.add(job);
+  }
+
+  /** The job under whose name this one is, if that is not done. */
+  parentOf(job: Job): Job<JobSpec> | undefined {
+    return job.parent === null ? undefined : this.jobs.get(job.parent);
+  }
+
+  /** A job waits for nothing any more. */
+  stopWaiting(job: Job<JobSpec>): void {
+    for (const generation of job.waits.keys()) this.waiters.get(generation)?.delete(job);
+    job.waits.clear();
   }
 
   /** Forgets a job that is done. @returns those that waited for it */
-  remove(job: Job<JobSpec>): readonly Job<JobSpec>[] {
+  remove(job: Job<JobSpec>): Iterable<Job<JobSpec>> {
+    this.stopWaiting(job);
+    this.parentOf(job)?.children.delete(job);
     this.jobs.delete(job.generation);
     this.placeable.delete(job);
+    this.resting.delete(job);
+    this.startLimits.delete(job);
     this.specsGiven.delete(job.generation);
     if (this.names.get(job.name) === job.generation) this.names.delete(job.name);
-    const waiters = this.waiters.get(job.generation) ?? [];
+    const waiters = this.waiters.get(job.generation) ?? new Set();
     this.waiters.delete(job.generation);
     return waiters;
   }
@@ -92,11 +113,27 @@ export class ClusterState {
     for (const [from, to] of job.pending) put(from, to);
     for (const lane of job.lanes) {
       invariant(this.workerOf(lane).lane(job.generation, lane.attempt) === lane, "A lane is lost");
-      for (const set of [lane.assigned, lane.recalled, lane.running, lane.stopping]) {
+      const { assigned, recalled, running, evicted, stopping } = lane;
+      for (const set of [assigned, recalled, running, evicted.preempted, evicted.gang, stopping]) {
         for (const [from, to] of set) put(from, to);
       }
     }
-    const placeable = job.pending.size > 0 && job.waitsFor === null;
-    invariant(this.placeable.has(job) === placeable, `Job ${job.generation}: placeable or not?`);
+    const has = (what: string, set: { has(job: Job<JobSpec>): boolean }, wanted: boolean) =>
+      invariant(set.has(job) === wanted, `Job ${job.generation}: ${what} or not?`);
+    has("placeable", this.placeable, job.placeable);
+    has("resting", this.resting, job.pending.size > job.pending.ready);
+    for (const generation of job.waits.keys()) {
+      const known = this.waiters.get(generation)?.has(job) && this.jobs.has(generation);
+      invariant(
+        known === true,
+        `Job ${job.generation} waits for ${generation}, which knows nothing`,
+      );
+    }
+    for (const child of job.children) {
+      const known = this.jobs.get(child.generation) === child && child.parent === job.generation;
+      invariant(known, `Job ${job.generation} has a child that is not its own`);
+    }
+    const parent = this.parentOf(job);
+    invariant(!parent || parent.children.has(job), `Job ${job.generation} is not with its parent`);
   }
 }

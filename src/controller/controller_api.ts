@@ -7,14 +7,18 @@ import type { TreeNode } from "../lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  JobExplanation,
   JobSpec,
   JobState,
   JobView,
   LogChunk,
+  SubmittedJob,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+
+import type { JobVerb } from "./messages.ts";
 
 /** Which jobs to list. */
 export interface JobFilter {
@@ -34,9 +38,15 @@ export interface Health {
 /** The controller, as its routes see it. Every method may throw an `IrisError`. */
 export interface ControllerApi {
   /** Durable before it resolves. @throws `conflict` for a taken name, `closing` during a stop */
-  submit(spec: JobSpec): Promise<JobView>;
-  /** Asks the job's tasks to end. Resolves when that is durable, not when they are gone. */
-  stopJob(name: string): Promise<JobView>;
+  submit(spec: JobSpec): Promise<SubmittedJob>;
+  /**
+   * Asks something of a job: that its tasks end, that nothing more of it is placed, that it is, or
+   * that its tasks that did not succeed run again as a new job of its name. Resolves when that is
+   * durable, not when tasks are gone. @throws `not_found`, `conflict`
+   */
+  change(verb: JobVerb, name: string): Promise<JobView>;
+  /** Why a job is not further than it is. @throws `not_found` */
+  explain(name: string): Promise<JobExplanation>;
   /** Newest first. */
   jobs(filter: JobFilter): JobView[];
   job(name: string): JobView | null;

@@ -7,6 +7,7 @@
 import type { Demand } from "../autoscaler/messages.ts";
 import { afterTurn, turnEnd } from "../base/turn.ts";
 import type { Timer } from "../base/clock.ts";
+import { IrisError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { FromHeartbeat, ToHeartbeat } from "../heartbeat/messages.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
@@ -24,7 +25,9 @@ import {
 } from "./messages.ts";
 import { demandOf, passInput } from "./pass_input.ts";
 import { type CoreEvent, Reactor } from "./reactor.ts";
+import { explainJob } from "./explain_job.ts";
 import { recover } from "./recovery.ts";
+import { namesIn } from "./submit.ts";
 import type { Now } from "./turn.ts";
 
 /** How often the core looks at itself without being told anything, in ms. */
@@ -33,6 +36,8 @@ const TICK_MS = 250;
 const DEMAND_GAP_MS = 200;
 /** A pass over so many jobs and workers may come every ms: a large one must not fill the core. */
 const PASS_ITEMS_PER_MS = 100;
+/** How soon a commit that the disk refused is tried again, in ms. */
+const RETRY_COMMIT_MS = 500;
 /** Turns in which messages that are on their way may still arrive when the core is told to end. */
 const LAST_TURNS = 3;
 
@@ -67,6 +72,10 @@ class Core {
   #nextPassAtMs = -Infinity;
   #passTimer: Timer | null = null;
   #demandDue = true;
+  /** What the disk refused to take: nothing of it was told to anybody. */
+  #refused: Effects | null = null;
+  #retryAtMs = -Infinity;
+  #trouble: string | null = null;
   #demandAtMs = -Infinity;
 
   constructor(context: LoopContext<CoreConfig>, store: Store) {
@@ -132,15 +141,32 @@ class Core {
 
   #fromServer(message: ServerToCore): void {
     const { cluster, epoch } = this.#store;
-    const stored = (name: string) => this.#store.writer.generationOf(name);
+    const { writer } = this.#store;
     switch (message.type) {
       case "hello":
         this.#server.post({ type: "begin", cluster, epoch });
+        this.#server.post({ type: "trouble", line: this.#trouble });
         return this.#tellWorkers();
       case "submit":
-        return this.#event({ ...message, stored: stored(message.spec.name) });
+        if (this.#refused !== null) return this.#refuse(message.id);
+        return this.#event({ ...message, stored: writer.newest(namesIn(message.spec)) });
       case "stop_job":
-        return this.#event({ ...message, stored: stored(message.name) });
+      case "hold_job":
+      case "release_job": {
+        const { type, id, name } = message;
+        return this.#event({ type, id, name, stored: writer.newest([name]).get(name) ?? null });
+      }
+      case "explain": {
+        const { state } = this.#reactor;
+        const job = state.jobs.get(state.names.get(message.name) ?? -1);
+        const explanation = job === undefined ? null : explainJob(state, job);
+        return this.#server.post({ type: "explained", id: message.id, explanation });
+      }
+      case "retry_job": {
+        if (this.#refused !== null) return this.#refuse(message.id);
+        const { type, id, name } = message;
+        return this.#event({ type, id, name, job: writer.retryable(name) });
+      }
       case "register":
         return this.#event(message);
     }
@@ -173,10 +199,16 @@ class Core {
     }
   }
 
+  #refuse(id: number): void {
+    const message =
+      "The disk of the controller takes no more: nothing new is taken in until it does";
+    this.#server.post({ type: "refused", id, refusal: { code: "storage_full", message } });
+  }
+
   #flush(): void {
     this.#flushCancel = null;
     try {
-      this.#commit();
+      if (!this.#commitOrKeep()) return;
       this.#askForPass();
       this.#tellDemand();
     } catch (error) {
@@ -184,14 +216,52 @@ class Core {
     }
   }
 
-  /** Stores what changed, then tells it. */
+  /**
+   * Commits; when the disk takes nothing, keeps everything in order and tries again later. Meanwhile
+   * reads go on, workers keep what they have to tell, and nothing is said that is not stored.
+   */
+  #commitOrKeep(): boolean {
+    const nowMs = this.#context.clock.now();
+    if (this.#refused !== null && nowMs < this.#retryAtMs) return false;
+    const before = this.#refused !== null;
+    try {
+      this.#commit();
+    } catch (error) {
+      if (!(error instanceof IrisError) || error.code !== "storage_full") throw error;
+      // The tick comes by here again.
+      this.#retryAtMs = nowMs + RETRY_COMMIT_MS;
+      if (!before) {
+        logger("core").error("{error}; it is tried again, nothing new is taken in until then", {
+          error: error.message,
+        });
+        this.#tellTrouble(`core: ${error.message}`);
+      }
+      return false;
+    }
+    if (before) {
+      logger("core").warn("The disk takes what there is to store again");
+      this.#tellTrouble(null);
+    }
+    return true;
+  }
+
+  #tellTrouble(line: string | null): void {
+    this.#trouble = line;
+    this.#server.post({ type: "trouble", line });
+  }
+
+  /** Stores what changed, then tells it; first what was refused before. */
   #commit(): void {
-    const effects = this.#reactor.take(this.#now());
+    const refused = this.#refused;
+    const effects = refused ?? this.#reactor.take(this.#now());
     if (effects.store !== null) {
+      this.#refused = effects;
       this.#store.writer.write(effects.store);
+      this.#refused = null;
       this.#demandDue = true;
     }
     this.#carryOut(effects);
+    if (refused !== null) this.#commit();
   }
 
   #carryOut(effects: Effects): void {
@@ -239,7 +309,7 @@ class Core {
       return;
     }
     if (!this.#reactor.takeChanged()) return;
-    const input = passInput(this.#reactor.state, nowMs);
+    const input = passInput(this.#reactor.state, this.#now(), this.#context.config.placement);
     if (input === null) return;
     this.#pass = ++this.#passes;
     const items = input.jobs.length + input.workers.length;

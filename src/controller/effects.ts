@@ -21,7 +21,13 @@ import type { WorkerNode } from "./worker_node.ts";
 
 /** An answer to a call of the server; it leaves after the commit. */
 export type Answer =
-  | { readonly type: "job"; readonly id: number; readonly generation: number }
+  | {
+    readonly type: "job";
+    readonly id: number;
+    readonly generation: number;
+    /** What the submitter should know though the job was taken in: one line each. */
+    readonly warnings: readonly string[];
+  }
   | { readonly type: "registered"; readonly id: number }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
 
@@ -50,6 +56,7 @@ export class EffectLog {
   readonly lanes = new Set<AttemptLane>();
   readonly goneLanes: LaneKey[] = [];
   readonly results: ResultRow[] = [];
+  readonly copiedResults: (readonly [from: number, to: number])[] = [];
   readonly details: DetailRow[] = [];
   readonly registered: RegisterRequest[] = [];
   readonly goneWorkers: string[] = [];
@@ -87,10 +94,11 @@ export class EffectLog {
       lanes: [...this.lanes].map(laneRow),
       goneLanes: this.goneLanes,
       results: this.results,
+      copiedResults: this.copiedResults,
       details: this.details,
       charges: [...this.jobs].flatMap((job) =>
-        job.ledger.takeChanged().map(([task, { failures, losses }]) =>
-          [job.generation, task, failures, losses] as const
+        job.ledger.takeChanged().map(([task, { failures, losses, crashes }]) =>
+          [job.generation, task, failures, losses, crashes] as const
         )
       ),
       workers: this.registered,
@@ -101,7 +109,7 @@ export class EffectLog {
 
 function jobProgress(job: Job<JobSpec>): JobProgress {
   const pending: number[] = [];
-  for (const [from, to, attempt] of job.pending) pending.push(from, to, attempt);
+  for (const range of job.pending) pending.push(...range);
   return {
     generation: job.generation,
     state: job.state,
@@ -111,14 +119,17 @@ function jobProgress(job: Job<JobSpec>): JobProgress {
     endedAtMs: job.endedAtMs,
     reason: job.reason,
     quarantined: job.quarantined,
-    waitsFor: job.waitsFor,
+    waits: [...job.waits],
+    held: job.held,
+    eligibleAtMs: job.eligibleAtMs,
     pending,
+    avoided: job.avoided,
   };
 }
 
 function jobRow(job: Job<JobSpec>): JobRow {
-  const { name, user, spec, submittedAtMs } = job;
-  return { ...jobProgress(job), name, user, spec, submittedAtMs };
+  const { name, user, spec, submittedAtMs, parent, retryOf } = job;
+  return { ...jobProgress(job), name, user, spec, submittedAtMs, parent, retryOf };
 }
 
 function laneRow(lane: AttemptLane): LaneRow {
@@ -129,6 +140,8 @@ function laneRow(lane: AttemptLane): LaneRow {
     assigned: lane.assigned.toBounds(),
     recalled: lane.recalled.toBounds(),
     running: lane.running.toCells(),
+    preempted: lane.evicted.preempted.toCells(),
+    disbanded: lane.evicted.gang.toCells(),
     stopping: lane.stopping.toBounds(),
   };
 }

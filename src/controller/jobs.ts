@@ -1,81 +1,73 @@
 /**
- * Jobs from submit to done: what a name that exists means, the end of a job when its tasks say so,
- * and quarantine when Iris itself was wrong about it. A part of the reactor.
+ * Jobs from submit to done: stop, hold and release, the end of a job when its tasks, its parent or
+ * what it waits for say so, and quarantine when Iris itself was wrong about it. A part of the
+ * reactor.
  */
 import { messageOf } from "../base/errors.ts";
-import { Job } from "../model/job.ts";
+import type { Job } from "../model/job.ts";
 import { isTerminalJob } from "../model/rollup.ts";
 import { TaskTally } from "../model/task_counts.ts";
+import type { TaskEvent } from "../model/task_state.ts";
+import type { StoredJob } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
+import type { EndCause } from "../wire/reconcile.ts";
 import { type End, type EndedPart, finish, takeLive } from "./attempt_ends.ts";
+import { disband } from "./attempts.ts";
 import type { Refusal } from "./messages.ts";
 import { touchJob, touchLane, type Turn } from "./turn.ts";
 
-/** A call to submit. */
-export interface SubmitCall {
-  readonly id: number;
-  readonly spec: JobSpec;
-  /** The newest stored generation of that name, done or not; null when there is none. */
-  readonly stored: number | null;
-}
-
-/** A call to stop a job. */
-export interface StopCall {
+/** A call about one job. */
+export interface JobCall {
   readonly id: number;
   readonly name: string;
-  /** As in {@linkcode SubmitCall}. */
-  readonly stored: number | null;
-}
-
-/** Takes a job in, or says why not. The name of a job that is done is free. */
-export function submit(turn: Turn, { id, spec, stored }: SubmitCall): void {
-  const { state, log } = turn;
-  if (state.closing !== null) {
-    return refuse(turn, id, { code: "closing", message: "The cluster is stopping" });
-  }
-  const live = state.names.get(spec.name) ?? null;
-  const earlier = live ?? stored;
-  if (earlier !== null && spec.ifExists === "keep") {
-    log.answers.push({ type: "job", id, generation: earlier });
-    return;
-  }
-  if (live !== null && spec.ifExists === "error") {
-    const message = `A job named ${spec.name} exists and is not done`;
-    return refuse(turn, id, { code: "conflict", message, field: "name" });
-  }
-  if (live !== null) cancelJob(turn, state.jobs.get(live)!, "replaced by a job of the same name");
-  const job = newJob(turn, spec, live);
-  state.add(job);
-  log.newJobs.add(job);
-  log.jobs.add(job);
-  log.answers.push({ type: "job", id, generation: job.generation });
-}
-
-function newJob({ state, now }: Turn, spec: JobSpec, waitsFor: number | null): Job<JobSpec> {
-  const job = new Job<JobSpec>({
-    generation: state.lastGeneration + 1,
-    name: spec.name,
-    user: spec.name.split("/")[1] ?? "",
-    spec,
-    submittedAtMs: now.wallMs,
-    counts: { PENDING: spec.replicas },
-    waitsFor,
-  });
-  job.pending.add([0, spec.replicas, 0]);
-  if (waitsFor !== null) job.waitReason = "waits for the end of the job that it replaces";
-  return job;
+  /** The newest stored job of that name, done or not; null when there is none. */
+  readonly stored: StoredJob | null;
 }
 
 /** Ends a job on request. */
-export function stopJob(turn: Turn, { id, name, stored }: StopCall): void {
+export function stopJob(turn: Turn, call: JobCall): void {
+  withJob(turn, call, (job) => cancelJob(turn, job, "stopped on request"));
+}
+
+/** Holds a job back: what runs of it goes on, nothing more of it is placed. */
+export function holdJob(turn: Turn, call: JobCall): void {
+  withOpenJob(turn, call, (job) => {
+    job.held = true;
+    touchJob(turn, job);
+  });
+}
+
+/** Lets a held job be placed. */
+export function releaseJob(turn: Turn, call: JobCall): void {
+  withOpenJob(turn, call, (job) => {
+    job.held = false;
+    job.waitReason = null;
+    touchJob(turn, job);
+  });
+}
+
+/** Calls `fn` for a job that is not over; to hold or release one that is makes no sense. */
+function withOpenJob(turn: Turn, call: JobCall, fn: (job: Job<JobSpec>) => void): void {
+  const live = turn.state.jobs.get(turn.state.names.get(call.name) ?? -1);
+  const state = live?.state ?? call.stored?.state;
+  if (state !== undefined && isTerminalJob(state)) {
+    const message = `${call.name} is over: it is ${state}`;
+    return refuse(turn, call.id, { code: "conflict", message, field: "name" });
+  }
+  withJob(turn, call, fn);
+}
+
+/** Calls `fn` for a job that is not done; one that is done stays as it is. */
+function withJob(turn: Turn, call: JobCall, fn: (job: Job<JobSpec>) => void): void {
   const { state, log } = turn;
-  const live = state.names.get(name) ?? null;
-  const generation = live ?? stored;
-  if (generation === null) {
+  const { id, name, stored } = call;
+  const live = state.jobs.get(state.names.get(name) ?? -1);
+  if (live !== undefined) fn(live);
+  const generation = live?.generation ?? stored?.generation;
+  if (generation === undefined) {
     return refuse(turn, id, { code: "not_found", message: `No such job: ${name}`, field: "name" });
   }
-  if (live !== null) cancelJob(turn, state.jobs.get(live)!, "stopped on request");
-  log.answers.push({ type: "job", id, generation });
+  log.answers.push({ type: "job", id, generation, warnings: [] });
 }
 
 /** Refuses a call. */
@@ -83,31 +75,85 @@ export function refuse({ log }: Turn, id: number, refusal: Refusal): void {
   log.answers.push({ type: "refused", id, refusal });
 }
 
-function cancelJob(turn: Turn, job: Job<JobSpec>, reason: string): void {
+/** Ends a job that is not over. */
+export function cancelJob(turn: Turn, job: Job<JobSpec>, reason: string): void {
   if (isTerminalJob(job.state)) return;
   job.endReason = reason;
-  cancelOpen(turn, job);
+  cancelOpen(turn, job, "cancel");
+}
+
+/** Ends a job of which nothing can ever be placed. */
+function giveUp(turn: Turn, job: Job<JobSpec>, reason: string): void {
+  if (isTerminalJob(job.state)) return;
+  job.endReason = reason;
+  endPending(turn, job, { event: "give_up", cause: "unschedulable" });
+  // What a worker was given and did not begin may still come back, and is over as well.
+  cancelOpen(turn, job, "cancel");
+  touchJob(turn, job);
+}
+
+/** Gives up on jobs that did not begin in time, and wakes tasks that have rested. */
+export function tick(turn: Turn): void {
+  const { state, now } = turn;
+  for (const [job, atMs] of [...state.startLimits]) {
+    if (now.monoMs < atMs) continue;
+    const seconds = (job.spec.startTimeoutMs ?? 0) / 1_000;
+    turn.contain(job.generation, () => {
+      giveUpLate(turn, job, `no task of it could begin within ${seconds} s`);
+      return 0;
+    });
+  }
+  for (const job of [...state.resting]) if (job.pending.wake(now.wallMs) > 0) touchJob(turn, job);
+}
+
+/** What is with a worker and has not begun counts as not begun. */
+function giveUpLate(turn: Turn, job: Job<JobSpec>, reason: string): void {
+  const waited = job.waitReason === null ? "" : `: ${job.waitReason}`;
+  if (job.pending.size > 0) return giveUp(turn, job, reason + waited);
+  cancelJob(turn, job, reason);
+}
+
+/** Ends what waits. */
+function endPending(
+  turn: Turn,
+  job: Job<JobSpec>,
+  { event, cause }: { event: TaskEvent; cause: EndCause },
+): void {
+  const { log, now } = turn;
+  if (job.pending.size === 0) return;
+  const state = job.tally.move("PENDING", event, job.pending.size);
+  for (const [from, to, next] of job.pending.clear()) {
+    const attempt = next === 0 ? null : next - 1;
+    log.results.push([
+      job.generation,
+      from,
+      to,
+      state,
+      attempt,
+      null,
+      cause,
+      null,
+      null,
+      now.wallMs,
+    ]);
+  }
 }
 
 /**
  * Ends every task of a job that is not over. Those with a worker are over at once as well, but stay
  * charged there until the worker says that they are gone.
  */
-function cancelOpen(turn: Turn, job: Job<JobSpec>): void {
+function cancelOpen(turn: Turn, job: Job<JobSpec>, event: "cancel" | "gang"): void {
   const { log, now } = turn;
-  const end: End = { cause: "cancelled", code: 0, atMs: now.wallMs, detail: null };
+  const cause = event === "gang" ? "gang" : "cancelled";
+  const end: End = { cause, code: 0, atMs: now.wallMs, detail: null };
   touchJob(turn, job);
-  job.tally.move("PENDING", "cancel", job.pending.size);
-  for (const [from, to, next] of job.pending.clear()) {
-    const attempt = next === 0 ? null : next - 1;
-    const row = [attempt, null, end.cause, null, null, end.atMs] as const;
-    log.results.push([job.generation, from, to, "KILLED", ...row]);
-  }
+  endPending(turn, job, { event, cause });
   for (const lane of [...job.lanes]) {
     // Taken out of the live sets first, and into `stopping` before anything looks at the size.
     const parts: EndedPart[] = takeLive(lane, [0, job.spec.replicas]);
     for (const { from, to } of parts) lane.stopping.add(from, to);
-    for (const part of parts) finish(turn, lane, { part, end, event: "cancel" });
+    for (const part of parts) finish(turn, lane, { part, end, event });
     if (parts.length > 0) log.desired.add(turn.state.workerOf(lane));
   }
 }
@@ -117,24 +163,75 @@ function cancelOpen(turn: Turn, job: Job<JobSpec>): void {
  * when it is done.
  */
 export function settle(turn: Turn, job: Job<JobSpec>): void {
-  const { state, log, now } = turn;
+  const { state, log } = turn;
   if (!state.jobs.has(job.generation)) return;
-  if (isTerminalJob(job.state)) {
-    if (job.tally.open > 0 && job.quarantined === null) cancelOpen(turn, job);
-    job.endedAtMs ??= now.wallMs;
-  }
+  if (job.spec.gang !== null && job.quarantined === null) settleGang(turn, job);
+  if (isTerminalJob(job.state)) endJob(turn, job);
   if (job.done) {
     if (state.specsGiven.has(job.generation)) log.forgottenSpecs.push(job.generation);
-    for (const waiter of state.remove(job)) {
-      waiter.waitsFor = null;
-      waiter.waitReason = null;
-      touchJob(turn, waiter);
-      settle(turn, waiter);
+    const parent = state.parentOf(job);
+    for (const waiter of state.remove(job)) tellWaiter(turn, waiter, job);
+    if (parent !== undefined) {
+      touchJob(turn, parent);
+      settle(turn, parent);
     }
     return;
   }
-  if (job.pending.size > 0 && job.waitsFor === null) state.placeable.add(job);
-  else state.placeable.delete(job);
+  watch(turn, job);
+}
+
+/** A member that ended badly for good ends its gang; while one waits, none of the others goes on. */
+function settleGang(turn: Turn, job: Job<JobSpec>): void {
+  const { tally } = job;
+  const ended = tally.of("FAILED") + tally.of("WORKER_FAILED") + tally.of("PREEMPTED");
+  if (ended > 0 && tally.open > 0) return cancelOpen(turn, job, "gang");
+  if (job.pending.size > 0 && tally.of("ASSIGNED") + tally.of("RUNNING") > 0) disband(turn, job);
+}
+
+/** A job that is over: nothing of it goes on, and when it ended badly nothing under it. */
+function endJob(turn: Turn, job: Job<JobSpec>): void {
+  const { tally, state } = job;
+  if (tally.open > 0 && job.quarantined === null) cancelOpen(turn, job, "cancel");
+  turn.state.stopWaiting(job);
+  job.endedAtMs ??= turn.now.wallMs;
+  if (state === "SUCCEEDED") return;
+  for (const { generation } of job.children) {
+    const child = turn.state.jobs.get(generation);
+    if (child === undefined || isTerminalJob(child.state)) continue;
+    cancelJob(turn, child, `the job it is a part of, ${job.name}, is over: ${state}`);
+  }
+}
+
+/** What this job waited for is done. */
+function tellWaiter(turn: Turn, waiter: Job<JobSpec>, done: Job<JobSpec>): void {
+  const on = waiter.waits.get(done.generation);
+  waiter.waits.delete(done.generation);
+  waiter.waitReason = waiter.waits.size === 0 ? null : waiter.waitReason;
+  touchJob(turn, waiter);
+  if (on === "success" && done.state !== "SUCCEEDED") {
+    giveUp(turn, waiter, `it needed the success of ${done.name}, which is ${done.state}`);
+  }
+  settle(turn, waiter);
+}
+
+/** Keeps the lists of what can be placed, what rests and what must begin in time. */
+export function watch({ state, now }: Turn, job: Job<JobSpec>): void {
+  const keep = (set: Set<Job<JobSpec>>, is: boolean) => is ? set.add(job) : set.delete(job);
+  keep(state.placeable, job.placeable);
+  keep(state.resting, job.pending.size > job.pending.ready);
+  if (job.held) job.waitReason = "is held: release it";
+  if (job.held || job.waits.size > 0) job.eligibleAtMs = null;
+  else job.eligibleAtMs ??= now.wallMs;
+  const { startTimeoutMs } = job.spec;
+  const limited = startTimeoutMs !== null && job.startedAtMs === null &&
+    job.eligibleAtMs !== null && !isTerminalJob(job.state);
+  if (!limited) {
+    state.startLimits.delete(job);
+  } else if (!state.startLimits.has(job)) {
+    // Wall time may jump; only what passed before a restart is taken from it.
+    const passed = Math.max(0, now.wallMs - job.eligibleAtMs!);
+    state.startLimits.set(job, now.monoMs + Math.max(0, startTimeoutMs - passed));
+  }
 }
 
 /**
@@ -143,6 +240,8 @@ export function settle(turn: Turn, job: Job<JobSpec>): void {
  */
 export function quarantine(turn: Turn, job: Job<JobSpec>, error: unknown): void {
   const { state, log, now } = turn;
+  state.stopWaiting(job);
+  state.resting.delete(job);
   job.quarantined = `a fault of Iris's own: ${messageOf(error)}`;
   job.endReason = job.quarantined;
   log.reports.push(`job ${job.name} (${job.generation}) was quarantined: ${messageOf(error)}`);

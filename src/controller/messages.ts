@@ -4,8 +4,14 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 import type { TreeNode } from "../lifecycle/part.ts";
-import type { PassInput, Placement } from "../scheduler/place.ts";
-import type { ClusterStopAnswer, ClusterStopRequest, JobSpec, WorkerView } from "../wire/api.ts";
+import type { PassInput, Placement, PlacementPolicy } from "../scheduler/pass.ts";
+import type {
+  ClusterStopAnswer,
+  ClusterStopRequest,
+  JobExplanation,
+  JobSpec,
+  WorkerView,
+} from "../wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 /** The names of the core's channels, at its own end. */
@@ -34,12 +40,15 @@ export type FromScheduling =
   | { readonly type: "hello" }
   | { readonly type: "placed"; readonly pass: number; readonly placement: Placement };
 
+/** What can be asked of a job by its name. */
+export type JobVerb = "stop_job" | "hold_job" | "release_job" | "retry_job";
+
 /** Server to core. Each `id` is answered once. */
 export type ServerToCore =
   /** A run of the server's loop began: nobody waits for earlier answers. */
   | { readonly type: "hello" }
   | { readonly type: "submit"; readonly id: number; readonly spec: JobSpec }
-  | { readonly type: "stop_job"; readonly id: number; readonly name: string }
+  | { readonly type: JobVerb | "explain"; readonly id: number; readonly name: string }
   | { readonly type: "register"; readonly id: number; readonly request: RegisterRequest };
 
 /** An error as data. */
@@ -62,9 +71,17 @@ export type CoreToServer =
   /** A run of the core began: calls that were not answered never will be. */
   | { readonly type: "begin"; readonly cluster: string; readonly epoch: number }
   /** The job is as the store has it under this generation. */
-  | { readonly type: "job"; readonly id: number; readonly generation: number }
+  | {
+    readonly type: "job";
+    readonly id: number;
+    readonly generation: number;
+    readonly warnings: readonly string[];
+  }
+  | { readonly type: "explained"; readonly id: number; readonly explanation: JobExplanation | null }
   | { readonly type: "registered"; readonly id: number; readonly response: RegisterResponse }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal }
+  /** Why nothing new is taken in though the core is up; null when that is over. */
+  | { readonly type: "trouble"; readonly line: string | null }
   /** These jobs are different in the store now. */
   | { readonly type: "changed"; readonly names: readonly string[] }
   | { readonly type: "workers"; readonly workers: readonly WorkerInfo[] };
@@ -95,6 +112,8 @@ export interface CoreConfig {
   readonly database: string;
   /** Used when the store is new; an existing store keeps its own. */
   readonly clusterId: string;
+  /** How free workers are chosen between. */
+  readonly placement: PlacementPolicy;
 }
 
 /** What the core says with `ready`. */

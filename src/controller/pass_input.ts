@@ -3,9 +3,20 @@
  * worker. Pure.
  */
 import type { Demand } from "../autoscaler/messages.ts";
+import { type Band, BANDS } from "../model/band.ts";
 import type { Job } from "../model/job.ts";
-import type { PassInput, PendingJob, QueuedTasks } from "../scheduler/place.ts";
+import type {
+  HeldTasks,
+  PassInput,
+  PendingGroup,
+  PlacementPolicy,
+  QueuedTasks,
+  TaskShape,
+} from "../scheduler/pass.ts";
+import { place } from "../scheduler/place.ts";
+import type { JobSpec } from "../wire/api.ts";
 import type { ClusterState } from "./cluster_state.ts";
+import type { Now } from "./turn.ts";
 import type { WorkerNode } from "./worker_node.ts";
 
 /** The most jobs in one pass; users share it evenly. */
@@ -18,22 +29,45 @@ const LONG_WAIT_MS = 250;
 type Room = ReturnType<WorkerNode["room"]>;
 
 /** What the next pass looks at, or null when it could change nothing. */
-export function passInput(state: ClusterState, monoMs: number): PassInput | null {
+export function passInput(
+  state: ClusterState,
+  { wallMs, monoMs }: Now,
+  policy: PlacementPolicy,
+): PassInput | null {
   if (state.closing !== null) return null;
   const able: WorkerNode[] = [];
   for (const worker of state.workers.values()) if (worker.placeable) able.push(worker);
   const rooms = able.map((worker) => worker.room(monoMs));
   const open = rooms.some((room) => room.slots > 0 && (isIdle(room) || room.backlogRoom > 0));
-  const jobs = open || isUnexplained(state) ? pendingJobs(state) : [];
+  const jobs = open || isUnexplained(state) || mayPreempt(state) ? pendingGroups(state) : [];
   const queued = rooms.some(isIdle) ? queuedTasks(able, { rooms, monoMs }) : [];
   if (jobs.length === 0 && queued.length === 0) return null;
   return {
+    nowMs: wallMs,
+    policy,
     jobs,
+    held: mayPreempt(state) ? heldTasks(state, jobs) : [],
     workers: rooms.map(({ waiting: _, ...room }) => room),
     unavailable: state.workers.size - able.length,
     queued,
     usage: usageOf(state),
   };
+}
+
+/**
+ * Why no worker that is known now could ever hold a job, in one line; null when one could, or when
+ * there is no worker to tell by.
+ */
+export function neverFits(state: ClusterState, job: Job<JobSpec>, now: Now): string | null {
+  const workers = [...state.workers.values()].filter((worker) => worker.placeable)
+    .map((worker) => worker.room(now.monoMs));
+  if (workers.length === 0) return null;
+  const { explanations } = place({
+    ...{ nowMs: now.wallMs, jobs: groupsOf(job), workers, policy: "best_fit" },
+    ...{ unavailable: 0, queued: [], held: [], usage: {} },
+  });
+  const found = explanations[0];
+  return found?.impossible === true ? found.line : null;
 }
 
 /** What the autoscaler decides from. */
@@ -43,7 +77,7 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
     type: "demand",
     jobs: closing ? [] : [...state.placeable].slice(0, MAX_JOBS_PER_PASS).map((job) => ({
       generation: job.generation,
-      count: job.pending.size,
+      count: job.pending.ready,
       cpuMilli: job.spec.cpuMilli,
       memoryBytes: job.spec.memoryBytes,
     })),
@@ -69,6 +103,19 @@ function isIdle(room: Room): boolean {
     (room.freeCpuMilli > 0 || room.totalCpuMilli === 0);
 }
 
+/** Whether a job waits for which tasks of a lower band could be stopped. */
+function mayPreempt(state: ClusterState): boolean {
+  let highest: number = BANDS.length;
+  for (const { spec } of state.placeable) {
+    if (spec.preempts) highest = Math.min(highest, BANDS.indexOf(spec.band));
+  }
+  if (highest === BANDS.length) return false;
+  for (const { spec, lanes } of state.jobs.values()) {
+    if (lanes.size > 0 && spec.preemptible && BANDS.indexOf(spec.band) > highest) return true;
+  }
+  return false;
+}
+
 /** Whether a job waits and nobody said why yet. */
 function isUnexplained(state: ClusterState): boolean {
   for (const job of state.placeable) {
@@ -77,31 +124,58 @@ function isUnexplained(state: ClusterState): boolean {
   return false;
 }
 
-function pendingJobs(state: ClusterState): PendingJob[] {
-  if (state.placeable.size <= MAX_JOBS_PER_PASS) return [...state.placeable].map(pendingJob);
+function pendingGroups(state: ClusterState): PendingGroup[] {
+  if (state.placeable.size <= MAX_JOBS_PER_PASS) return [...state.placeable].flatMap(groupsOf);
   const users = new Set([...state.placeable].map((job) => job.user)).size;
   const share = Math.max(1, Math.floor(MAX_JOBS_PER_PASS / users));
   const taken = new Map<string, number>();
-  const jobs: PendingJob[] = [];
+  const groups: PendingGroup[] = [];
   for (const job of state.placeable) {
     const count = taken.get(job.user) ?? 0;
     if (count >= share) continue;
     taken.set(job.user, count + 1);
-    jobs.push(pendingJob(job));
+    groups.push(...groupsOf(job));
   }
-  return jobs;
+  return groups;
 }
 
-function pendingJob(job: Job): PendingJob {
-  return {
-    generation: job.generation,
-    count: job.pending.size,
-    user: job.user,
-    submittedAtMs: job.submittedAtMs,
+function groupsOf(job: Job<JobSpec>): PendingGroup[] {
+  const { spec, user, generation, submittedAtMs } = job;
+  const { cpuMilli, memoryBytes, resources, constraints, gang, band, preempts } = spec;
+  return [...job.pending.groups()].map(([group, count]) => ({
+    ...{ generation, group, count, user, band, submittedAtMs, gang, constraints, preempts },
+    ...{ cpuMilli, memoryBytes, resources },
+    waitingSinceMs: job.waitingSinceMs,
     backlog: job.meanMs === null || job.meanMs < LONG_TASK_MS,
-    cpuMilli: job.spec.cpuMilli,
-    memoryBytes: job.spec.memoryBytes,
-  };
+    avoid: group === 0 ? [] : [job.avoided[group - 1]!],
+    maxNow: job.allowance,
+  }));
+}
+
+/** What could make room for a job of a higher band; none when no such job waits. */
+function heldTasks(state: ClusterState, groups: readonly PendingGroup[]): HeldTasks[] {
+  const rank = (band: Band) => BANDS.indexOf(band);
+  const highest = Math.min(...groups.filter((one) => one.preempts).map(({ band }) => rank(band)));
+  const held: HeldTasks[] = [];
+  for (const worker of state.workers.values()) {
+    for (const { job, running, assigned } of worker.lanes.values()) {
+      const spec = state.jobs.get(job.generation)?.spec;
+      if (spec === undefined || !spec.preemptible || rank(spec.band) <= highest) continue;
+      // Short tasks make room by themselves.
+      if (job.meanMs !== null && job.meanMs < LONG_TASK_MS) continue;
+      const of = { ...shapeOf(spec), generation: job.generation, worker: worker.name };
+      let startedAtMs = 0;
+      for (const [, , atMs] of running) startedAtMs = Math.max(startedAtMs, atMs);
+      const { band } = spec;
+      if (running.size > 0) held.push({ ...of, band, count: running.size, startedAtMs });
+      if (assigned.size > 0) held.push({ ...of, band, count: assigned.size, startedAtMs: null });
+    }
+  }
+  return held;
+}
+
+function shapeOf({ cpuMilli, memoryBytes, resources }: TaskShape): TaskShape {
+  return { cpuMilli, memoryBytes, resources };
 }
 
 function queuedTasks(
@@ -126,8 +200,8 @@ function queuedTasks(
         generation: job.generation,
         worker: worker.name,
         count: Math.min(count, over),
-        cpuMilli: job.spec.cpuMilli,
-        memoryBytes: job.spec.memoryBytes,
+        ...shapeOf(job.spec),
+        constraints: job.spec.constraints,
       });
     }
   });

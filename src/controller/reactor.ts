@@ -6,18 +6,29 @@
 import { AssertionFailure } from "../base/assert.ts";
 import type { FromHeartbeat } from "../heartbeat/messages.ts";
 import type { StopCause } from "../lifecycle/part.ts";
-import type { Placement } from "../scheduler/place.ts";
-import { assign, giveSpec, recall, takeBackUnsent } from "./attempts.ts";
+import type { Placement } from "../scheduler/pass.ts";
+import { assignJob, giveSpec, preempt, recall, takeBackUnsent } from "./attempts.ts";
 import type { ClusterState } from "./cluster_state.ts";
 import { EffectLog, type Effects } from "./effects.ts";
-import { quarantine, settle, type StopCall, stopJob, submit, type SubmitCall } from "./jobs.ts";
+import {
+  holdJob,
+  type JobCall,
+  quarantine,
+  releaseJob,
+  settle,
+  stopJob,
+  tick,
+  watch,
+} from "./jobs.ts";
+import { type RetryCall, retryJob, submit, type SubmitCall } from "./submit.ts";
 import type { Now, Turn } from "./turn.ts";
 import { live, lose, observe, reconnect, register, type RegisterCall } from "./workers.ts";
 
 /** What can happen to a core. */
 export type CoreEvent =
   | { readonly type: "submit" } & SubmitCall
-  | { readonly type: "stop_job" } & StopCall
+  | { readonly type: "stop_job" | "hold_job" | "release_job" } & JobCall
+  | { readonly type: "retry_job" } & RetryCall
   | { readonly type: "register" } & RegisterCall
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
@@ -101,6 +112,12 @@ export class Reactor {
         return submit(turn, event);
       case "stop_job":
         return stopJob(turn, event);
+      case "hold_job":
+        return holdJob(turn, event);
+      case "release_job":
+        return releaseJob(turn, event);
+      case "retry_job":
+        return retryJob(turn, event);
       case "register":
         return register(turn, event);
       case "observed":
@@ -118,7 +135,7 @@ export class Reactor {
       case "hello":
         return this.#tellAll(turn);
       case "tick":
-        return;
+        return tick(turn);
     }
   }
 
@@ -128,20 +145,27 @@ export class Reactor {
     for (const lane of node.lanes.values()) lane.sent(version);
   }
 
-  #placed(turn: Turn, { assign: proposals, recall: recalls, reasons }: Placement): void {
+  #placed(
+    turn: Turn,
+    { assign: proposals, recall: recalls, preempt: others, explanations }: Placement,
+  ) {
     if (this.state.closing !== null) return;
     const contain = (generation: number, step: () => void) =>
       turn.contain(generation, () => {
         step();
         return 0;
       });
-    for (const proposal of proposals) contain(proposal[0], () => assign(turn, proposal));
+    for (const [generation, of] of Map.groupBy(proposals, ([generation]) => generation)) {
+      contain(generation, () => assignJob(turn, generation, of));
+    }
+    for (const proposal of others) contain(proposal[0], () => preempt(turn, proposal));
     for (const proposal of recalls) contain(proposal[0], () => recall(turn, proposal));
-    for (const [generation, reason] of reasons) {
-      const job = this.state.jobs.get(generation);
-      if (job === undefined || job.waitReason === reason || job.state !== "PENDING") continue;
-      if (!this.state.placeable.has(job)) continue;
-      job.waitReason = reason;
+    for (const explanation of explanations) {
+      const job = this.state.jobs.get(explanation.generation);
+      if (job === undefined || !this.state.placeable.has(job)) continue;
+      job.placement = explanation;
+      if (job.waitReason === explanation.line || job.state !== "PENDING") continue;
+      job.waitReason = explanation.line;
       turn.log.jobs.add(job);
     }
   }
@@ -157,7 +181,10 @@ export class Reactor {
   #tellAll(turn: Turn): void {
     const { state } = turn;
     state.specsGiven.clear();
-    for (const job of state.jobs.values()) if (job.lanes.size > 0) giveSpec(turn, job.generation);
+    for (const job of state.jobs.values()) {
+      watch(turn, job);
+      if (job.lanes.size > 0) giveSpec(turn, job.generation);
+    }
     for (const worker of state.workers.values()) {
       if (worker.state !== "lost") reconnect(turn, worker, ++state.lastIncarnation);
     }

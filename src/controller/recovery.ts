@@ -29,18 +29,21 @@ export function recover(stored: StoredState, wallMs: number): Recovered {
   const open = new Set(stored.jobs.map((row) => row.generation));
   for (const row of stored.jobs) {
     const job = jobOf(row);
-    if (job.waitsFor !== null && !open.has(job.waitsFor)) job.waitsFor = null;
+    for (const generation of job.waits.keys()) {
+      if (!open.has(generation)) job.waits.delete(generation);
+    }
     state.add(job);
     try {
       for (const lane of laneRows.get(row.generation) ?? []) addLane(state, job, lane);
-      if (job.pending.size > 0 && job.waitsFor === null) state.placeable.add(job);
+      if (job.placeable) state.placeable.add(job);
+      if (job.pending.size > job.pending.ready) state.resting.add(job);
       state.checkJob(job);
     } catch (error) {
       broken.push({ generation: row.generation, error });
     }
   }
-  for (const [generation, task, failures, losses] of stored.charges) {
-    state.jobs.get(generation)?.ledger.restore(task, { failures, losses });
+  for (const [generation, task, failures, losses, crashes] of stored.charges) {
+    state.jobs.get(generation)?.ledger.restore(task, { failures, losses, crashes });
   }
   return { state, broken };
 }
@@ -57,9 +60,12 @@ function addWorkers(state: ClusterState, of: { stored: StoredState; wallMs: numb
 
 function jobOf(row: JobRow): Job<JobSpec> {
   const job = new Job<JobSpec>(row);
-  for (let i = 0; i < row.pending.length; i += 3) {
-    job.pending.add([row.pending[i]!, row.pending[i + 1]!, row.pending[i + 2]!]);
+  const cells = row.pending;
+  for (let i = 0; i < cells.length; i += 5) {
+    job.pending.add([cells[i]!, cells[i + 1]!, cells[i + 2]!, cells[i + 3]!, cells[i + 4]!]);
   }
+  job.avoided.push(...row.avoided);
+  job.eligibleAtMs = row.eligibleAtMs;
   job.startedAtMs = row.startedAtMs;
   job.endedAtMs = row.endedAtMs;
   job.quarantined = row.quarantined;
@@ -74,6 +80,8 @@ function addLane(state: ClusterState, job: Job<JobSpec>, row: LaneRow): void {
   lane.assigned = RangeSet.fromBounds(row.assigned);
   lane.recalled = RangeSet.fromBounds(row.recalled);
   lane.running = RangeMap.fromCells(row.running);
+  lane.evicted.preempted = RangeMap.fromCells(row.preempted);
+  lane.evicted.gang = RangeMap.fromCells(row.disbanded);
   lane.stopping = RangeSet.fromBounds(row.stopping);
 }
 
@@ -88,6 +96,8 @@ function unknownWorker(state: ClusterState, name: string): WorkerNode {
     pid: 0,
     cpuMilli: 0,
     memoryBytes: 0,
+    resources: {},
+    attributes: {},
   };
   const worker = new WorkerNode(info, { incarnation: ++state.lastIncarnation, wallMs: 0 });
   state.workers.set(name, worker);

@@ -13,16 +13,20 @@ import type { StoreReader } from "../store/reader.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  JobExplanation,
   JobSpec,
   JobView,
   LogChunk,
+  SubmittedJob,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+import { explainDone } from "./explain_job.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
 import type {
   CoreToServer,
+  JobVerb,
   MainToServer,
   Refusal,
   ServerToCore,
@@ -46,6 +50,8 @@ export interface ServerBridgeOptions {
   readonly clock: Clock;
 }
 
+type JobAnswer = Extract<CoreToServer, { type: "job" }>;
+
 interface Call {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: IrisError) => void;
@@ -60,6 +66,7 @@ export class ServerBridge implements ControllerApi {
   readonly #closed = new AbortController();
   #nextId = 1;
   #epoch: number | null = null;
+  #trouble: string | null = null;
   #workers: readonly WorkerInfo[] = [];
   #status: Extract<MainToServer, { type: "status" }> | null = null;
 
@@ -71,14 +78,27 @@ export class ServerBridge implements ControllerApi {
     options.core.post({ type: "hello" });
   }
 
-  async submit(spec: JobSpec): Promise<JobView> {
+  async submit(spec: JobSpec): Promise<SubmittedJob> {
     const id = this.#nextId++;
-    return this.#stored(await this.#ask<number>(id, { type: "submit", id, spec }));
+    const { generation, warnings } = await this.#ask<JobAnswer>(id, { type: "submit", id, spec });
+    return { ...this.#stored(generation), warnings };
   }
 
-  async stopJob(name: string): Promise<JobView> {
+  async change(verb: JobVerb, name: string): Promise<JobView> {
     const id = this.#nextId++;
-    return this.#stored(await this.#ask<number>(id, { type: "stop_job", id, name }));
+    const { generation } = await this.#ask<JobAnswer>(id, { type: verb, id, name });
+    return this.#stored(generation);
+  }
+
+  async explain(name: string): Promise<JobExplanation> {
+    const id = this.#nextId++;
+    const live = await this.#ask<JobExplanation | null>(id, { type: "explain", id, name });
+    const stored = this.#options.reader.job(name);
+    if (live !== null && live.generation === stored?.generation) return live;
+    if (stored === null) {
+      throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
+    }
+    return explainDone(stored);
   }
 
   register(request: RegisterRequest): Promise<RegisterResponse> {
@@ -162,6 +182,7 @@ export class ServerBridge implements ControllerApi {
   health(): Health {
     const problems = [...this.#status?.problems ?? []];
     if (this.#epoch === null) problems.push("core: not heard of yet");
+    if (this.#trouble !== null) problems.push(this.#trouble);
     return { ok: problems.length === 0, problems, closing: this.#status?.closing ?? false };
   }
 
@@ -220,11 +241,16 @@ export class ServerBridge implements ControllerApi {
         this.#epoch = message.epoch;
         return;
       case "job":
-        return this.#calls.get(message.id)?.resolve(message.generation);
+        return this.#calls.get(message.id)?.resolve(message);
+      case "explained":
+        return this.#calls.get(message.id)?.resolve(message.explanation);
       case "registered":
         return this.#calls.get(message.id)?.resolve(message.response);
       case "refused":
         return this.#refused(message.id, message.refusal);
+      case "trouble":
+        this.#trouble = message.line;
+        return;
       case "changed":
         for (const name of message.names) this.#wake(name);
         return;

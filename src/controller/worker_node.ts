@@ -4,9 +4,9 @@
  */
 import { invariant } from "../base/assert.ts";
 import type { Desired, WorkerLink } from "../heartbeat/messages.ts";
-import { AttemptLane } from "../model/attempt_lane.ts";
-import type { Job } from "../model/job.ts";
-import type { WorkerRoom } from "../scheduler/place.ts";
+import { AttemptLane, EVICT_REASONS } from "../model/attempt_lane.ts";
+import type { Job, JobLimits } from "../model/job.ts";
+import type { WorkerRoom } from "../scheduler/pass.ts";
 import type { ReconcileRequest, RegisterRequest } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
 import type { WorkerInfo } from "./messages.ts";
@@ -98,10 +98,18 @@ export class WorkerNode {
   /** What it has room for now. */
   room(monoMs: number): WorkerRoom & { readonly waiting: number } {
     let [cpu, memory] = [this.info.cpuMilli, this.info.memoryBytes];
+    const free: Record<string, number> = { ...this.info.resources };
+    const leaving = { cpuMilli: 0, memoryBytes: 0, resources: {} as Record<string, number> };
     let [held, waiting] = [0, 0];
     for (const lane of this.lanes.values()) {
-      cpu -= lane.size * lane.job.spec.cpuMilli;
-      memory -= lane.size * lane.job.spec.memoryBytes;
+      const { spec } = lane.job;
+      cpu -= lane.size * spec.cpuMilli;
+      memory -= lane.size * spec.memoryBytes;
+      for (const [name, each] of Object.entries(spec.resources)) {
+        free[name] = (free[name] ?? 0) - lane.size * each;
+      }
+      const going = lane.evicting + lane.stopping.size;
+      if (going > 0) addTo(leaving, spec, going);
       held += lane.size;
       waiting += lane.waiting;
     }
@@ -109,6 +117,10 @@ export class WorkerNode {
     const room = Math.floor(target - waiting);
     return {
       worker: this.name,
+      attributes: this.info.attributes,
+      totalResources: this.info.resources,
+      freeResources: free,
+      leaving,
       totalCpuMilli: this.info.cpuMilli,
       totalMemoryBytes: this.info.memoryBytes,
       freeCpuMilli: cpu,
@@ -117,6 +129,22 @@ export class WorkerNode {
       backlogRoom: room >= target * WORTHWHILE_SHARE ? room : 0,
       waiting,
     };
+  }
+
+  /** How many tasks of such a job fit into what is free now. */
+  fits(spec: JobLimits, monoMs: number): number {
+    return fitsInto(this.room(monoMs), spec);
+  }
+
+  /** How many tasks of such a job may be placed here now, those that would wait here among them. */
+  mayTake(spec: JobLimits, monoMs: number): number {
+    const room = this.room(monoMs);
+    const { totalCpuMilli, totalMemoryBytes, totalResources } = room;
+    if (spec.cpuMilli > totalCpuMilli || spec.memoryBytes > totalMemoryBytes) return 0;
+    for (const [name, each] of Object.entries(spec.resources)) {
+      if (each > (totalResources[name] ?? 0)) return 0;
+    }
+    return Math.min(room.slots, fitsInto(room, spec) + room.backlogRoom);
   }
 
   /** The complete desired set, under a new version. */
@@ -131,6 +159,11 @@ export class WorkerNode {
         else run.push(last = [generation, from, to, lane.attempt]);
       }
       for (const [from, to] of lane.assigned) run.push([generation, from, to, lane.attempt]);
+      for (const reason of EVICT_REASONS) {
+        for (const [from, to] of lane.evicted[reason]) {
+          stop.push([generation, from, to, lane.attempt, reason]);
+        }
+      }
       for (const [from, to] of lane.stopping) {
         stop.push([generation, from, to, lane.attempt, "cancelled"]);
       }
@@ -156,10 +189,39 @@ export class WorkerNode {
       pid: this.info.pid,
       cpuMilli: this.info.cpuMilli,
       memoryBytes: this.info.memoryBytes,
+      resources: this.info.resources,
+      attributes: this.info.attributes,
       running: this.running,
       backlog: this.backlog,
       lastSeenAtMs: this.lastSeenAtMs,
       token: this.info.token,
     };
   }
+}
+
+function addTo(
+  sum: { cpuMilli: number; memoryBytes: number; resources: Record<string, number> },
+  spec: JobLimits,
+  count: number,
+): void {
+  sum.cpuMilli += count * spec.cpuMilli;
+  sum.memoryBytes += count * spec.memoryBytes;
+  for (const [name, each] of Object.entries(spec.resources)) {
+    sum.resources[name] = (sum.resources[name] ?? 0) + count * each;
+  }
+}
+
+/** How many such tasks fit into what is free; none while more waits here than fits. */
+function fitsInto(room: WorkerRoom, spec: JobLimits): number {
+  let count = room.slots;
+  const limit = (free: number, each: number) => {
+    if (free < 0) count = 0;
+    else if (each > 0) count = Math.min(count, Math.floor(free / each));
+  };
+  limit(room.freeCpuMilli, spec.cpuMilli);
+  limit(room.freeMemoryBytes, spec.memoryBytes);
+  for (const [name, each] of Object.entries(spec.resources)) {
+    limit(room.freeResources[name] ?? 0, each);
+  }
+  return count;
 }

@@ -39,6 +39,11 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     const health = api.health();
     return c.json(health, health.ok && !health.closing ? 200 : 503);
   });
+  app.get("/openapi.json", async (c) => {
+    // Hardly ever asked for, and what it needs takes time to load.
+    const { openApiDocument } = await import("./openapi.ts");
+    return c.json(openApiDocument(options.version));
+  });
   app.get("/login/:code", (c) => {
     const session = options.sessions.redeem(c.req.param("code"));
     if (session === null) return c.html(loginNeededPage("This link was used already."), 401);

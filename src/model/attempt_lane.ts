@@ -13,7 +13,13 @@ interface Fresh {
   readonly to: number;
 }
 
-/** One lane. Each attempt is in exactly one of its four sets. */
+/** Why an attempt that runs is asked to end though its task is not over. */
+export type EvictReason = "preempted" | "gang";
+
+/** Both, in a fixed order. */
+export const EVICT_REASONS: readonly EvictReason[] = ["preempted", "gang"];
+
+/** One lane. Each attempt is in exactly one of its sets. */
 export class AttemptLane {
   readonly job: Job;
   readonly worker: string;
@@ -24,6 +30,14 @@ export class AttemptLane {
   recalled = RangeSet.empty();
   /** Running, with the wall time at which they began, in ms. */
   running = new RangeMap();
+  /**
+   * Running, and asked to end so that their tasks can start anew elsewhere: to make room for a job
+   * of a higher band, or because a member of their gang ended.
+   */
+  readonly evicted: Record<EvictReason, RangeMap> = {
+    preempted: new RangeMap(),
+    gang: new RangeMap(),
+  };
   /** Their tasks are over, their processes perhaps not yet. */
   stopping = RangeSet.empty();
   /** The version of the desired set that first asked them back. */
@@ -41,9 +55,27 @@ export class AttemptLane {
     return this.assigned.size + this.recalled.size;
   }
 
+  /** How many of those that run were asked to end. */
+  get evicting(): number {
+    return this.evicted.preempted.size + this.evicted.gang.size;
+  }
+
   /** Attempts that hold capacity: all of them, until the worker says that they are gone. */
   get size(): number {
-    return this.waiting + this.running.size + this.stopping.size;
+    return this.waiting + this.running.size + this.evicting + this.stopping.size;
+  }
+
+  /** Asks up to `count` of those that run to end, the youngest first. @returns how many */
+  evict(count: number, reason: EvictReason): number {
+    const youngest = [...this.running].sort((a, b) => b[2] - a[2] || b[0] - a[0]);
+    let left = count;
+    for (const [from, to] of youngest) {
+      if (left <= 0) break;
+      const low = Math.max(from, to - left);
+      for (const range of this.running.remove(low, to)) this.evicted[reason].set(range);
+      left -= to - low;
+    }
+    return count - Math.max(0, left);
   }
 
   /** Puts new attempts here; a desired set of this version names them first. */

@@ -5,8 +5,10 @@
  */
 import { invariant } from "../base/assert.ts";
 import type { AttemptLane } from "./attempt_lane.ts";
+import type { Constraint } from "./constraints.ts";
 import { PendingTasks } from "./pending_tasks.ts";
 import { RetryLedger } from "./retry_ledger.ts";
+import type { PlacementExplanation } from "./explanation.ts";
 import { isTerminalJob, type JobState, rollUp } from "./rollup.ts";
 import { type TaskCounts, TaskTally } from "./task_counts.ts";
 
@@ -15,9 +17,21 @@ export interface JobLimits {
   readonly replicas: number;
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Named resources, in thousandths of a unit. */
+  readonly resources: Readonly<Record<string, number>>;
   readonly retries: number;
+  readonly lossRetries: number;
+  readonly crashRetries: number;
+  readonly backoffMs: number;
   readonly maxTaskFailures: number;
+  readonly constraints: readonly Constraint[];
+  readonly startTimeoutMs: number | null;
+  readonly maxRunning: number | null;
+  readonly gang: { readonly groupBy: string } | null;
 }
+
+/** What a job waits for before it is placed: that another one is over, or has succeeded. */
+export type WaitFor = "end" | "success";
 
 /** What a job is made of: new, or from the store. */
 export interface JobInit<Spec extends JobLimits> {
@@ -27,8 +41,11 @@ export interface JobInit<Spec extends JobLimits> {
   readonly spec: Spec;
   readonly submittedAtMs: number;
   readonly counts: TaskCounts;
-  /** The job that must be done before this one is placed. */
-  readonly waitsFor: number | null;
+  /** What it waits for, by generation. */
+  readonly waits: Iterable<readonly [generation: number, on: WaitFor]>;
+  readonly held: boolean;
+  readonly parent: number | null;
+  readonly retryOf: number | null;
 }
 
 /** How much a new duration weighs against what was measured before. */
@@ -45,12 +62,26 @@ export class Job<Spec extends JobLimits = JobLimits> {
   readonly ledger = new RetryLedger();
   /** What workers hold of it. */
   readonly lanes = new Set<AttemptLane>();
+  readonly waits: Map<number, WaitFor>;
+  /** The job under whose name this one is, and the one whose failed tasks it tries again. */
+  readonly parent: number | null;
+  readonly retryOf: number | null;
+  /** Jobs under this one's name that are not done. */
+  readonly children = new Set<Job>();
+  /** Workers that tasks avoid: their ids in `pending` are the positions here, from 1. */
+  readonly avoided: string[] = [];
   tally: TaskTally;
-  waitsFor: number | null;
+  held: boolean;
+  /** Since when it may be placed, as far as it itself goes: wall time in ms, or null. */
+  eligibleAtMs: number | null = null;
+  /** Since when nothing of it was placed: wall time in ms. */
+  waitingSinceMs: number;
   startedAtMs: number | null = null;
   endedAtMs: number | null = null;
   /** Why nothing of it is placed; one line. */
   waitReason: string | null = null;
+  /** What the last pass that looked at it found. */
+  placement: PlacementExplanation | null = null;
   /** What went wrong first, or who ended it; one line. */
   endReason: string | null = null;
   /** Why Iris gave up on it by a fault of its own. */
@@ -65,8 +96,12 @@ export class Job<Spec extends JobLimits = JobLimits> {
     this.user = init.user;
     this.spec = init.spec;
     this.submittedAtMs = init.submittedAtMs;
+    this.waitingSinceMs = init.submittedAtMs;
     this.tally = new TaskTally(init.counts);
-    this.waitsFor = init.waitsFor;
+    this.waits = new Map(init.waits);
+    this.held = init.held;
+    this.parent = init.parent;
+    this.retryOf = init.retryOf;
   }
 
   /** The roll-up of its tasks. */
@@ -85,9 +120,36 @@ export class Job<Spec extends JobLimits = JobLimits> {
     return state === "RUNNING" || state === "SUCCEEDED" ? null : this.endReason;
   }
 
-  /** Whether it is over and no worker holds anything of it. */
+  /**
+   * Whether it is over and no worker holds anything of it, nor, when it ended badly, of a job under
+   * it: those end with it.
+   */
   get done(): boolean {
-    return this.lanes.size === 0 && isTerminalJob(this.state);
+    if (this.lanes.size > 0) return false;
+    const { state } = this;
+    return isTerminalJob(state) && (state === "SUCCEEDED" || this.children.size === 0);
+  }
+
+  /** Whether nothing but room is missing to place some of it. */
+  get placeable(): boolean {
+    const { pending } = this;
+    if (this.held || this.waits.size > 0 || pending.ready === 0) return false;
+    return this.spec.gang === null || pending.ready === this.tally.open;
+  }
+
+  /** How many of its tasks may be placed now beside those that workers hold. */
+  get allowance(): number {
+    const { maxRunning } = this.spec;
+    if (maxRunning === null) return Infinity;
+    let held = 0;
+    for (const lane of this.lanes) held += lane.size;
+    return Math.max(0, maxRunning - held);
+  }
+
+  /** The id under which `pending` knows a worker that tasks avoid. */
+  avoidId(worker: string): number {
+    const at = this.avoided.indexOf(worker);
+    return at >= 0 ? at + 1 : this.avoided.push(worker);
   }
 
   /** Takes in how long `count` attempts ran. */
@@ -114,6 +176,13 @@ export class Job<Spec extends JobLimits = JobLimits> {
     same("tasks and replicas", tally.total, this.spec.replicas);
     same("pending tasks and their ranges", tally.of("PENDING"), this.pending.size);
     same("assigned tasks and their ranges", tally.of("ASSIGNED"), all((lane) => lane.waiting));
-    same("running tasks and their ranges", tally.of("RUNNING"), all((lane) => lane.running.size));
+    const running = all((lane) => lane.running.size + lane.evicting);
+    same("running tasks and their ranges", tally.of("RUNNING"), running);
+    if (this.spec.gang === null) return;
+    const live = all((lane) => lane.assigned.size + lane.running.size);
+    invariant(
+      live === 0 || this.pending.size === 0,
+      `Job ${generation}: some of a gang wait while others go on`,
+    );
   }
 }

@@ -1,15 +1,20 @@
 /**
- * What has been charged to the tasks of a job: failures and losses, counted apart. Only tasks that
- * failed or were lost at least once are here. Pure data.
+ * What has been charged to the tasks of a job: failures, losses, and workers that died under them,
+ * counted apart. Only tasks that were charged at least once are here. Pure data.
  */
 
 /** What one task was charged. */
 export interface Charges {
+  /** It ended badly by itself. */
   readonly failures: number;
+  /** It was lost with its worker, or had to make room. */
   readonly losses: number;
+  /** Of these losses, those in which the worker died while the task ran. */
+  readonly crashes: number;
 }
 
-const NONE: Charges = { failures: 0, losses: 0 };
+/** What a task that was never charged was charged. */
+export const NO_CHARGES: Charges = { failures: 0, losses: 0, crashes: 0 };
 
 /** Charges by task index. */
 export class RetryLedger {
@@ -29,16 +34,17 @@ export class RetryLedger {
 
   /** What a task was charged so far. */
   of(index: number): Charges {
-    return this.#charges.get(index) ?? NONE;
+    return this.#charges.get(index) ?? NO_CHARGES;
   }
 
-  /** Charges a task. @returns how often it was charged this way, this time included */
-  charge(index: number, kind: keyof Charges): number {
+  /** Charges a task once in each of these ways. @returns what it was charged in all */
+  charge(index: number, kinds: readonly (keyof Charges)[]): Charges {
     const before = this.of(index);
-    const after = { ...before, [kind]: before[kind] + 1 };
+    const after = { ...before };
+    for (const kind of kinds) after[kind]++;
     this.#charges.set(index, after);
     this.#changed.add(index);
-    return after[kind];
+    return after;
   }
 
   /** The task is over. */

@@ -30,7 +30,8 @@ export type TaskState = (typeof TASK_STATES)[number];
 /**
  * What can happen to a task. `return`: its attempt never began and costs nothing. `retry`: its
  * attempt ended badly and there is budget for another. `fail`, `lose`: there is none. `give_up`: it
- * can never be placed. `gang`: a member of its gang ended badly.
+ * can never be placed. `preempt`: it had to make room once too often. `gang`: a member of its gang
+ * ended badly for good.
  */
 export const TASK_EVENTS = [
   "assign",
@@ -67,7 +68,12 @@ const TERMINAL: Row = {};
 
 /** The table: for each state, what each event makes of it. What is not here must not happen. */
 const TRANSITIONS: Readonly<Record<TaskState, Row>> = {
-  PENDING: { assign: "ASSIGNED", cancel: "KILLED", give_up: "UNSCHEDULABLE" },
+  PENDING: {
+    assign: "ASSIGNED",
+    cancel: "KILLED",
+    give_up: "UNSCHEDULABLE",
+    gang: "COSCHED_FAILED",
+  },
   ASSIGNED: { ...ENDS, build: "BUILDING", start: "RUNNING", return: "PENDING" },
   BUILDING: { ...ENDS, start: "RUNNING" },
   RUNNING: ENDS,

@@ -24,6 +24,8 @@ export interface LaunchPlan {
   readonly cwd: string | null;
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly entries: readonly string[] | null;
   readonly graceMs: number;
   readonly timeoutMs: number | null;
 }

@@ -1,7 +1,9 @@
 /** A row of the table `jobs` as data. */
 import { fromBlob } from "./columns.ts";
 import type { JobRow } from "./rows.ts";
-import type { JobSpec, JobState, TaskCounts } from "../wire/api.ts";
+import type { WaitFor } from "../model/job.ts";
+import type { JobState, TaskCounts } from "../wire/api.ts";
+import { specFromStore } from "../wire/job_spec.ts";
 
 /** A row as SQLite gives it. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -12,8 +14,7 @@ export function jobRowOf(row: Row): JobRow {
     generation: Number(row.generation),
     name: String(row.name),
     user: String(row.user),
-    // Written by this program from checked values.
-    spec: JSON.parse(String(row.spec)) as JobSpec,
+    spec: specFromStore(String(row.spec)),
     submittedAtMs: Number(row.submitted_ms),
     state: String(row.state) as JobState,
     done: row.done === 1,
@@ -22,9 +23,31 @@ export function jobRowOf(row: Row): JobRow {
     endedAtMs: numberOrNull(row.ended_ms),
     reason: textOrNull(row.reason),
     quarantined: textOrNull(row.quarantined),
-    waitsFor: numberOrNull(row.waits_for),
-    pending: fromBlob(row.pending),
+    waits: waitsOf(row),
+    held: row.held === 1,
+    eligibleAtMs: numberOrNull(row.eligible_ms),
+    pending: pendingOf(row),
+    avoided: row.avoided === null ? [] : JSON.parse(String(row.avoided)) as string[],
+    parent: numberOrNull(row.parent),
+    retryOf: numberOrNull(row.retry_of),
   };
+}
+
+function waitsOf(row: Row): [number, WaitFor][] {
+  if (row.waits !== null) return JSON.parse(String(row.waits)) as [number, WaitFor][];
+  const first = numberOrNull(row.waits_for);
+  return first === null ? [] : [[first, "end"]];
+}
+
+function pendingOf(row: Row): number[] {
+  const cells = fromBlob(row.pending);
+  if (row.avoided !== null) return cells;
+  // Version 1 knew neither rests nor workers to avoid.
+  const wider: number[] = [];
+  for (let i = 0; i < cells.length; i += 3) {
+    wider.push(cells[i]!, cells[i + 1]!, cells[i + 2]!, 0, 0);
+  }
+  return wider;
 }
 
 /** A number, or null where the column has none. */

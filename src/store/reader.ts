@@ -132,6 +132,9 @@ function jobViewOf(row: Row): JobView {
     startedAtMs: job.startedAtMs,
     endedAtMs: job.endedAtMs,
     reason: job.reason,
+    held: job.held,
+    parent: job.parent,
+    retryOf: job.retryOf,
     spec: job.spec,
   };
 }
@@ -165,7 +168,7 @@ class TaskWindow {
 
   /** A pending task shows the attempt before, if there was one. */
   pending(cells: readonly number[]): void {
-    for (let i = 0; i < cells.length; i += 3) {
+    for (let i = 0; i < cells.length; i += 5) {
       const attempt = cells[i + 2]! - 1;
       if (attempt >= 0) this.#each(cells[i]!, cells[i + 1]!, (task) => task.attempt = attempt);
     }
@@ -183,9 +186,11 @@ class TaskWindow {
         this.#each(bounds[i]!, bounds[i + 1]!, set("ASSIGNED", null));
       }
     }
-    const cells = fromBlob(row.running);
-    for (let i = 0; i < cells.length; i += 3) {
-      this.#each(cells[i]!, cells[i + 1]!, set("RUNNING", cells[i + 2]!));
+    for (const column of [row.running, row.preempted, row.disbanded]) {
+      const cells = fromBlob(column);
+      for (let i = 0; i < cells.length; i += 3) {
+        this.#each(cells[i]!, cells[i + 1]!, set("RUNNING", cells[i + 2]!));
+      }
     }
   }
 

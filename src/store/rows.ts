@@ -1,5 +1,6 @@
 /** What goes into the tables and comes out of them: plain data, close to the columns. */
 import type { EndCause, RegisterRequest } from "../wire/reconcile.ts";
+import type { WaitFor } from "../model/job.ts";
 import type { JobSpec, JobState, TaskCounts, TaskState } from "../wire/api.ts";
 
 /** What changes of a job while it lives. */
@@ -12,9 +13,13 @@ export interface JobProgress {
   readonly endedAtMs: number | null;
   readonly reason: string | null;
   readonly quarantined: string | null;
-  readonly waitsFor: number | null;
-  /** from, to, next attempt, … */
+  readonly waits: readonly (readonly [generation: number, on: WaitFor])[];
+  readonly held: boolean;
+  readonly eligibleAtMs: number | null;
+  /** from, to, next attempt, worker to avoid, not before, … */
   readonly pending: readonly number[];
+  /** The workers that `pending` speaks of, from 1. */
+  readonly avoided: readonly string[];
 }
 
 /** A job in full. */
@@ -23,6 +28,23 @@ export interface JobRow extends JobProgress {
   readonly user: string;
   readonly spec: JobSpec;
   readonly submittedAtMs: number;
+  readonly parent: number | null;
+  readonly retryOf: number | null;
+}
+
+/** As much of a stored job as a submit has to know. */
+export interface StoredJob {
+  readonly generation: number;
+  readonly state: JobState;
+}
+
+/** What of a stored job another try needs. */
+export interface RetryableJob {
+  readonly generation: number;
+  readonly user: string;
+  readonly spec: JobSpec;
+  /** Its tasks that succeeded. */
+  readonly succeeded: readonly (readonly [from: number, to: number])[];
 }
 
 /** Which lane. */
@@ -40,6 +62,10 @@ export interface LaneRow extends LaneKey {
   readonly recalled: readonly number[];
   /** from, to, started, … */
   readonly running: readonly number[];
+  /** Asked to make room: from, to, started, … */
+  readonly preempted: readonly number[];
+  /** Asked to end with their gang: from, to, started, … */
+  readonly disbanded: readonly number[];
   /** from, to, … */
   readonly stopping: readonly number[];
 }
@@ -67,6 +93,7 @@ export type ChargeRow = readonly [
   task: number,
   failures: number,
   losses: number,
+  crashes: number,
 ];
 
 /** Everything that one transaction changes. */
@@ -76,6 +103,8 @@ export interface StoreChanges {
   readonly lanes: readonly LaneRow[];
   readonly goneLanes: readonly LaneKey[];
   readonly results: readonly ResultRow[];
+  /** Tasks that succeeded in one job and count as done in another. */
+  readonly copiedResults: readonly (readonly [from: number, to: number])[];
   readonly details: readonly DetailRow[];
   readonly charges: readonly ChargeRow[];
   readonly workers: readonly RegisterRequest[];

@@ -4,7 +4,7 @@
  */
 
 /** The version that this program writes. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** What brings a database from version `index` to version `index + 1`. */
 export const MIGRATIONS: readonly string[] = [
@@ -96,5 +96,24 @@ export const MIGRATIONS: readonly string[] = [
     cpu_milli INTEGER NOT NULL,
     memory_bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- JSON: [generation, "end" or "success"], ...; null where waits_for of version 1 holds
+  ALTER TABLE jobs ADD COLUMN waits TEXT;
+  ALTER TABLE jobs ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE jobs ADD COLUMN eligible_ms REAL;
+  -- JSON: workers that tasks avoid; null where pending is that of version 1, without the last two:
+  -- from, to, next attempt, worker to avoid, not before, ...
+  ALTER TABLE jobs ADD COLUMN avoided TEXT;
+  ALTER TABLE jobs ADD COLUMN parent INTEGER;
+  ALTER TABLE jobs ADD COLUMN retry_of INTEGER;
+
+  ALTER TABLE lanes ADD COLUMN preempted BLOB;  -- from, to, started, ...
+  ALTER TABLE lanes ADD COLUMN disbanded BLOB;  -- from, to, started, ...
+
+  ALTER TABLE charges ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+
+  ALTER TABLE workers ADD COLUMN resources TEXT NOT NULL DEFAULT '{}';   -- JSON
+  ALTER TABLE workers ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';  -- JSON
   `,
 ];

@@ -7,7 +7,15 @@ import { IrisError, messageOf } from "../base/errors.ts";
 import type { RegisterRequest } from "../wire/reconcile.ts";
 import { fromBlob, toBlob } from "./columns.ts";
 import { jobRowOf, type Row } from "./job_row.ts";
-import type { ChargeRow, JobProgress, LaneRow, StoreChanges, StoredState } from "./rows.ts";
+import type {
+  ChargeRow,
+  JobProgress,
+  LaneRow,
+  RetryableJob,
+  StoreChanges,
+  StoredJob,
+  StoredState,
+} from "./rows.ts";
 
 /** Writes and, at the start, reads everything that is not over. */
 export class StoreWriter {
@@ -25,7 +33,8 @@ export class StoreWriter {
   /**
    * Writes all or nothing; it is on disk when this returns.
    *
-   * @throws {IrisError} `database` when it could not be written: nothing of it is stored
+   * @throws {IrisError} `storage_full` when the disk takes no more for now, `database` when it could
+   * not be written for another reason: nothing of it is stored
    */
   write(changes: StoreChanges): void {
     this.transaction(() => this.#apply(changes));
@@ -34,7 +43,7 @@ export class StoreWriter {
   /**
    * Runs `fn` in one transaction: committed when it returns, rolled back when it throws.
    *
-   * @throws {IrisError} `database` with what was thrown as its cause
+   * @throws {IrisError} `storage_full` or `database`, with what was thrown as its cause
    */
   transaction(fn: () => void): void {
     try {
@@ -44,17 +53,35 @@ export class StoreWriter {
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw new IrisError(
-        "database",
+        noRoom(error) ? "storage_full" : "database",
         `The database ${this.#path} could not be written: ${messageOf(error)}`,
         { cause: error },
       );
     }
   }
 
-  /** The newest generation of a job's name, or null when there never was one. */
-  generationOf(name: string): number | null {
-    const row = this.#statements.byName.get(name);
-    return row === undefined ? null : Number(row.generation);
+  /** The newest job of each of these names; names that never were are left out. */
+  newest(names: Iterable<string>): Map<string, StoredJob> {
+    const found = new Map<string, StoredJob>();
+    for (const name of names) {
+      const row = this.#statements.byName.get(name);
+      if (row === undefined) continue;
+      const state = String(row.state) as StoredJob["state"];
+      found.set(name, { generation: Number(row.generation), state });
+    }
+    return found;
+  }
+
+  /** What another try of the newest job of a name needs; null when there never was one. */
+  retryable(name: string): RetryableJob | null {
+    const s = this.#statements;
+    const row = s.byName.get(name);
+    if (row === undefined) return null;
+    const { generation, user, spec } = jobRowOf(row);
+    const succeeded = s.succeeded.all(generation).map(({ lo, hi }) =>
+      [Number(lo), Number(hi)] as const
+    );
+    return { generation, user, spec, succeeded };
   }
 
   /** Everything that is not over. */
@@ -78,7 +105,15 @@ export class StoreWriter {
   #apply(changes: StoreChanges): void {
     const s = this.#statements;
     for (const job of changes.newJobs) {
-      s.newJob.run(job.generation, job.name, job.user, JSON.stringify(job.spec), job.submittedAtMs);
+      s.newJob.run(
+        job.generation,
+        job.name,
+        job.user,
+        JSON.stringify(job.spec),
+        job.submittedAtMs,
+        job.parent,
+        job.retryOf,
+      );
       this.#progress(job);
     }
     for (const job of changes.jobs) this.#progress(job);
@@ -94,8 +129,11 @@ export class StoreWriter {
         toBlob(lane.recalled),
         toBlob(lane.running),
         toBlob(lane.stopping),
+        toBlob(lane.preempted),
+        toBlob(lane.disbanded),
       );
     }
+    for (const [from, to] of changes.copiedResults) s.copyResults.run(to, from);
     for (const row of changes.results) s.result.run(...row);
     for (const row of changes.details) s.detail.run(...row);
     for (const row of changes.charges) s.charge.run(...row);
@@ -110,6 +148,8 @@ export class StoreWriter {
         w.pid,
         w.cpuMilli,
         w.memoryBytes,
+        JSON.stringify(w.resources),
+        JSON.stringify(w.attributes),
       );
     }
   }
@@ -123,39 +163,59 @@ export class StoreWriter {
       job.endedAtMs,
       job.reason,
       job.quarantined,
-      job.waitsFor,
+      JSON.stringify(job.waits),
+      job.held ? 1 : 0,
+      job.eligibleAtMs,
       toBlob(job.pending),
+      JSON.stringify(job.avoided),
       job.generation,
     );
     if (job.done) this.#statements.goneCharges.run(job.generation);
   }
 }
 
+/** What SQLite says of SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY; no result code comes along. */
+const NO_ROOM = /database or disk is full|disk I\/O error|attempt to write a readonly database/;
+
+/** Whether it is the disk that refused: it may take it later. */
+function noRoom(error: unknown): boolean {
+  return NO_ROOM.test(messageOf(error));
+}
+
 function prepareAll(db: DatabaseSync) {
   const p = (sql: string): StatementSync => db.prepare(sql);
   return {
-    byName: p("SELECT generation FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
+    byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
+    succeeded: p(
+      "SELECT lo, hi FROM results WHERE generation = ? AND state = 'SUCCEEDED' ORDER BY lo",
+    ),
+    copyResults: p(
+      `INSERT INTO results SELECT ?, lo, hi, state, attempt, worker, cause, code, started_ms,
+       ended_ms FROM results WHERE generation = ? AND state = 'SUCCEEDED'`,
+    ),
     newJob: p(
-      `INSERT INTO jobs (generation, name, user, spec, submitted_ms, state, done, counts)
-       VALUES (?, ?, ?, ?, ?, 'PENDING', 0, '{}')`,
+      `INSERT INTO jobs (generation, name, user, spec, submitted_ms, parent, retry_of, state, done,
+       counts) VALUES (?, ?, ?, ?, ?, ?, ?, 'PENDING', 0, '{}')`,
     ),
     progress: p(
       `UPDATE jobs SET state = ?, done = ?, counts = ?, started_ms = ?, ended_ms = ?, reason = ?,
-       quarantined = ?, waits_for = ?, pending = ? WHERE generation = ?`,
+       quarantined = ?, waits = ?, held = ?, eligible_ms = ?, pending = ?, avoided = ?
+       WHERE generation = ?`,
     ),
     lane: p(
-      `INSERT INTO lanes (generation, worker, attempt, assigned, recalled, running, stopping)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO lanes (generation, worker, attempt, assigned, recalled, running, stopping,
+       preempted, disbanded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET assigned = excluded.assigned, recalled = excluded.recalled,
-       running = excluded.running, stopping = excluded.stopping`,
+       running = excluded.running, stopping = excluded.stopping,
+       preempted = excluded.preempted, disbanded = excluded.disbanded`,
     ),
     goneLane: p("DELETE FROM lanes WHERE generation = ? AND worker = ? AND attempt = ?"),
     jobWorker: p("INSERT OR IGNORE INTO job_workers VALUES (?, ?)"),
     result: p("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     detail: p("INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?)"),
-    charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?)"),
+    charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?, ?)"),
     goneCharges: p("DELETE FROM charges WHERE generation = ?"),
-    worker: p("INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    worker: p("INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     goneWorker: p("DELETE FROM workers WHERE worker = ?"),
   };
 }
@@ -168,12 +228,15 @@ function laneRowOf(row: Row): LaneRow {
     assigned: fromBlob(row.assigned),
     recalled: fromBlob(row.recalled),
     running: fromBlob(row.running),
+    preempted: fromBlob(row.preempted),
+    disbanded: fromBlob(row.disbanded),
     stopping: fromBlob(row.stopping),
   };
 }
 
 function chargeRowOf(row: Row): ChargeRow {
-  return [Number(row.generation), Number(row.task), Number(row.failures), Number(row.losses)];
+  const { generation, task, failures, losses, crashes } = row;
+  return [Number(generation), Number(task), Number(failures), Number(losses), Number(crashes)];
 }
 
 function workerRowOf(row: Row): RegisterRequest {
@@ -186,5 +249,8 @@ function workerRowOf(row: Row): RegisterRequest {
     pid: Number(row.pid),
     cpuMilli: Number(row.cpu_milli),
     memoryBytes: Number(row.memory_bytes),
+    // Written by this program from checked values.
+    resources: JSON.parse(String(row.resources)) as Record<string, number>,
+    attributes: JSON.parse(String(row.attributes)) as Record<string, string>,
   };
 }

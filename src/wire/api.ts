@@ -2,7 +2,14 @@
  * What the HTTP API under `/api/v1` speaks: requests, views and their names. Views are plain JSON in
  * camelCase; the same objects stand behind the command line's `--json` and the status page.
  */
+import type { Band } from "../model/band.ts";
+import type { Constraint } from "../model/constraints.ts";
+import type { PlacementExplanation } from "../model/explanation.ts";
 import type { EndCause } from "./reconcile.ts";
+
+export { type Band, BANDS } from "../model/band.ts";
+export type { PlacementExplanation } from "../model/explanation.ts";
+export { type Constraint, CONSTRAINT_OPS } from "../model/constraints.ts";
 
 /** Where a task is. */
 export type TaskState =
@@ -28,6 +35,14 @@ export type JobState =
   | "WORKER_FAILED"
   | "UNSCHEDULABLE";
 
+/** A job that must be over before this one is placed. */
+export interface Dependency {
+  /** Full name, `/user/job`. */
+  readonly job: string;
+  /** Whether it must have succeeded, or just be over. */
+  readonly on: "success" | "end";
+}
+
 /** `POST /api/v1/jobs`, validated and with every default filled in by `parseJobSpec`. */
 export interface JobSpec {
   /** Full name, `/user/job`. */
@@ -35,14 +50,40 @@ export interface JobSpec {
   readonly argv: readonly string[];
   /** 1 to {@linkcode MAX_REPLICAS}. */
   readonly replicas: number;
+  /** One text for each task (`IRIS_ENTRY`); as many as `replicas`. */
+  readonly entries: readonly string[] | null;
+  /** What one task asks for: thousandths of a core, bytes. */
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Named resources in thousandths of a unit (`gpu`, licences); `disk` in bytes. */
+  readonly resources: Readonly<Record<string, number>>;
+  readonly constraints: readonly Constraint[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string | null;
   readonly graceMs: number;
   readonly timeoutMs: number | null;
+  /** How long the first task may take to start, from when the job may be placed, in ms. */
+  readonly startTimeoutMs: number | null;
   /** How often a task that failed is tried again. */
   readonly retries: number;
+  /** How often a task may be lost with its worker or be preempted, and start anew. */
+  readonly lossRetries: number;
+  /** How many workers may die under a task before it is held to be the reason. */
+  readonly crashRetries: number;
+  /** Before the first retry of a failure, in ms; doubled for each one after it. */
+  readonly backoffMs: number;
+  /** How many tasks may run at the same time; null for no limit. */
+  readonly maxRunning: number | null;
+  /** Whether nothing of it is placed until it is released. */
+  readonly hold: boolean;
+  readonly band: Band;
+  /** Whether its tasks may be stopped, and started anew later, for a job of a higher band. */
+  readonly preemptible: boolean;
+  /** Whether tasks of a lower band may be stopped for it. */
+  readonly preempts: boolean;
+  /** All tasks at once, on workers that share a value of this attribute, or none of them. */
+  readonly gang: { readonly groupBy: string } | null;
+  readonly after: readonly Dependency[];
   /** How many tasks may fail for good before the job fails and the rest are cancelled. */
   readonly maxTaskFailures: number;
   readonly ifExists: "error" | "keep" | "replace";
@@ -69,7 +110,38 @@ export interface JobView {
   readonly endedAtMs: number | null;
   /** Why it is pending, or why it failed: one line, or null. */
   readonly reason: string | null;
+  /** Whether it is held back until it is released. */
+  readonly held: boolean;
+  /** The generation of the job under whose name this one is, or null. */
+  readonly parent: number | null;
+  /** The generation whose failed tasks this one tries again, or null. */
+  readonly retryOf: number | null;
   readonly spec: JobSpec;
+}
+
+/** The answer to a submit. */
+export interface SubmittedJob extends JobView {
+  /** What the submitter should know though the job was taken in: one line each. */
+  readonly warnings: readonly string[];
+}
+
+/** `GET /api/v1/jobs/:name/explain`: why a job is not further than it is. */
+export interface JobExplanation {
+  readonly name: string;
+  readonly generation: number;
+  readonly state: JobState;
+  /** One line. */
+  readonly reason: string;
+  /** What it waits for, if anything. */
+  readonly waitsFor: readonly Dependency[];
+  readonly held: boolean;
+  /** Tasks that rest after a failure, and when the first of them may be placed (wall ms). */
+  readonly resting: { readonly tasks: number; readonly untilMs: number } | null;
+  /** Tasks that could be placed now if there were room. */
+  readonly ready: number;
+  /** Room under `maxRunning`; null for no limit. */
+  readonly allowance: number | null;
+  readonly placement: PlacementExplanation | null;
 }
 
 /** `GET /api/v1/jobs/:name/tasks`. */
@@ -97,6 +169,8 @@ export interface WorkerView {
   readonly pid: number;
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly attributes: Readonly<Record<string, string>>;
   readonly running: number;
   readonly backlog: number;
   /** Since the last answered call, in ms. */

@@ -5,7 +5,8 @@
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
-import { type JobSpec, MAX_REPLICAS } from "./api.ts";
+import { BANDS, CONSTRAINT_OPS, type JobSpec, MAX_REPLICAS } from "./api.ts";
+import { conflictOf } from "../model/constraints.ts";
 
 /** The longest full name of a job, in characters. */
 export const MAX_NAME_CHARS = 256;
@@ -27,8 +28,14 @@ export const MAX_CPU_MILLI = 1_000_000_000;
 export const MAX_GRACE_MS = 86_400_000;
 /** The longest time limit of a task, in ms: ten years. */
 export const MAX_TIMEOUT_MS = 315_360_000_000;
-/** The most retries of a task. */
-export const MAX_RETRIES = 1_000;
+/** The most retries of a task, for each of its budgets. */
+export const MAX_RETRIES = 1_000_000;
+/** The most constraints, dependencies or named resources of a job. */
+export const MAX_LIST_ENTRIES = 100;
+/** The most values of one constraint. */
+const MAX_CONSTRAINT_VALUES = 1_000;
+/** One entry of `entries`, in bytes of UTF-8: it becomes a variable of the environment. */
+const MAX_ENTRY_BYTES = 64 * 1024;
 
 /** What a submit that says nothing of them gets. */
 export const JOB_DEFAULTS = {
@@ -37,9 +44,37 @@ export const JOB_DEFAULTS = {
   memoryBytes: 0,
   graceMs: 10_000,
   retries: 0,
+  lossRetries: 100,
+  crashRetries: 10,
+  backoffMs: 1_000,
   maxTaskFailures: 0,
+  band: "interactive",
   ifExists: "error",
 } as const;
+
+/** What specs of earlier versions do not have. */
+const ADDED = {
+  entries: null,
+  resources: {},
+  constraints: [],
+  startTimeoutMs: null,
+  lossRetries: JOB_DEFAULTS.lossRetries,
+  crashRetries: JOB_DEFAULTS.crashRetries,
+  backoffMs: JOB_DEFAULTS.backoffMs,
+  maxRunning: null,
+  hold: false,
+  band: JOB_DEFAULTS.band,
+  preemptible: true,
+  preempts: true,
+  gang: null,
+  after: [],
+} as const satisfies Partial<JobSpec>;
+
+/** The spec of a stored job, whichever version of this program wrote it. */
+export function specFromStore(json: string): JobSpec {
+  // Written by this program from checked values.
+  return { ...ADDED, ...JSON.parse(json) as JobSpec };
+}
 
 const NAME_PART = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -58,10 +93,58 @@ export interface JobSpecContext {
  * @throws {IrisError} `invalid`, one line that names the field
  */
 export function parseJobSpec(input: unknown, { user }: JobSpecContext): JobSpec {
-  const parsed = v.safeParse(jobSpec, input, { abortEarly: true });
+  const parsed = v.safeParse(JOB_SPEC_SCHEMA, input, { abortEarly: true });
   if (!parsed.success) throw invalid(parsed.issues[0]);
   const given = parsed.output;
-  return { ...given, name: fullName(given.name ?? nameFor(given.argv), user) };
+  const name = fullName(given.name ?? nameFor(given.argv), user);
+  const after = given.after.map(({ job, on }, i) => ({
+    job: within(`after.${i}.job`, () => fullName(job, user)),
+    on,
+  }));
+  const replicas = given.replicas ?? given.entries?.length ?? JOB_DEFAULTS.replicas;
+  const spec: JobSpec = { ...given, name, replicas, after };
+  checkTogether(spec);
+  return spec;
+}
+
+/** An error about a name, as one about the field that holds it. */
+function within<T>(field: string, fn: () => T): T {
+  try {
+    return fn();
+  } catch (error) {
+    if (!(error instanceof IrisError)) throw error;
+    throw new IrisError("invalid", `${field}: ${error.message}`, { field });
+  }
+}
+
+/** What fields say about each other. */
+function checkTogether(spec: JobSpec): void {
+  const refuse = (field: string, why: string) => {
+    throw new IrisError("invalid", `${field} ${why}`, { field });
+  };
+  const { entries, replicas, gang, maxRunning, name } = spec;
+  if (entries !== null && entries.length !== replicas) {
+    refuse("replicas", `must be the number of entries: it is ${replicas}, not ${entries.length}`);
+  }
+  if (gang !== null && maxRunning !== null && maxRunning < replicas) {
+    refuse("maxRunning", `must not be less than the gang: all ${replicas} tasks run together`);
+  }
+  if (gang !== null && spec.maxTaskFailures > 0) {
+    refuse("maxTaskFailures", "must be 0 for a gang: a member that fails ends all of it");
+  }
+  const [i, why] = conflictOf(spec.constraints) ?? [];
+  if (i !== undefined) refuse(`constraints.${i}`, `can never hold: ${why}`);
+  spec.after.forEach(({ job }, k) => {
+    if (spec.after.findIndex((other) => other.job === job) < k) {
+      refuse(`after.${k}.job`, `names ${job} a second time`);
+    }
+    if (job === name) {
+      refuse(`after.${k}.job`, "must not be the job itself: it would wait for ever");
+    }
+    if (name.startsWith(`${job}/`)) {
+      refuse(`after.${k}.job`, `must not be ${job}: this job is a part of it`);
+    }
+  });
 }
 
 /**
@@ -173,18 +256,98 @@ const cwd = v.pipe(
   v.check((path) => bytesOf(path) <= MAX_CWD_BYTES, `must have at most ${MAX_CWD_BYTES} bytes`),
 );
 
-const jobSpec = v.strictObject({
+const KEY = /^[A-Za-z0-9_][A-Za-z0-9._/-]{0,62}$/;
+const key = v.pipe(
+  v.string(must("a text")),
+  v.regex(KEY, must("a name of letters, digits, '.', '_', '/' and '-', at most 63 of them")),
+);
+
+function atMost<T>(entries: readonly T[]): boolean {
+  return entries.length <= MAX_LIST_ENTRIES;
+}
+
+const constraint = v.pipe(
+  v.strictObject({
+    key,
+    op: v.picklist(CONSTRAINT_OPS, must(`one of ${CONSTRAINT_OPS.join(", ")}`)),
+    values: v.optional(
+      v.pipe(
+        v.array(text("a text"), must("a list of texts")),
+        v.check((list) => list.length <= MAX_CONSTRAINT_VALUES, "has too many values"),
+      ),
+      [],
+    ),
+    required: v.optional(v.boolean(must("true or false")), true),
+  }, must("an object with key, op and values")),
+  v.check(({ op, values }) => {
+    if (op === "exists" || op === "absent") return values.length === 0;
+    return op === "in" || op === "not_in" ? values.length > 0 : values.length === 1;
+  }, "needs one value, several for in and not_in, none for exists and absent"),
+  v.check(
+    ({ op, values }) =>
+      !["lt", "le", "gt", "ge"].includes(op) || Number.isFinite(Number(values[0] || NaN)),
+    "compares with a number",
+  ),
+);
+
+const entries = v.pipe(
+  v.array(text("a text"), must("a list of texts")),
+  v.check((list) => list.length > 0, "must not be empty"),
+  v.check((list) => list.length <= MAX_REPLICAS, `must have at most ${MAX_REPLICAS} entries`),
+  v.check(
+    (list) => list.every((entry) => bytesOf(entry) <= MAX_ENTRY_BYTES),
+    `must have at most ${MAX_ENTRY_BYTES} bytes in each entry`,
+  ),
+);
+
+const boundedList = "must have at most 100 entries";
+const flag = (fallback: boolean) => v.optional(v.boolean(must("true or false")), fallback);
+
+/** What a submit may say; everything but the command has a default. */
+export const JOB_SPEC_SCHEMA = v.strictObject({
   name: v.optional(v.nullable(v.string(must("a text"))), null),
   argv,
-  replicas: v.optional(whole(1, MAX_REPLICAS), JOB_DEFAULTS.replicas),
+  replicas: v.optional(whole(1, MAX_REPLICAS)),
+  entries: v.optional(v.nullable(entries), null),
   cpuMilli: v.optional(whole(0, MAX_CPU_MILLI), JOB_DEFAULTS.cpuMilli),
   memoryBytes: v.optional(whole(0, Number.MAX_SAFE_INTEGER), JOB_DEFAULTS.memoryBytes),
+  resources: v.optional(
+    v.pipe(
+      v.record(key, whole(0, Number.MAX_SAFE_INTEGER), must("an object of names and numbers")),
+      v.check((map) => atMost(Object.keys(map)), boundedList),
+    ),
+    {},
+  ),
+  constraints: v.optional(
+    v.pipe(v.array(constraint, must("a list of constraints")), v.check(atMost, boundedList)),
+    [],
+  ),
   env: v.optional(env, {}),
   cwd: v.optional(v.nullable(cwd), null),
   graceMs: v.optional(whole(0, MAX_GRACE_MS), JOB_DEFAULTS.graceMs),
   timeoutMs: v.optional(v.nullable(whole(1, MAX_TIMEOUT_MS)), null),
+  startTimeoutMs: v.optional(v.nullable(whole(1, MAX_TIMEOUT_MS)), null),
   retries: v.optional(whole(0, MAX_RETRIES), JOB_DEFAULTS.retries),
+  lossRetries: v.optional(whole(0, MAX_RETRIES), JOB_DEFAULTS.lossRetries),
+  crashRetries: v.optional(whole(0, MAX_RETRIES), JOB_DEFAULTS.crashRetries),
+  backoffMs: v.optional(whole(0, MAX_GRACE_MS), JOB_DEFAULTS.backoffMs),
   maxTaskFailures: v.optional(whole(0, MAX_REPLICAS), JOB_DEFAULTS.maxTaskFailures),
+  maxRunning: v.optional(v.nullable(whole(1, MAX_REPLICAS)), null),
+  hold: flag(false),
+  band: v.optional(v.picklist(BANDS, must(`one of ${BANDS.join(", ")}`)), JOB_DEFAULTS.band),
+  preemptible: flag(true),
+  preempts: flag(true),
+  gang: v.optional(v.nullable(v.strictObject({ groupBy: key }, must("an object or null"))), null),
+  after: v.optional(
+    v.pipe(
+      v.array(v.strictObject({
+        job: v.string(must("a job's name")),
+        on: v.optional(v.picklist(["success", "end"], must('"success" or "end"')), "success"),
+      }, must("an object with job and on"))),
+      v.check(atMost, boundedList),
+    ),
+    [],
+  ),
   ifExists: v.optional(
     v.picklist(["error", "keep", "replace"], must('"error", "keep" or "replace"')),
     JOB_DEFAULTS.ifExists,

@@ -18,9 +18,13 @@ export interface AttemptSpec {
   /** Absolute working directory, or null for a folder of the worker's own. */
   readonly cwd: string | null;
   readonly replicas: number;
+  /** One text for each task, or null. */
+  readonly entries: readonly string[] | null;
   /** Thousandths of a core. */
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Named resources, in thousandths of a unit. */
+  readonly resources: Readonly<Record<string, number>>;
   /** Between SIGTERM and SIGKILL, in ms. */
   readonly graceMs: number;
   /** Wall time limit of one attempt in ms, or null. */
@@ -28,7 +32,7 @@ export interface AttemptSpec {
 }
 
 /** Why a desired attempt is to be stopped. */
-export type StopReason = "cancelled" | "shutdown" | "timeout" | "superseded";
+export type StopReason = "cancelled" | "shutdown" | "timeout" | "superseded" | "preempted" | "gang";
 
 /** How an attempt ended. */
 export type EndCause =
@@ -39,7 +43,12 @@ export type EndCause =
   | "launch_error"
   | "worker_lost"
   | "missing"
-  | "unknown";
+  | "unknown"
+  | "preempted"
+  /** Another member of its gang ended badly. */
+  | "gang"
+  /** It was not placed in time, or what it waited for cannot happen any more. */
+  | "unschedulable";
 
 /** Controller to worker. */
 export interface ReconcileRequest {
@@ -109,6 +118,10 @@ export interface RegisterRequest {
   readonly token: string;
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Named resources it has, in thousandths of a unit; `disk` in bytes. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** What constraints look at. */
+  readonly attributes: Readonly<Record<string, string>>;
   readonly hostname: string;
   readonly version: string;
   readonly pid: number;

@@ -30,6 +30,8 @@ const STOP_REASONS: ReadonlySet<unknown> = new Set<StopReason>([
   "shutdown",
   "timeout",
   "superseded",
+  "preempted",
+  "gang",
 ]);
 const END_CAUSES: ReadonlySet<unknown> = new Set<EndCause>([
   "exit",
@@ -40,6 +42,9 @@ const END_CAUSES: ReadonlySet<unknown> = new Set<EndCause>([
   "worker_lost",
   "missing",
   "unknown",
+  "preempted",
+  "gang",
+  "unschedulable",
 ]);
 
 /** @throws {IrisError} `invalid`, naming the field */
@@ -98,7 +103,14 @@ export function parseRegisterRequest(input: unknown): RegisterRequest {
   id(o, "version");
   whole(o, "pid");
   only(o, REGISTER_KEYS);
-  return input as RegisterRequest;
+  // A worker of an earlier version has neither.
+  const resources = object(o.resources ?? {}, "resources");
+  for (const name of Object.keys(resources)) whole(resources, name, "resources");
+  const attributes = object(o.attributes ?? {}, "attributes");
+  if (!Object.values(attributes).every((value) => isText(value, MAX_ID_CHARS))) {
+    throw wrong("attributes", "an object of texts");
+  }
+  return { ...o, resources, attributes } as unknown as RegisterRequest;
 }
 
 /** @throws {IrisError} `invalid`, naming the field */
@@ -142,6 +154,8 @@ const REGISTER_KEYS: ReadonlySet<string> = new Set([
   "token",
   "cpuMilli",
   "memoryBytes",
+  "resources",
+  "attributes",
   "hostname",
   "version",
   "pid",
@@ -161,10 +175,15 @@ function checkSpec(input: unknown, field: string): asserts input is AttemptSpec 
   for (const key of ["replicas", "cpuMilli", "memoryBytes", "graceMs"]) whole(o, key, field);
   if (o.timeoutMs !== null) whole(o, "timeoutMs", field);
   if (o.cwd !== null && typeof o.cwd !== "string") throw wrong(`${field}.cwd`, "a path or null");
-  const { argv } = o;
+  const { argv, entries = null } = o;
+  if (entries !== null && !(Array.isArray(entries) && entries.every((e) => isText(e, Infinity)))) {
+    throw wrong(`${field}.entries`, "a list of texts or null");
+  }
   if (!Array.isArray(argv) || argv.length === 0 || !argv.every((a) => typeof a === "string")) {
     throw wrong(`${field}.argv`, "a list of texts that is not empty");
   }
+  const resources = object(o.resources ?? {}, `${field}.resources`);
+  for (const name of Object.keys(resources)) whole(resources, name, `${field}.resources`);
   const env = object(o.env, `${field}.env`);
   if (!Object.values(env).every((value) => typeof value === "string")) {
     throw wrong(`${field}.env`, "an object of texts");

@@ -22,6 +22,10 @@ export interface KeeperSpec {
   readonly cwd: string | null;
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Named resources that one attempt holds; none when left out. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** One text for each task, for `IRIS_ENTRY`; null or left out: there is none. */
+  readonly entries?: readonly string[] | null;
   readonly graceMs: number;
   readonly timeoutMs: number | null;
 }
@@ -30,6 +34,8 @@ export interface KeeperSpec {
 export interface KeeperCapacity {
   readonly cpuMilli: number;
   readonly memoryBytes: number;
+  /** Named resources there are; none when left out. */
+  readonly resources?: Readonly<Record<string, number>>;
   /** Never more processes than this, whatever they ask for. */
   readonly maxRunning: number;
 }

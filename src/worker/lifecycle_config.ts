@@ -13,6 +13,8 @@ export interface LifecycleConfig {
   readonly serverToken: string;
   readonly keeperSocket: string;
   readonly capacity: KeeperCapacity;
+  /** What constraints look at. */
+  readonly attributes: Readonly<Record<string, string>>;
   readonly hostname: string;
   readonly version: string;
   /** Of the worker's process. */

@@ -377,6 +377,8 @@ class Lifecycle {
       token: config.serverToken,
       cpuMilli: config.capacity.cpuMilli,
       memoryBytes: config.capacity.memoryBytes,
+      resources: config.capacity.resources ?? {},
+      attributes: config.attributes,
       hostname: config.hostname,
       version: config.version,
       pid: config.pid,

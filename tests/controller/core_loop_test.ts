@@ -38,7 +38,11 @@ class Controller {
   }
 
   async start(): Promise<this> {
-    this.core.run(coreLoop() as never, { database: this.path, clusterId: "c1" });
+    this.core.run(coreLoop() as never, {
+      database: this.path,
+      clusterId: "c1",
+      placement: "best_fit",
+    });
     this.ready = await this.core.ready as CoreReady;
     this.heartbeat.run(heartbeatLoop() as never, { timing: TIMING });
     this.scheduling.run(schedulingLoop() as never, {});
@@ -143,7 +147,7 @@ inCluster("a stopped job ends at its worker", async (controller, worker) => {
   await controller.register(worker);
   await controller.submit("a", { replicas: 3 });
   await controller.until("a", ({ counts }) => counts.RUNNING === 2);
-  assertEquals((await controller.bridge.stopJob("/u/a")).state, "KILLED");
+  assertEquals((await controller.bridge.change("stop_job", "/u/a")).state, "KILLED");
   await controller.until("a", ({ done }) => done);
   assertEquals(worker.sim.live, []);
 }, {});
@@ -152,7 +156,10 @@ inCluster("errors come back as they are", async (controller) => {
   await controller.submit("a");
   const conflict = await assertRejects(() => controller.submit("a"), IrisError);
   assertEquals([conflict.code, conflict.field], ["conflict", "name"]);
-  const missing = await assertRejects(() => controller.bridge.stopJob("/u/b"), IrisError);
+  const missing = await assertRejects(
+    () => controller.bridge.change("stop_job", "/u/b"),
+    IrisError,
+  );
   assertEquals(missing.code, "not_found");
 });
 
@@ -278,7 +285,7 @@ inCluster("a reader of logs that goes away leaves no call behind", async (contro
   worker.write({ task: 0, attempt: 0, stream: "stdout", offset: 0, data: "" });
   const signal = new AbortController().signal;
   for await (const _ of controller.bridge.logs("/u/a", { task: null, follow: true, signal })) break;
-  await controller.bridge.stopJob("/u/a");
+  await controller.bridge.change("stop_job", "/u/a");
   await controller.until("a", ({ done }) => done);
 }, {});
 

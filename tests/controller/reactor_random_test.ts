@@ -26,6 +26,30 @@ const step = fc.oneof(
       maxTaskFailures: fc.nat(2),
       cpuMilli: fc.constantFrom(0, 500, 1_000),
       ifExists: fc.constantFrom("error", "keep", "replace"),
+      kind2: fc.constantFrom("plain", "plain", "gang", "child", "after", "limited"),
+      of: name,
+      on: fc.constantFrom("success", "end"),
+      band: fc.constantFrom("production", "interactive", "batch"),
+      hold: fc.nat(5).map((n) => n === 0),
+      backoffMs: fc.constantFrom(0, 1_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("verb" as const),
+      name,
+      verb: fc.constantFrom("hold_job", "release_job", "retry_job"),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("preempt" as const),
+      worker,
+      generation: fc.integer({ min: 1, max: 6 }),
+      for_: fc.integer({ min: 1, max: 6 }),
+      count: fc.integer({ min: 1, max: 4 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("stop" as const), name }) },
@@ -65,6 +89,36 @@ const step = fc.oneof(
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
+function submit(world: CoreWorld, each: Step & { kind: "submit" }): void {
+  const { name, kind2, of, replicas, maxTaskFailures } = each;
+  const common = {
+    retries: each.retries,
+    backoffMs: each.backoffMs,
+    cpuMilli: each.cpuMilli,
+    ifExists: each.ifExists,
+    band: each.band,
+    hold: each.hold,
+  };
+  switch (kind2) {
+    case "gang":
+      return void world.trySubmit(name, {
+        ...{ ...common, cpuMilli: 500, replicas: Math.min(4, replicas) },
+        gang: { groupBy: "zone" },
+      });
+    case "child":
+      return void world.trySubmit(`/u/${of}/${name}`, { ...common, replicas, maxTaskFailures });
+    case "after":
+      if (of === name) return;
+      return void world.trySubmit(name, { ...common, replicas, after: [{ job: of, on: each.on }] });
+    case "limited":
+      return void world.trySubmit(name, {
+        ...{ ...common, replicas, maxTaskFailures, startTimeoutMs: 2_000, maxRunning: 2 },
+      });
+    default:
+      return void world.trySubmit(name, { ...common, replicas, maxTaskFailures });
+  }
+}
+
 function take(world: CoreWorld, each: Step): void {
   const alive = (of: string) => {
     const node = world.state.workers.get(of);
@@ -72,13 +126,18 @@ function take(world: CoreWorld, each: Step): void {
   };
   switch (each.kind) {
     case "submit":
-      return void world.trySubmit(each.name, {
-        replicas: each.replicas,
-        retries: each.retries,
-        maxTaskFailures: each.maxTaskFailures,
-        cpuMilli: each.cpuMilli,
-        ifExists: each.ifExists,
+      return submit(world, each);
+    case "verb":
+      if (each.verb === "retry_job") return void world.retry(each.name);
+      return void world.verb(each.verb as "hold_job" | "release_job", each.name);
+    case "preempt": {
+      const preempt = [[each.generation, each.worker, each.count, each.for_]] as const;
+      world.react({
+        type: "placed",
+        placement: { assign: [], recall: [], preempt, explanations: [] },
       });
+      return;
+    }
     case "stop":
       return void world.stop(each.name);
     case "join":
@@ -105,13 +164,16 @@ function take(world: CoreWorld, each: Step): void {
       return void world.join(each.worker, { pid: world.nowMs });
     case "recall": {
       const recall = [[each.generation, each.worker, each.count]] as const;
-      world.react({ type: "placed", placement: { assign: [], recall, reasons: [] } });
+      world.react({
+        type: "placed",
+        placement: { assign: [], recall, preempt: [], explanations: [] },
+      });
       return;
     }
     case "restart":
       return world.restart();
     case "time":
-      world.nowMs += each.ms;
+      world.wait(each.ms);
   }
 }
 
@@ -133,8 +195,11 @@ function checkSingle(world: CoreWorld): void {
 
 function drain(world: CoreWorld): void {
   for (const each of WORKERS) world.join(each, { pid: 99_999 });
+  for (const job of [...world.state.jobs.values()]) {
+    if (job.held) world.verb("release_job", job.name.slice("/u/".length));
+  }
   for (let round = 0; round < 200 && world.state.jobs.size > 0; round++) {
-    world.nowMs += 1_000;
+    world.wait(1_000);
     world.settle();
     for (const sim of world.workers.values()) sim.finish(100, { atMs: world.now.wallMs });
     for (const of of WORKERS) world.call(of);

@@ -76,6 +76,7 @@ scenario("failures are tried again as often as allowed, then they are final", (w
     assertEquals(world.tasks("a")[0]!.attempt, attempt);
     worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
     world.call("w0");
+    world.wait(5_000);
   }
   assertEquals([world.job("a").state, world.job("a").counts], ["FAILED", { FAILED: 1 }]);
 });
@@ -164,7 +165,7 @@ scenario(
 );
 
 scenario("a task is lost for good when it was lost more often than the budget", (world) => {
-  world.submit("a", { retries: 0 });
+  world.submit("a", { retries: 0, crashRetries: 1_000 });
   for (let i = 0; i <= 100; i++) {
     assertEquals(world.job("a").state === "WORKER_FAILED", false, `after ${i} losses`);
     world.join("w0");
@@ -289,7 +290,10 @@ scenario(
     world.pass();
     world.state.jobs.values().next().value!.waitReason = null;
     world.pass();
-    assertEquals(world.job("a").reason, "needs 64 cores, the largest of 1 worker has 2");
+    assertEquals(
+      world.job("a").reason,
+      "needs 64 cores: 0 of 1 worker has it; nearest is w0 (2 cores)",
+    );
     world.join("w1", { cpuMilli: 64_000 });
     world.settle();
     assertEquals([world.job("a").counts, world.job("a").reason], [{ RUNNING: 1 }, null]);
@@ -316,7 +320,7 @@ scenario("work that is asked back and began meanwhile goes on", (world) => {
   world.settle();
   world.react({
     type: "placed",
-    placement: { assign: [], recall: [[1, "w0", 1]], reasons: [] },
+    placement: { assign: [], recall: [[1, "w0", 1]], preempt: [], explanations: [] },
   });
   const stale = world.orders.get("w0")!;
   assertEquals(RangeSet.of(0, 2).size, stale.run.reduce((n, [, from, to]) => n + to - from, 0));
@@ -334,7 +338,7 @@ scenario("work that is asked back before its worker heard of it waits again", (w
   world.pass();
   world.react({
     type: "placed",
-    placement: { assign: [], recall: [[1, "w0", 1]], reasons: [] },
+    placement: { assign: [], recall: [[1, "w0", 1]], preempt: [], explanations: [] },
   });
   world.call("w0");
   world.workers.get("w0")!.start(world.now.wallMs);
@@ -389,6 +393,7 @@ scenario(
     assertEquals(world.job("a"), before);
     assertEquals(world.state.jobs.get(1)!.ledger.of(0).failures, 1);
     world.talk();
+    world.wait(5_000);
     for (let i = 0; i < 6; i++) {
       worker.finish(2, { atMs: world.now.wallMs });
       world.settle();

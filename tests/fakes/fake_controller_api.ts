@@ -1,13 +1,17 @@
 /** A controller with state and no cluster behind it: jobs run when a test says so. */
 import { IrisError } from "../../src/base/errors.ts";
+import { explainDone } from "../../src/controller/explain_job.ts";
 import type { ControllerApi, Health, JobFilter } from "../../src/controller/controller_api.ts";
+import type { JobVerb } from "../../src/controller/messages.ts";
 import type { TreeNode } from "../../src/lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  JobExplanation,
   JobSpec,
   JobView,
   LogChunk,
+  SubmittedJob,
   TaskView,
   WorkerView,
 } from "../../src/wire/api.ts";
@@ -23,7 +27,7 @@ export class FakeControllerApi implements ControllerApi {
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
 
-  submit(spec: JobSpec): Promise<JobView> {
+  submit(spec: JobSpec): Promise<SubmittedJob> {
     if (this.health_.closing) {
       return Promise.reject(new IrisError("closing", "The cluster is stopping"));
     }
@@ -42,10 +46,13 @@ export class FakeControllerApi implements ControllerApi {
       startedAtMs: null,
       endedAtMs: null,
       reason: null,
+      held: false,
+      parent: null,
+      retryOf: null,
       spec,
     };
     this.#jobs.set(spec.name, job);
-    return Promise.resolve(job);
+    return Promise.resolve({ ...job, warnings: [] });
   }
 
   /** Ends a job well. */
@@ -63,13 +70,24 @@ export class FakeControllerApi implements ControllerApi {
     this.#wake();
   }
 
-  stopJob(name: string): Promise<JobView> {
+  change(verb: JobVerb, name: string): Promise<JobView> {
     const job = this.#jobs.get(name);
     if (job === undefined) return Promise.reject(new IrisError("not_found", `No job ${name}`));
-    const stopped: JobView = { ...job, state: "KILLED", done: true };
-    this.#jobs.set(name, stopped);
+    const changed: JobView = {
+      stop_job: { ...job, state: "KILLED", done: true } as const,
+      hold_job: { ...job, held: true },
+      release_job: { ...job, held: false },
+      retry_job: { ...job, state: "PENDING", done: false, retryOf: job.generation } as const,
+    }[verb];
+    this.#jobs.set(name, changed);
     this.#wake();
-    return Promise.resolve(stopped);
+    return Promise.resolve(changed);
+  }
+
+  explain(name: string): Promise<JobExplanation> {
+    const job = this.#jobs.get(name);
+    if (job === undefined) return Promise.reject(new IrisError("not_found", `No job ${name}`));
+    return Promise.resolve(explainDone(job));
   }
 
   jobs(filter: JobFilter): JobView[] {
@@ -111,6 +129,8 @@ export class FakeControllerApi implements ControllerApi {
       pid: request.pid,
       cpuMilli: request.cpuMilli,
       memoryBytes: request.memoryBytes,
+      resources: request.resources,
+      attributes: request.attributes,
       running: 0,
       backlog: 0,
       lastSeenMs: 0,

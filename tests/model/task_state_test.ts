@@ -15,7 +15,12 @@ import {
 
 /** Written out by hand, so that the table cannot change unnoticed: one letter an event. */
 const EXPECTED: Readonly<Record<TaskState, Partial<Record<TaskEvent, TaskState>>>> = {
-  PENDING: { assign: "ASSIGNED", cancel: "KILLED", give_up: "UNSCHEDULABLE" },
+  PENDING: {
+    assign: "ASSIGNED",
+    cancel: "KILLED",
+    give_up: "UNSCHEDULABLE",
+    gang: "COSCHED_FAILED",
+  },
   ASSIGNED: {
     build: "BUILDING",
     start: "RUNNING",
@@ -107,12 +112,28 @@ Deno.test("a job's state is what its tasks say, by the first rule that matches",
 
 Deno.test("pending tasks leave by attempts first, then in order", () => {
   const pending = new PendingTasks();
-  pending.add([0, 10, 0]);
-  pending.add([20, 22, 1]);
-  pending.add([30, 31, 3]);
+  pending.add([0, 10, 0, 0, 0]);
+  pending.add([20, 22, 1, 0, 0]);
+  pending.add([30, 31, 3, 0, 0]);
   assertEquals(pending.size, 13);
-  assertEquals(pending.take(4), [[30, 31, 3], [20, 22, 1], [0, 1, 0]]);
-  assertEquals([...pending], [[1, 10, 0]]);
-  assertEquals(pending.take(100), [[1, 10, 0]]);
+  assertEquals(pending.take(4, 0), [[30, 31, 3, 0, 0], [20, 22, 1, 0, 0], [0, 1, 0, 0, 0]]);
+  assertEquals([...pending], [[1, 10, 0, 0, 0]]);
+  assertEquals(pending.take(100, 0), [[1, 10, 0, 0, 0]]);
   assertEquals(pending.size, 0);
+});
+
+Deno.test("pending tasks that rest are not taken before their time", () => {
+  const pending = new PendingTasks();
+  pending.add([0, 4, 0, 0, 0]);
+  pending.add([4, 6, 1, 1, 2_000]);
+  pending.add([6, 7, 1, 2, 3_000]);
+  assertEquals([pending.size, pending.ready], [7, 4]);
+  assertEquals([...pending.groups()], [[0, 4]]);
+  assertEquals([pending.wake(1_999), pending.wake(2_000), pending.wake(2_000)], [0, 2, 0]);
+  assertEquals([pending.size, pending.ready], [7, 6]);
+  assertEquals([...pending.groups()], [[0, 4], [1, 2]]);
+  assertEquals(pending.take(9, 2), []);
+  assertEquals(pending.take(9, 1), [[4, 6, 1, 1, 0]]);
+  assertEquals([...pending], [[0, 4, 0, 0, 0], [6, 7, 1, 2, 3_000]]);
+  assertEquals([pending.clear().length, pending.size, pending.ready], [2, 0, 0]);
 });

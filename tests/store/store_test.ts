@@ -14,6 +14,7 @@ const NOTHING: StoreChanges = {
   lanes: [],
   goneLanes: [],
   results: [],
+  copiedResults: [],
   details: [],
   charges: [],
   workers: [],
@@ -35,8 +36,13 @@ function jobRow(generation: number, more: Partial<JobRow> = {}): JobRow {
     endedAtMs: null,
     reason: null,
     quarantined: null,
-    waitsFor: null,
-    pending: [0, 10, 0],
+    waits: [],
+    held: false,
+    eligibleAtMs: null,
+    parent: null,
+    retryOf: null,
+    pending: [0, 10, 0, 0, 0],
+    avoided: [],
     ...more,
   };
 }
@@ -70,7 +76,7 @@ inFolder("what was written is there after the next start, and a reader sees it a
     jobs: [
       jobRow(1, {
         counts: { PENDING: 5, ASSIGNED: 2, RUNNING: 2, FAILED: 1 },
-        pending: [5, 10, 1],
+        pending: [5, 10, 1, 0, 0],
       }),
     ],
     lanes: [{
@@ -80,11 +86,13 @@ inFolder("what was written is there after the next start, and a reader sees it a
       assigned: [0, 2],
       recalled: [],
       running: [2, 4, 77.5],
+      preempted: [],
+      disbanded: [],
       stopping: [],
     }],
     results: [[1, 4, 5, "FAILED", 0, "w0", "exit", 3, 70, 80]],
     details: [[1, 4, 0, "because"]],
-    charges: [[1, 6, 1, 2]],
+    charges: [[1, 6, 1, 2, 1]],
     workers: [{
       worker: "w0",
       url: "http://h:1",
@@ -94,6 +102,8 @@ inFolder("what was written is there after the next start, and a reader sees it a
       pid: 3,
       cpuMilli: 4,
       memoryBytes: 5,
+      resources: { gpu: 500 },
+      attributes: { zone: "a" },
     }],
   });
   const tasks = reader.tasks("/u/j1", { offset: 1, limit: 5 });
@@ -114,13 +124,23 @@ inFolder("what was written is there after the next start, and a reader sees it a
   const again = openStore({ path, clusterId: "c" }).writer;
   const stored = again.load();
   assertEquals(stored.jobs.map((job) => [job.generation, job.pending]), [
-    [1, [5, 10, 1]],
-    [2, [0, 10, 0]],
+    [1, [5, 10, 1, 0, 0]],
+    [2, [0, 10, 0, 0, 0]],
   ]);
   assertEquals(stored.lanes[0]!.running, [2, 4, 77.5]);
-  assertEquals([stored.charges, stored.lastGeneration], [[[1, 6, 1, 2]], 2]);
-  assertEquals(stored.workers.map((worker) => worker.worker), ["w0"]);
-  assertEquals([again.generationOf("/u/j2"), again.generationOf("/u/none")], [2, null]);
+  assertEquals([stored.charges, stored.lastGeneration], [[[1, 6, 1, 2, 1]], 2]);
+  assertEquals(
+    stored.workers.map(({ worker, resources, attributes }) => [
+      worker,
+      resources,
+      attributes,
+    ]),
+    [["w0", { gpu: 500 }, { zone: "a" }]],
+  );
+  assertEquals([...again.newest(["/u/j2", "/u/none"])], [["/u/j2", {
+    generation: 2,
+    state: "PENDING",
+  }]]);
   again.write({ ...NOTHING, jobs: [jobRow(1, { done: true })] });
   assertEquals(again.load().charges, [], "a job that is done has no charges");
   again.close();

@@ -9,6 +9,7 @@ import type { Answer, Effects } from "../../src/controller/effects.ts";
 import { passInput } from "../../src/controller/pass_input.ts";
 import { type CoreEvent, Reactor } from "../../src/controller/reactor.ts";
 import { recover } from "../../src/controller/recovery.ts";
+import { namesIn } from "../../src/controller/submit.ts";
 import type { Now } from "../../src/controller/turn.ts";
 import type { Desired } from "../../src/heartbeat/messages.ts";
 import { place } from "../../src/scheduler/place.ts";
@@ -31,6 +32,8 @@ export function sampleRegistration(
     token: "t",
     cpuMilli: 2_000,
     memoryBytes: 1_000,
+    resources: {},
+    attributes: { zone: "z" },
     hostname: "host",
     version: "0",
     pid: 1,
@@ -53,6 +56,7 @@ export class CoreWorld {
   reactor = new Reactor(new ClusterState());
   nowMs = 1_000;
   #id = 0;
+  #writes = 0;
 
   constructor() {
     migrate(this.db);
@@ -76,7 +80,10 @@ export class CoreWorld {
 
   commit(): Effects {
     const effects = this.reactor.take(this.now);
-    if (effects.store !== null) this.writer.write(effects.store);
+    if (effects.store !== null) {
+      this.writer.write(effects.store);
+      this.#writes++;
+    }
     for (const { generation } of effects.specs) this.specs.add(generation);
     for (const link of effects.links) this.orders.delete(link.worker);
     for (const desired of effects.desired) {
@@ -103,14 +110,25 @@ export class CoreWorld {
   trySubmit(name: string, more: Record<string, unknown> = {}): Answer {
     const id = ++this.#id;
     const spec = parseJobSpec({ name, argv: ["x"], ...more }, { user: "u" });
-    this.react({ type: "submit", id, spec, stored: this.writer.generationOf(spec.name) });
+    this.react({ type: "submit", id, spec, stored: this.writer.newest(namesIn(spec)) });
     return this.answers.find((answer) => answer.id === id)!;
   }
 
   stop(name: string): Answer {
+    return this.verb("stop_job", name);
+  }
+
+  verb(type: "stop_job" | "hold_job" | "release_job", short: string): Answer {
     const id = ++this.#id;
-    const stored = this.writer.generationOf(`/u/${name}`);
-    this.react({ type: "stop_job", id, name: `/u/${name}`, stored });
+    const name = `/u/${short}`;
+    this.react({ type, id, name, stored: this.writer.newest([name]).get(name) ?? null });
+    return this.answers.find((answer) => answer.id === id)!;
+  }
+
+  retry(short: string): Answer {
+    const id = ++this.#id;
+    const name = `/u/${short}`;
+    this.react({ type: "retry_job", id, name, job: this.writer.retryable(name) });
     return this.answers.find((answer) => answer.id === id)!;
   }
 
@@ -151,22 +169,22 @@ export class CoreWorld {
 
   /** A scheduling pass. */
   pass(): void {
-    const input = passInput(this.state, this.nowMs);
+    const input = passInput(this.state, this.now, "best_fit");
     if (input !== null) this.react({ type: "placed", placement: place(input) });
   }
 
   /** Passes and calls until nothing moves. */
   settle(): void {
     for (let round = 0; round < 20; round++) {
+      const before = this.#writes;
       this.pass();
-      const orders = this.orders.size;
       this.talk();
       for (const worker of this.workers.values()) worker.start(this.now.wallMs);
       for (const name of this.workers.keys()) {
         if (this.state.workers.get(name)?.state !== "lost") this.call(name);
       }
       this.talk();
-      if (orders === 0) return;
+      if (this.#writes === before) return;
     }
   }
 
@@ -176,6 +194,12 @@ export class CoreWorld {
 
   tasks(name: string): TaskView[] {
     return this.reader.tasks(`/u/${name}`, { offset: 0, limit: 1_000 });
+  }
+
+  /** Time passes, and the core looks at itself. */
+  wait(ms: number): void {
+    this.nowMs += ms;
+    this.react({ type: "tick" });
   }
 
   lose(name: string): void {
@@ -214,6 +238,8 @@ export class CoreWorld {
         assigned: lane.assigned.toBounds(),
         recalled: lane.recalled.toBounds(),
         running: lane.running.toCells(),
+        preempted: lane.evicted.preempted.toCells(),
+        disbanded: lane.evicted.gang.toCells(),
         stopping: lane.stopping.toBounds(),
       }))
     );

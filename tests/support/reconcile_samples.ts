@@ -11,6 +11,8 @@ export function sampleSpec(generation: number): AttemptSpec {
     env: {},
     cwd: null,
     replicas: 10,
+    entries: null,
+    resources: {},
     cpuMilli: 1_000,
     memoryBytes: 0,
     graceMs: 1_000,

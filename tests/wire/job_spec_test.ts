@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { IrisError } from "../../src/base/errors.ts";
 import { ERROR_TABLE, exitCodeOfError, httpStatusOf } from "../../src/wire/error_table.ts";
-import { parseJobSpec } from "../../src/wire/job_spec.ts";
+import { parseJobSpec, specFromStore } from "../../src/wire/job_spec.ts";
 import {
   parseLogsRequest,
   parseReconcileRequest,
@@ -17,14 +17,28 @@ Deno.test("a submit with a command alone gets every default", () => {
     name: "/ann/a",
     argv: ["true"],
     replicas: 1,
+    entries: null,
     cpuMilli: 1_000,
     memoryBytes: 0,
+    resources: {},
+    constraints: [],
     env: {},
     cwd: null,
     graceMs: 10_000,
     timeoutMs: null,
+    startTimeoutMs: null,
     retries: 0,
+    lossRetries: 100,
+    crashRetries: 10,
+    backoffMs: 1_000,
     maxTaskFailures: 0,
+    maxRunning: null,
+    hold: false,
+    band: "interactive",
+    preemptible: true,
+    preempts: true,
+    gang: null,
+    after: [],
     ifExists: "error",
   });
 });
@@ -37,6 +51,17 @@ Deno.test("a job without a name is named after its command, never twice alike", 
 
 Deno.test("a full name is taken as it is", () => {
   assertEquals(parseJobSpec({ name: "/bob/a/child", argv: ["x"] }, user).name, "/bob/a/child");
+});
+
+Deno.test("lines make as many tasks, and names of other jobs are made full", () => {
+  const spec = parseJobSpec({ argv: ["x"], entries: ["a", ""], after: [{ job: "b" }] }, user);
+  assertEquals([spec.replicas, spec.after], [2, [{ job: "/ann/b", on: "success" }]]);
+});
+
+Deno.test("a spec that an earlier version stored has every field", () => {
+  const { argv, name, replicas } = parseJobSpec({ name: "a", argv: ["true"] }, user);
+  const stored = specFromStore(JSON.stringify({ argv, name, replicas }));
+  assertEquals([stored.after, stored.lossRetries, stored.gang], [[], 100, null]);
 });
 
 const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
@@ -67,7 +92,30 @@ const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
   ["memoryBytes", { memoryBytes: -1 }],
   ["graceMs", { graceMs: 1e12 }],
   ["timeoutMs", { timeoutMs: 0 }],
-  ["retries", { retries: 1e6 }],
+  ["retries", { retries: 1e7 }],
+  ["replicas", { entries: ["a", "b"], replicas: 3 }],
+  ["entries", { entries: [] }],
+  ["entries", { entries: ["x".repeat(70_000)] }],
+  ["entries.1", { entries: ["a", "b\0"] }],
+  ["resources.gpu", { resources: { gpu: -1 } }],
+  ["resources.a b", { resources: { "a b": 1 } }],
+  ["constraints.0.op", { constraints: [{ key: "zone", op: "like", values: ["a"] }] }],
+  ["constraints.0", { constraints: [{ key: "zone", op: "eq", values: [] }] }],
+  ["constraints.0", { constraints: [{ key: "cores", op: "ge", values: ["many"] }] }],
+  ["constraints.1", {
+    constraints: [{ key: "zone", op: "eq", values: ["a"] }, { key: "zone", op: "absent" }],
+  }],
+  ["gang", { gang: "zone" }],
+  ["maxRunning", { maxRunning: 0 }],
+  ["maxRunning", { replicas: 4, maxRunning: 2, gang: { groupBy: "zone" } }],
+  ["maxTaskFailures", { maxTaskFailures: 1, gang: { groupBy: "zone" } }],
+  ["band", { band: "urgent" }],
+  ["startTimeoutMs", { startTimeoutMs: 0 }],
+  ["after.0.job", { after: [{ job: "a b" }] }],
+  ["after.0.job", { name: "x", after: [{ job: "x" }] }],
+  ["after.0.job", { name: "/ann/x/y", after: [{ job: "x" }] }],
+  ["after.1.job", { after: [{ job: "a" }, { job: "a", on: "end" }] }],
+  ["after.0.on", { after: [{ job: "a", on: "failure" }] }],
   ["maxTaskFailures", { maxTaskFailures: -1 }],
   ["ifExists", { ifExists: "maybe" }],
   ["colour", { colour: "red" }],
@@ -166,7 +214,13 @@ Deno.test("a worker's registration names where it is, and nothing else", () => {
     version: "1",
     pid: 1,
   };
-  assertEquals(parseRegisterRequest(good), good);
+  const none = { resources: {}, attributes: {} };
+  assertEquals(parseRegisterRequest(good), { ...good, ...none }, "an earlier version has neither");
+  const rich = { ...good, resources: { gpu: 2_000 }, attributes: { zone: "a" } };
+  assertEquals(parseRegisterRequest(rich), rich);
+  for (const wrong of [{ resources: { gpu: -1 } }, { attributes: { zone: 1 } }]) {
+    assertThrows(() => parseRegisterRequest({ ...good, ...wrong }), IrisError);
+  }
   for (const url of ["ftp://x", "http://u:p@h", "http://h/path", "nothing"]) {
     assertThrows(() => parseRegisterRequest({ ...good, url }), IrisError, "url");
   }

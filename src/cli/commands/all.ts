@@ -1,5 +1,8 @@
 /** Every command of the command line, as declarations. Modes stand in `../modes/all.ts`. */
-import { type CliContext, connect } from "../context.ts";
+import { IrisError, messageOf } from "../../base/errors.ts";
+import type { IrisClient } from "../../client/iris_client.ts";
+import type { JobView } from "../../wire/api.ts";
+import { type CliContext, connect, fullJobName } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import { flagSwitch, JOB_FLAGS, JSON_FLAG, TARGET_FLAGS, WORKER_FLAGS } from "../flags/shared.ts";
 import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
@@ -7,10 +10,31 @@ import { interruptible } from "../interrupt.ts";
 import { runLocalJob } from "../modes/local_job.ts";
 import { VERSION } from "../version.ts";
 import { clusterStatus, listWorkers, showTree, stopCluster } from "./cluster_commands.ts";
-import { listJobs, runJob, showJob, showLogs, stopJob, waitJob } from "./job_commands.ts";
-import { jobRequest } from "./job_request.ts";
+import {
+  explainJob,
+  listJobs,
+  runJob,
+  showJob,
+  showLogs,
+  stopJob,
+  waitJob,
+} from "./job_commands.ts";
+import { entriesOf, jobRequest } from "./job_request.ts";
 
 type IrisCommand = Command<CliContext>;
+
+/** The lines of `--each-line`. */
+function readEntries(file: string): string[] {
+  try {
+    return entriesOf(Deno.readTextFileSync(file === "-" ? "/dev/stdin" : file));
+  } catch (error) {
+    if (error instanceof IrisError) throw error;
+    throw new IrisError("usage", `Invalid --each-line: ${messageOf(error)}`, {
+      field: "--each-line",
+      cause: error,
+    });
+  }
+}
 
 const jobRun = command({
   path: ["job", "run"],
@@ -36,7 +60,8 @@ const jobRun = command({
   ctrlC: "stops the job (with --local the cluster too); once more forces it, a third time " +
     "leaves at once.",
   async run(context: CliContext, { values, argv }) {
-    const request = jobRequest(values, { argv, cwd: values.local ? Deno.cwd() : null });
+    const entries = values.eachLine === undefined ? undefined : readEntries(values.eachLine);
+    const request = jobRequest(values, { argv, cwd: values.local ? Deno.cwd() : null, entries });
     const { quiet, json, noWait } = values;
     if (values.local) {
       const { stopTimeout, cgroups, spawner } = values;
@@ -146,6 +171,59 @@ const jobStop = command({
     ),
 });
 
+/** A verb on one job that answers at once. */
+function jobVerb(
+  path: readonly [string, string],
+  of: {
+    summary: string;
+    does: string;
+    act: (client: IrisClient, name: string) => Promise<JobView>;
+  },
+): IrisCommand {
+  return command({
+    path,
+    summary: of.summary,
+    flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+    operands: ["JOB"],
+    example: `iris ${path.join(" ")} sweep`,
+    async run(context: CliContext, { values, operands }) {
+      const name = fullJobName(context, operands[0] ?? "");
+      const job = await of.act(connect(context, values), name);
+      if (values.json) context.out(JSON.stringify(job));
+      else context.err(`${job.name} ${of.does}`);
+      return 0;
+    },
+  });
+}
+
+const jobHold = jobVerb(["job", "hold"], {
+  summary: "Place nothing more of a job; what runs of it goes on.",
+  does: "is held",
+  act: (client, name) => client.holdJob(name),
+});
+
+const jobExplain = command({
+  path: ["job", "explain"],
+  summary: "Show why a job is not further than it is, and what would help.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["JOB"],
+  example: "iris job explain sweep",
+  run: (context: CliContext, { values, operands }) =>
+    explainJob(context, connect(context, values), { name: operands[0] ?? "", json: values.json }),
+});
+
+const jobRelease = jobVerb(["job", "release"], {
+  summary: "Let a held job be placed.",
+  does: "is released",
+  act: (client, name) => client.releaseJob(name),
+});
+
+const jobRetry = jobVerb(["job", "retry"], {
+  summary: "Run the tasks of a job again that did not succeed, and only those.",
+  does: "runs again, with what did not succeed",
+  act: (client, name) => client.retryJob(name),
+});
+
 const workerList = command({
   path: ["worker", "list"],
   summary: "List workers.",
@@ -213,6 +291,10 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobLogs,
   jobWait,
   jobStop,
+  jobExplain,
+  jobHold,
+  jobRelease,
+  jobRetry,
   workerList,
   tree,
   status,

@@ -3,7 +3,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import { type CliContext, fullJobName } from "../context.ts";
 import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
-import { jobDetails, jobResultLine, jobTable } from "./job_text.ts";
+import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
 
 /** Tasks that `job show` lists. */
 const SHOWN_TASKS = 50;
@@ -26,6 +26,7 @@ export async function runJob(
   options: RunOptions & { request: SubmitRequest },
 ): Promise<number> {
   const job = await client.submit(options.request);
+  for (const warning of job.warnings) context.err(`warning: ${warning}`);
   if (!options.wait) {
     context.out(options.json ? JSON.stringify(job) : job.name);
     return 0;
@@ -76,6 +77,17 @@ export async function showJob(
     client.tasks(name, { limit: SHOWN_TASKS }),
   ]);
   context.out(options.json ? JSON.stringify({ ...job, tasks }) : jobDetails(job, tasks));
+  return 0;
+}
+
+/** `job explain`. */
+export async function explainJob(
+  context: CliContext,
+  client: IrisClient,
+  options: { name: string; json: boolean },
+): Promise<number> {
+  const explanation = await client.explain(fullJobName(context, options.name));
+  context.out(options.json ? JSON.stringify(explanation) : explanationText(explanation));
   return 0;
 }
 

@@ -1,5 +1,5 @@
 /** Jobs and tasks as lines for people. */
-import type { JobView, TaskView } from "../../wire/api.ts";
+import type { JobExplanation, JobView, TaskView } from "../../wire/api.ts";
 import { formatDuration, formatTable } from "../output/table.ts";
 
 /** `3 running, 1 succeeded`. */
@@ -50,6 +50,39 @@ export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
   );
   const more = job.replicas > tasks.length ? `\n... and ${job.replicas - tasks.length} more` : "";
   return `${head}\n\n${table}${more}`;
+}
+
+/** Why a job is not further than it is: the line, then what it rests on. */
+export function explanationText(explanation: JobExplanation): string {
+  const { name, state, reason, waitsFor, resting, ready, allowance, placement } = explanation;
+  const lines = [`${name} is ${state.toLowerCase()}: ${reason}`];
+  for (const { job, on } of waitsFor) lines.push(`  waits for the ${on} of ${job}`);
+  if (resting !== null) {
+    const at = new Date(resting.untilMs).toISOString();
+    lines.push(
+      `  ${counted(resting.tasks, "task rests", "tasks rest")} after a failure, until ${at}`,
+    );
+  }
+  if (ready > 0) lines.push(`  ${counted(ready, "task", "tasks")} ready to be placed`);
+  if (allowance !== null) lines.push(`  ${allowance} more may run at the same time`);
+  if (placement === null) return lines.join("\n");
+  lines.push(
+    `  number ${placement.place} in the queue, ${counted(placement.workers, "worker", "workers")}`,
+  );
+  for (const { what, count } of placement.ruledOut) {
+    lines.push(`  ${counted(count, "worker is", "workers are")} ruled out by ${what}`);
+  }
+  if (placement.nearest !== null) {
+    const missing = placement.nearest.missing.map(({ what, needs, has }) =>
+      `${what}: needs ${needs}, has ${has}`
+    );
+    lines.push(`  nearest is ${placement.nearest.worker} (${missing.join("; ")})`);
+  }
+  return [...lines, `  ${placement.unblock}`].join("\n");
+}
+
+function counted(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
 }
 
 /** From the first start to the end, or nothing yet. */

@@ -88,6 +88,36 @@ export const parsePair: Parse<readonly [name: string, value: string]> = (text, f
   return [text.slice(0, at), text.slice(at + 1)];
 };
 
+/** `gpu=2`, `licence=0.5`, `disk=10GiB`: a named resource, in thousandths; `disk` in bytes. */
+export const parseAmount: Parse<readonly [name: string, amount: number]> = (text, flag) => {
+  const [name, value] = parsePair(text, flag);
+  if (name === "disk") return [name, parseSize(value, flag)];
+  const milli = /^\d{1,9}(?:\.\d{1,3})?$/.test(value) ? Math.round(Number(value) * 1_000) : NaN;
+  if (Number.isNaN(milli)) throw invalid(flag, text, "NAME=NUMBER (examples: gpu=2, licence=0.5)");
+  return [name, milli];
+};
+
+/** `2`, `h100` or `h100=2`: how many GPUs, in thousandths, and of which kind (null: any). */
+export const parseGpu: Parse<{ readonly kind: string | null; readonly milli: number }> = (
+  text,
+  flag,
+) => {
+  const match = /^(?:([A-Za-z][\w.-]*)=)?(\d{1,4}(?:\.\d{1,3})?)$|^([A-Za-z][\w.-]*)$/.exec(text);
+  if (match === null) throw invalid(flag, text, "a number or a kind (examples: 2, h100, h100=2)");
+  const kind = (match[1] ?? match[3] ?? null)?.toLowerCase() ?? null;
+  return { kind, milli: Math.round(Number(match[2] ?? 1) * 1_000) };
+};
+
+/** `NAME` (its success) or `NAME:end` (its end, however that is). */
+export const parseAfter: Parse<{ readonly job: string; readonly on: "success" | "end" }> = (
+  text,
+  flag,
+) => {
+  const match = /^([^:]+)(?::(success|end))?$/.exec(text);
+  if (match === null) throw invalid(flag, text, "JOB, JOB:success or JOB:end");
+  return { job: match[1]!, on: match[2] === "end" ? "end" : "success" };
+};
+
 /** Any text but the empty one. */
 export const parseText: Parse<string> = (text, flag) => {
   if (text === "") throw invalid(flag, text, "a text");

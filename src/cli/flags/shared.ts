@@ -1,9 +1,12 @@
 /** Flags that several commands share. */
 import {
+  parseAfter,
+  parseAmount,
   parseChoice,
   parseCores,
   parseCount,
   parseDuration,
+  parseGpu,
   parsePair,
   parsePort,
   parseSize,
@@ -11,7 +14,9 @@ import {
 } from "./quantities.ts";
 import type { RepeatedFlag, SwitchFlag, ValueFlag } from "./flag.ts";
 import { LOG_LEVELS } from "../../base/log.ts";
-import { MAX_REPLICAS } from "../../wire/api.ts";
+import { BANDS, MAX_REPLICAS } from "../../wire/api.ts";
+import { MAX_RETRIES } from "../../wire/job_spec.ts";
+import { parseConstraint } from "./constraint.ts";
 
 /** A switch. */
 export function flagSwitch(help: string): SwitchFlag {
@@ -65,6 +70,17 @@ export const LISTEN_FLAGS = {
   },
 } as const;
 
+/** What a mode that places tasks takes. */
+export const PLACEMENT_FLAGS = {
+  placement: {
+    kind: "value",
+    parse: parseChoice(["best_fit", "spread"]),
+    value: "best_fit|spread",
+    help: "where tasks go: the fullest worker that still holds them, or the emptiest",
+    default: "best_fit",
+  },
+} as const;
+
 /** What a mode that has workers takes. */
 export const WORKER_FLAGS = {
   cgroups: {
@@ -97,9 +113,9 @@ export const JOB_FLAGS = {
     kind: "value",
     parse: parseCount(1, MAX_REPLICAS),
     value: "N",
-    help: "how many tasks",
-    default: "1",
+    help: "how many tasks; 1 when left out",
   },
+  eachLine: flagText("FILE", "one task for each line of it, in IRIS_ENTRY; - for stdin"),
   cpu: {
     kind: "value",
     parse: parseCores,
@@ -108,16 +124,77 @@ export const JOB_FLAGS = {
     default: "1",
   },
   memory: { kind: "value", parse: parseSize, value: "SIZE", help: "memory of each task" },
+  disk: { kind: "value", parse: parseSize, value: "SIZE", help: "disk of each task" },
+  gpu: { kind: "value", parse: parseGpu, value: "[KIND=]N", help: "GPUs of each task" },
+  resource: {
+    kind: "repeated",
+    parse: parseAmount,
+    value: "NAME=N",
+    help: "a named resource of each task, for instance licence=0.5",
+  },
+  constraint: {
+    kind: "repeated",
+    parse: parseConstraint,
+    value: "'KEY OP VALUE'",
+    help: "what a worker must be, for instance zone=a, 'cores >= 8', 'zone in a,b', '!spot'",
+  },
+  prefer: {
+    kind: "repeated",
+    parse: parseConstraint,
+    value: "'KEY OP VALUE'",
+    help: "what a worker had better be",
+  },
+  gang: flagText("ATTR", "all tasks at once, on workers that share a value of this attribute"),
+  priority: {
+    kind: "value",
+    parse: parseChoice(BANDS),
+    value: BANDS.join("|"),
+    help: "whose turn it is first",
+    default: "interactive",
+  },
+  notPreemptible: flagSwitch("never stop its tasks to make room for a higher priority"),
+  after: {
+    kind: "repeated",
+    parse: parseAfter,
+    value: "JOB[:end]",
+    help: "begin when that job has succeeded, or has just ended",
+  },
+  hold: flagSwitch("place nothing of it until `iris job release`"),
+  maxRunning: {
+    kind: "value",
+    parse: parseCount(1, MAX_REPLICAS),
+    value: "N",
+    help: "how many tasks may run at the same time",
+  },
   env,
   cwd: flagText("DIR", "working directory of each task"),
   timeout: duration("a task that runs longer is ended"),
+  startTimeout: duration("the job is given up when no task began within this"),
   grace: duration("between SIGTERM and SIGKILL"),
   retries: {
     kind: "value",
-    parse: parseCount(0, 1_000),
+    parse: parseCount(0, MAX_RETRIES),
     value: "N",
     help: "how often a task that failed is tried again",
     default: "0",
+  },
+  backoff: {
+    ...duration("before the first retry; doubled for each one after it"),
+    default: "1s",
+  },
+  lossRetries: {
+    kind: "value",
+    parse: parseCount(0, MAX_RETRIES),
+    value: "N",
+    help: "how often a task that was lost or made room starts anew",
+    default: "100",
+  },
+  crashRetries: {
+    kind: "value",
+    parse: parseCount(0, MAX_RETRIES),
+    value: "N",
+    help: "how many workers may die under a task before it is held to be why",
+    default: "10",
   },
   maxTaskFailures: {
     kind: "value",

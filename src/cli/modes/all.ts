@@ -3,8 +3,14 @@ import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
 import { type CliContext, readToken } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
-import { flagText, LISTEN_FLAGS, MODE_FLAGS, WORKER_FLAGS } from "../flags/shared.ts";
-import { parseCores, parseCount, parseSize } from "../flags/quantities.ts";
+import {
+  flagText,
+  LISTEN_FLAGS,
+  MODE_FLAGS,
+  PLACEMENT_FLAGS,
+  WORKER_FLAGS,
+} from "../flags/shared.ts";
+import { parseAmount, parseCores, parseCount, parsePair, parseSize } from "../flags/quantities.ts";
 import { runController } from "./controller.ts";
 import { runLocal } from "./local.ts";
 import { runWorker } from "./worker.ts";
@@ -26,6 +32,7 @@ const local = command({
       help: "how many workers share this machine",
       default: "1",
     },
+    ...PLACEMENT_FLAGS,
     ...WORKER_FLAGS,
     ...MODE_FLAGS,
   },
@@ -44,7 +51,7 @@ const local = command({
 const controller = command({
   path: [],
   summary: "--mode=controller: the controller alone; workers come to it.",
-  flags: { ...LISTEN_FLAGS, ...MODE_FLAGS },
+  flags: { ...LISTEN_FLAGS, ...PLACEMENT_FLAGS, ...MODE_FLAGS },
   example: "iris --mode=controller --port 10000",
   ctrlC: "stops the controller; tasks on workers go on.",
   run: (context: CliContext, { values }) =>
@@ -77,6 +84,18 @@ const worker = command({
       parse: parseSize,
       value: "SIZE",
       help: "what it has; all when left out",
+    },
+    resource: {
+      kind: "repeated",
+      parse: parseAmount,
+      value: "NAME=N",
+      help: "a named resource it has, for instance gpu=2 or licence=0.5",
+    },
+    attr: {
+      kind: "repeated",
+      parse: parsePair,
+      value: "KEY=VALUE",
+      help: "an attribute that constraints of jobs look at",
     },
     ...WORKER_FLAGS,
     ...MODE_FLAGS,

@@ -9,6 +9,7 @@ import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
 import { openStateDir, type StateDir, stateHome } from "../../host/state_dir.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
+import type { PlacementPolicy } from "../../scheduler/pass.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
 import { AUTOSCALER_CHANNEL, type VmManagerConfig } from "../../vm/vm_manager_loop.ts";
 import { LOCAL_CHANNEL } from "../../vm/local/local_provider.ts";
@@ -40,6 +41,7 @@ export interface ClusterOptions extends KeeperFlags {
   readonly temporary: boolean;
   readonly hostname: string;
   readonly port: number;
+  readonly placement: PlacementPolicy;
   readonly workers: number;
   readonly logLevel: LogLevel;
   readonly stopTimeoutMs: number;
@@ -107,7 +109,7 @@ export class ClusterManager implements Part {
     await Promise.all([
       owner.own(
         controllerPart({
-          core: { database, clusterId: id },
+          core: { database, clusterId: id, placement: this.#options.placement },
           heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
           server: { hostname, port, tokens, version: VERSION, database },
           vmPort: vm.port1,
@@ -179,6 +181,7 @@ export class ClusterManager implements Part {
           hostname,
           listen: { hostname: "127.0.0.1", port: 0 },
           capacity: { cpuMilli, memoryBytes, maxRunning: MAX_RUNNING },
+          attributes: { hostname },
           version: VERSION,
           instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",

@@ -2,6 +2,7 @@
 import { randomHex } from "../../base/ids.ts";
 import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
 import { openStateDir } from "../../host/state_dir.ts";
+import type { PlacementPolicy } from "../../scheduler/pass.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
@@ -15,6 +16,7 @@ import { type DaemonOptions, type DaemonPorts, runDaemon } from "./daemon.ts";
 export interface ControllerOptions extends DaemonOptions {
   readonly hostname: string;
   readonly port: number;
+  readonly placement: PlacementPolicy;
 }
 
 /** Runs a controller until a signal, a request or a failure stops it. */
@@ -51,7 +53,7 @@ function controllerRoot(
       const database = `${state.path}/iris.db`;
       await owner.own(
         controllerPart({
-          core: { database, clusterId: id },
+          core: { database, clusterId: id, placement: options.placement },
           heartbeat: { timing: DEFAULT_TIMING },
           server: { hostname, port, tokens, version: VERSION, database },
           vmPort: vm.port1,

@@ -48,6 +48,7 @@ export async function runLocalJob(context: CliContext, options: LocalJobOptions)
     temporary: true,
     hostname: "127.0.0.1",
     port: 0,
+    placement: "best_fit",
     workers: 1,
     logLevel: "warning",
   }, {

@@ -23,6 +23,8 @@ export interface WorkerOptions extends DaemonOptions, KeeperFlags {
   /** What it offers; all that the host has when left out. */
   readonly cpu?: number | undefined;
   readonly memory?: number | undefined;
+  readonly resource: readonly (readonly [name: string, milli: number])[];
+  readonly attr: readonly (readonly [name: string, value: string])[];
 }
 
 /** Runs a worker until a signal or a failure stops it. */
@@ -57,8 +59,10 @@ function workerRoot(context: CliContext, options: WorkerOptions): Part {
           capacity: {
             cpuMilli: options.cpu ?? hardware.cpuMilli,
             memoryBytes: options.memory ?? hardware.memoryBytes,
+            resources: Object.fromEntries(options.resource),
             maxRunning: MAX_RUNNING,
           },
+          attributes: Object.fromEntries([["hostname", hardware.hostname], ...options.attr]),
           version: VERSION,
           instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",

@@ -25,6 +25,8 @@ export interface WorkerPartOptions {
   /** The address its server listens on, and the port (0 for any free one). */
   readonly listen: { readonly hostname: string; readonly port: number };
   readonly capacity: KeeperCapacity;
+  /** What constraints look at. */
+  readonly attributes: Readonly<Record<string, string>>;
   readonly version: string;
   readonly instance: string;
   readonly path: string;
@@ -87,6 +89,7 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     serverToken: options.serverToken,
     keeperSocket: options.keeper.socket,
     capacity: options.capacity,
+    attributes: options.attributes,
     hostname: options.hostname,
     version: options.version,
     pid: Deno.pid,

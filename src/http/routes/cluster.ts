@@ -10,7 +10,8 @@ import type { ControllerApi } from "../../controller/controller_api.ts";
 /** The longest budget a stop may be given, in ms: a day. */
 const MAX_STOP_MS = 86_400_000;
 
-const clusterStop = v.strictObject({
+/** The body of a stop of the whole cluster. */
+export const CLUSTER_STOP_SCHEMA = v.strictObject({
   id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
   remainingMs: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_STOP_MS))),
 });
@@ -28,7 +29,7 @@ export function clusterRoutes(
     return c.json({ url: `${options.baseUrl()}/login/${code}` }, 201);
   });
   app.post("/cluster/stop", async (c) => {
-    const parsed = v.safeParse(clusterStop, await jsonBody(c));
+    const parsed = v.safeParse(CLUSTER_STOP_SCHEMA, await jsonBody(c));
     if (!parsed.success) {
       const field = v.getDotPath(parsed.issues[0]) ?? "body";
       throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });

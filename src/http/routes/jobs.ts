@@ -14,6 +14,13 @@ const MAX_LIST = 1_000;
 /** The longest a `wait` is held before the caller has to ask again, in ms. */
 const MAX_WAIT_MS = 30_000;
 
+const VERBS = [
+  ["stop", "stop_job"],
+  ["hold", "hold_job"],
+  ["release", "release_job"],
+  ["retry", "retry_job"],
+] as const;
+
 const JOB_STATES: readonly JobState[] = [
   "PENDING",
   "RUNNING",
@@ -43,10 +50,16 @@ export function jobRoutes(api: ControllerApi): Hono {
     const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
     return c.json(api.tasks(name, { offset, limit }));
   });
-  app.post("/:name/stop", async (c) => {
+  app.get("/:name/explain", async (c) => {
     const { name } = found(api, c.req.param("name"));
-    return c.json(await api.stopJob(name), 202);
+    return c.json(await api.explain(name));
   });
+  for (const [path, verb] of VERBS) {
+    app.post(`/:name/${path}`, async (c) => {
+      const { name } = found(api, c.req.param("name"));
+      return c.json(await api.change(verb, name), 202);
+    });
+  }
   app.get("/:name/wait", async (c) => {
     const waitMs = intQuery(c, "waitMs", { fallback: MAX_WAIT_MS, min: 0, max: MAX_WAIT_MS });
     const { name } = found(api, c.req.param("name"));

@@ -28,6 +28,8 @@ export const processRuntime: TaskRuntime = {
       cwd: spec.cwd,
       cpuMilli: spec.cpuMilli,
       memoryBytes: spec.memoryBytes,
+      resources: spec.resources,
+      entries: spec.entries,
       graceMs: spec.graceMs,
       timeoutMs: spec.timeoutMs,
     };

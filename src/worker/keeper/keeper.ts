@@ -30,6 +30,7 @@ import {
 import { endReport, type HardEnd } from "./end_report.ts";
 import { FactBook } from "./fact_book.ts";
 import { MARKER } from "./marker.ts";
+import { Room } from "./room.ts";
 import { RunQueue } from "./run_queue.ts";
 import { Slots } from "./slots.ts";
 
@@ -62,7 +63,7 @@ export interface KeeperOptions {
 
 /** Names that the keeper gives each attempt itself. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
-  ...["IRIS_TASK", "IRIS_TASK_INDEX", "IRIS_ATTEMPT", MARKER],
+  ...["IRIS_TASK", "IRIS_TASK_INDEX", "IRIS_ATTEMPT", "IRIS_ENTRY", MARKER],
 ]);
 
 interface Prepared {
@@ -81,9 +82,7 @@ export class Keeper {
   readonly #facts = new FactBook();
   readonly #attempts = new Map<string, Attempt>();
   readonly #leaders = new Map<number, Attempt>();
-  #capacity: KeeperCapacity = { cpuMilli: 0, memoryBytes: 0, maxRunning: 0 };
-  #cpuMilli = 0;
-  #memoryBytes = 0;
+  readonly #room = new Room();
   #timer: Timer | null = null;
   #closed = false;
   #startingSoon = false;
@@ -106,7 +105,7 @@ export class Keeper {
   }
 
   capacity(capacity: KeeperCapacity): void {
-    this.#capacity = capacity;
+    this.#room.capacity = capacity;
     this.#startSoon();
   }
 
@@ -318,8 +317,7 @@ export class Keeper {
     const { started, slot, spec } = attempt;
     this.#attempts.delete(uidOf(started));
     this.#leaders.delete(started.pid);
-    this.#cpuMilli -= spec.cpuMilli;
-    this.#memoryBytes -= spec.memoryBytes;
+    this.#room.give(spec);
     const sizes = this.#slots.sizes(slot);
     if (leftovers.length === 0) this.#slots.give(slot);
     const { cause, code } = causeOf(attempt);
@@ -362,7 +360,7 @@ export class Keeper {
       const next = this.#queue.first();
       if (next === undefined) break;
       const prepared = this.#specs.get(next.generation);
-      if (prepared !== undefined && !this.#fits(prepared.spec)) break;
+      if (prepared !== undefined && !this.#room.fits(prepared.spec)) break;
       this.#queue.shift();
       if (prepared === undefined) {
         const end = { cause: "missing", detail: "no spec" } as const;
@@ -375,12 +373,6 @@ export class Keeper {
     }
     if (begun === STARTS_A_TURN) this.#startSoon();
     if (this.#freshStarts.length > 0) this.#options.journal(this.#freshStarts.splice(0));
-  }
-
-  #fits(spec: KeeperSpec): boolean {
-    const { cpuMilli, memoryBytes, maxRunning } = this.#capacity;
-    return this.#attempts.size < maxRunning && this.#cpuMilli + spec.cpuMilli <= cpuMilli &&
-      this.#memoryBytes + spec.memoryBytes <= memoryBytes;
   }
 
   #spawn(prepared: Prepared, which: AttemptKey): void {
@@ -402,6 +394,7 @@ export class Keeper {
           `IRIS_TASK=${spec.job}/${which.index}`,
           `IRIS_TASK_INDEX=${which.index}`,
           `IRIS_ATTEMPT=${which.attempt}`,
+          ...entryOf(spec, which.index),
           `${MARKER}=${cluster}.${worker}.${uid}`,
         ],
         cwd: prepared.cwd,
@@ -437,8 +430,7 @@ export class Keeper {
     };
     this.#attempts.set(uidOf(which), attempt);
     this.#leaders.set(pid, attempt);
-    this.#cpuMilli += spec.cpuMilli;
-    this.#memoryBytes += spec.memoryBytes;
+    this.#room.take(spec);
     this.#facts.started(started);
     this.#freshStarts.push(started);
   }
@@ -496,4 +488,9 @@ export class Keeper {
     this.#idle = null;
     settle();
   }
+}
+
+/** The line of the environment that holds a task's entry, if its job has entries. */
+function entryOf({ entries }: KeeperSpec, index: number): string[] {
+  return entries === null || entries === undefined ? [] : [`IRIS_ENTRY=${entries[index] ?? ""}`];
 }

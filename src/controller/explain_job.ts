@@ -1,0 +1,59 @@
+/** Why a job is not further than it is: from the core's state, as data. Pure. */
+import type { Job } from "../model/job.ts";
+import { isTerminalJob } from "../model/rollup.ts";
+import type { Dependency, JobExplanation, JobSpec, JobView } from "../wire/api.ts";
+import type { ClusterState } from "./cluster_state.ts";
+
+/** Explains a job that is not done. */
+export function explainJob(state: ClusterState, job: Job<JobSpec>): JobExplanation {
+  const { pending } = job;
+  const waitsFor = [...job.waits].map(([generation, on]): Dependency => ({
+    job: state.jobs.get(generation)?.name ?? String(generation),
+    on,
+  }));
+  const untilMs = pending.nextMs;
+  const placement = state.placeable.has(job) ? job.placement : null;
+  return {
+    name: job.name,
+    generation: job.generation,
+    state: job.state,
+    reason: reasonOf(job, placement?.line ?? null),
+    waitsFor,
+    held: job.held,
+    resting: untilMs === null ? null : { tasks: pending.size - pending.ready, untilMs },
+    ready: pending.ready,
+    allowance: job.spec.maxRunning === null ? null : job.allowance,
+    placement,
+  };
+}
+
+/** Explains a job that is done. */
+export function explainDone(job: JobView): JobExplanation {
+  return {
+    name: job.name,
+    generation: job.generation,
+    state: job.state,
+    reason: job.reason ?? "it is over",
+    waitsFor: [],
+    held: false,
+    resting: null,
+    ready: 0,
+    allowance: null,
+    placement: null,
+  };
+}
+
+function reasonOf(job: Job<JobSpec>, placement: string | null): string {
+  const { tally, pending } = job;
+  if (isTerminalJob(job.state)) {
+    return `${job.endReason ?? "it is over"}; processes of it are still ending`;
+  }
+  if (job.held || job.waits.size > 0) return job.waitReason ?? "it waits";
+  if (pending.size === 0) return `${tally.open} of its tasks are with workers, none waits`;
+  if (pending.ready === 0) return "all that is left of it rests after a failure";
+  if (job.spec.gang !== null && pending.ready < tally.open) {
+    return "its gang is taken apart, to start anew together";
+  }
+  if (job.allowance === 0) return "as much of it runs as it allows";
+  return placement ?? "a scheduling pass will look at it in a moment";
+}

@@ -1,0 +1,180 @@
+/**
+ * `/openapi.json`: what the API takes and gives, as OpenAPI 3.1. Made from the schemas that check
+ * requests and that tests hold answers against, and from one row for each route.
+ */
+import { toJsonSchema } from "@valibot/to-json-schema";
+import * as v from "valibot";
+import { ERROR_TABLE } from "../wire/error_table.ts";
+import { JOB_SPEC_SCHEMA } from "../wire/job_spec.ts";
+import {
+  ERROR_SCHEMA,
+  EXPLANATION_SCHEMA,
+  JOB_SCHEMA,
+  REGISTER_SCHEMA,
+  REGISTERED_SCHEMA,
+  SUBMITTED_SCHEMA,
+  TASK_SCHEMA,
+  WORKER_SCHEMA,
+} from "../wire/view_schemas.ts";
+import { CLUSTER_STOP_SCHEMA } from "./routes/cluster.ts";
+
+/** One route, as it is described. */
+export interface ApiRoute {
+  readonly method: "get" | "post";
+  /** As Hono has it: `/api/v1/jobs/:name`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: v.GenericSchema;
+  readonly status: number;
+  /** What a good answer holds; null for what is no JSON or no fixed shape. */
+  readonly answer: v.GenericSchema | null;
+}
+
+const NAME = "/api/v1/jobs/:name";
+
+/** Every route under `/api`, and health. */
+export const API_ROUTES: readonly ApiRoute[] = [
+  {
+    ...{ method: "post", path: "/api/v1/jobs", status: 201 },
+    summary: "Submit a job: it is durable when this is answered.",
+    body: JOB_SPEC_SCHEMA,
+    answer: SUBMITTED_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: "/api/v1/jobs", status: 200 },
+    summary: "Jobs, newest first.",
+    query: { state: "only jobs in this state", limit: "at most this many, 1 to 1000" },
+    answer: v.array(JOB_SCHEMA),
+  },
+  { method: "get", path: NAME, status: 200, summary: "One job.", answer: JOB_SCHEMA },
+  {
+    ...{ method: "get", path: `${NAME}/tasks`, status: 200 },
+    summary: "Tasks of a job, in index order.",
+    query: { offset: "the first task's index", limit: "at most this many, 1 to 1000" },
+    answer: v.array(TASK_SCHEMA),
+  },
+  {
+    ...{ method: "get", path: `${NAME}/wait`, status: 200 },
+    summary: "The job, when it is done or the time is over.",
+    query: { waitMs: "how long to wait, at most 30000" },
+    answer: JOB_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/logs`, status: 200 },
+    summary: "What the job wrote, as JSON lines: LogChunk each.",
+    query: { task: "only this task", follow: "true: until the job is done" },
+    answer: null,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/explain`, status: 200 },
+    summary: "Why the job is not further than it is.",
+    answer: EXPLANATION_SCHEMA,
+  },
+  verb("stop", "Stop the job: answered when that is durable, not when its tasks are gone."),
+  verb("hold", "Place nothing more of the job."),
+  verb("release", "Let a held job be placed."),
+  verb("retry", "Run what did not succeed again, as a new job of that name."),
+  {
+    ...{ method: "get", path: "/api/v1/workers", status: 200 },
+    summary: "Workers that registered.",
+    answer: v.array(WORKER_SCHEMA),
+  },
+  {
+    ...{ method: "post", path: "/api/v1/workers", status: 201 },
+    summary: "Register a worker; needs the worker token.",
+    body: REGISTER_SCHEMA,
+    answer: REGISTERED_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: "/api/v1/tree", status: 200 },
+    summary: "The live ownership tree.",
+    answer: null,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/login-links", status: 201 },
+    summary: "A fresh one-time link to the status page.",
+    answer: v.strictObject({ url: v.string() }),
+  },
+  {
+    ...{ method: "post", path: "/api/v1/cluster/stop", status: 202 },
+    summary: "Begin the stop of the whole cluster.",
+    body: CLUSTER_STOP_SCHEMA,
+    answer: v.strictObject({ id: v.string(), reportUrl: v.string() }),
+  },
+  {
+    ...{ method: "get", path: "/api/v1/version", status: 200 },
+    summary: "The version of the controller.",
+    answer: v.strictObject({ version: v.string() }),
+  },
+  {
+    ...{ method: "get", path: "/healthz", status: 200 },
+    summary: "200 while every loop is up and ticks, else 503.",
+    answer: null,
+  },
+  {
+    ...{ method: "get", path: "/readyz", status: 200 },
+    summary: "200 while work is taken in, else 503.",
+    answer: null,
+  },
+];
+
+function verb(word: string, summary: string): ApiRoute {
+  return { method: "post", path: `${NAME}/${word}`, status: 202, summary, answer: JOB_SCHEMA };
+}
+
+/** The document. @param version of this program */
+export function openApiDocument(version: string): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of API_ROUTES) {
+    const path = route.path.replaceAll(/:(\w+)/g, "{$1}");
+    paths[path] = { ...paths[path], [route.method]: operation(route) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Iris", version },
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: { token: { type: "http", scheme: "bearer" } },
+      responses: { error: { description: errorText(), content: json(ERROR_SCHEMA) } },
+    },
+  };
+}
+
+function operation(route: ApiRoute): Record<string, unknown> {
+  const names = [...route.path.matchAll(/:(\w+)/g)].map((match) => match[1]!);
+  const inPath = names.map((name) => ({
+    ...{ name, in: "path", required: true, schema: { type: "string" } },
+    description: "A full name such as /user/job, percent-encoded.",
+  }));
+  const inQuery = Object.entries(route.query ?? {}).map(([name, description]) => ({
+    ...{ name, in: "query", description, schema: { type: "string" } },
+  }));
+  const answer = { description: route.summary };
+  return {
+    summary: route.summary,
+    parameters: [...inPath, ...inQuery],
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: json(route.body) } }),
+    responses: {
+      [route.status]: route.answer === null ? answer : { ...answer, content: json(route.answer) },
+      default: { $ref: "#/components/responses/error" },
+    },
+  };
+}
+
+function json(schema: v.GenericSchema): Record<string, unknown> {
+  // Checks that are functions cannot be written down; the rest of the schema can.
+  const options = { errorMode: "ignore", typeMode: "input" } as const;
+  const { $schema: _, ...plain } = toJsonSchema(schema, options);
+  return { "application/json": { schema: plain } };
+}
+
+function errorText(): string {
+  const rows = Object.entries(ERROR_TABLE).map(([code, { httpStatus }]) =>
+    `${code} (${httpStatus})`
+  );
+  return `An error; its code is one of ${rows.join(", ")}.`;
+}

@@ -1,0 +1,71 @@
+/** Letting short tasks wait at workers, and taking them back where others have nothing to do. */
+import { type Bin, fits, take } from "./bins.ts";
+import { avoidedBy, type PassState } from "./fill.ts";
+import type { QueuedTasks, Recall } from "./pass.ts";
+import { Profiles } from "./profile.ts";
+import type { Waiting } from "./queue.ts";
+
+/** Lets short tasks wait at workers, evenly, each user with a like share of each worker's room. */
+export function fillBacklog(waiting: readonly Waiting[], state: PassState): void {
+  const byUser = new Map<string, Waiting[]>();
+  for (const entry of waiting) {
+    const { backlog, gang, user } = entry.of;
+    if (!backlog || gang !== null || entry.left <= entry.promised) continue;
+    if (state.allowances.of(entry.of) <= 0) continue;
+    byUser.set(user, [...byUser.get(user) ?? [], entry]);
+  }
+  const users = [...byUser].sort(([a], [b]) => state.usage.of(a) - state.usage.of(b));
+  users.forEach(([, entries], i) => {
+    const open = state.all.filter((bin) => bin.backlog > 0 && bin.slots > 0 && !bin.reserved);
+    const share = new Map(open.map((bin) => [bin, Math.ceil(bin.backlog / (users.length - i))]));
+    for (const entry of entries) fillShare(entry, { open, share, state });
+  });
+}
+
+function fillShare(
+  entry: Waiting,
+  { open, share, state }: { open: readonly Bin[]; share: Map<Bin, number>; state: PassState },
+): void {
+  const { of, profile } = entry;
+  const avoided = avoidedBy(entry, state.all);
+  const able = open.filter((bin) =>
+    share.get(bin)! > 0 && profile.match(bin.kind).lacks.length === 0 &&
+    !avoided.includes(bin.room.worker)
+  );
+  able.forEach((bin, k) => {
+    const wanted = Math.min(entry.left - entry.promised, state.allowances.of(of));
+    const even = Math.ceil(wanted / (able.length - k));
+    const count = Math.min(even, share.get(bin)!, bin.slots, wanted);
+    if (count <= 0) return;
+    share.set(bin, share.get(bin)! - count);
+    bin.backlog -= count;
+    bin.slots -= count;
+    entry.left -= count;
+    state.allowances.use(of, count);
+    state.out.add(of, bin.room.worker, count);
+  });
+}
+
+/** For workers with room and nothing to place there: what waits elsewhere, and would fit. */
+export function recallFor(
+  queued: readonly QueuedTasks[],
+  { bins, pending }: { bins: readonly Bin[]; pending: ReadonlySet<number> },
+): Recall[] {
+  const profiles = new Profiles();
+  const recalls: Recall[] = [];
+  for (const queue of queued) {
+    if (pending.has(queue.generation)) continue;
+    const profile = profiles.of(queue);
+    let count = 0;
+    for (const bin of bins) {
+      if (bin.room.worker === queue.worker || bin.reserved) continue;
+      if (profile.match(bin.kind).lacks.length > 0) continue;
+      const n = Math.min(fits(bin, profile), queue.count - count);
+      if (n > 0) take(bin, profile, n);
+      count += n;
+      if (count === queue.count) break;
+    }
+    if (count > 0) recalls.push([queue.generation, queue.worker, count]);
+  }
+  return recalls;
+}

@@ -1,0 +1,207 @@
+/**
+ * The views of the API as schemas: what `/openapi.json` describes, and what tests hold real answers
+ * against. Each is checked by the compiler to fit its type in `api.ts`.
+ */
+import * as v from "valibot";
+import { TASK_STATES } from "../model/task_state.ts";
+import {
+  BANDS,
+  CONSTRAINT_OPS,
+  type ErrorBody,
+  type JobExplanation,
+  type JobSpec,
+  type JobView,
+  type SubmittedJob,
+  type TaskView,
+  type WorkerView,
+} from "./api.ts";
+import type { RegisterRequest, RegisterResponse } from "./reconcile.ts";
+
+/** A schema that gives a type, whatever it takes in. */
+type SchemaOf<T> = v.GenericSchema<unknown, T> | v.GenericSchema<T, T>;
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.number(), v.minValue(0));
+const text = v.string();
+const orNull = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
+const texts = v.record(text, text);
+const amounts = v.record(text, count);
+
+const JOB_STATES = [
+  "PENDING",
+  "RUNNING",
+  "SUCCEEDED",
+  "FAILED",
+  "KILLED",
+  "WORKER_FAILED",
+  "UNSCHEDULABLE",
+] as const;
+
+const END_CAUSES = [
+  "exit",
+  "signal",
+  "timeout",
+  "cancelled",
+  "launch_error",
+  "worker_lost",
+  "missing",
+  "unknown",
+  "preempted",
+  "gang",
+  "unschedulable",
+] as const;
+
+const dependency = v.strictObject({ job: text, on: v.picklist(["success", "end"]) });
+
+const spec = v.strictObject({
+  name: text,
+  argv: v.array(text),
+  replicas: count,
+  entries: orNull(v.array(text)),
+  cpuMilli: count,
+  memoryBytes: count,
+  resources: amounts,
+  constraints: v.array(v.strictObject({
+    key: text,
+    op: v.picklist(CONSTRAINT_OPS),
+    values: v.array(text),
+    required: v.boolean(),
+  })),
+  env: texts,
+  cwd: orNull(text),
+  graceMs: count,
+  timeoutMs: orNull(count),
+  startTimeoutMs: orNull(count),
+  retries: count,
+  lossRetries: count,
+  crashRetries: count,
+  backoffMs: count,
+  maxTaskFailures: count,
+  maxRunning: orNull(count),
+  hold: v.boolean(),
+  band: v.picklist(BANDS),
+  preemptible: v.boolean(),
+  preempts: v.boolean(),
+  gang: orNull(v.strictObject({ groupBy: text })),
+  after: v.array(dependency),
+  ifExists: v.picklist(["error", "keep", "replace"]),
+}) satisfies SchemaOf<JobSpec>;
+
+// A state with no task in it is left out.
+const mayBe = v.exactOptional(count);
+const counts = v.strictObject(
+  Object.fromEntries(TASK_STATES.map((state) => [state, mayBe])) as Record<
+    (typeof TASK_STATES)[number],
+    typeof mayBe
+  >,
+);
+
+const jobEntries = {
+  name: text,
+  generation: count,
+  state: v.picklist(JOB_STATES),
+  replicas: count,
+  counts,
+  done: v.boolean(),
+  submittedAtMs: time,
+  startedAtMs: orNull(time),
+  endedAtMs: orNull(time),
+  reason: orNull(text),
+  held: v.boolean(),
+  parent: orNull(count),
+  retryOf: orNull(count),
+  spec,
+};
+
+/** A job. */
+export const JOB_SCHEMA = v.strictObject(jobEntries) satisfies SchemaOf<JobView>;
+
+/** A job as a submit answers it. */
+export const SUBMITTED_SCHEMA = v.strictObject({
+  ...jobEntries,
+  warnings: v.array(text),
+}) satisfies SchemaOf<SubmittedJob>;
+
+/** A task. */
+export const TASK_SCHEMA = v.strictObject({
+  name: text,
+  index: count,
+  state: v.picklist(TASK_STATES),
+  attempt: orNull(count),
+  worker: orNull(text),
+  startedAtMs: orNull(time),
+  endedAtMs: orNull(time),
+  exitCode: orNull(v.number()),
+  endCause: orNull(v.picklist(END_CAUSES)),
+  detail: orNull(text),
+}) satisfies SchemaOf<TaskView>;
+
+/** A worker. */
+export const WORKER_SCHEMA = v.strictObject({
+  name: text,
+  url: text,
+  state: v.picklist(["alive", "suspect", "lost", "stopping"]),
+  hostname: text,
+  pid: count,
+  cpuMilli: count,
+  memoryBytes: count,
+  resources: amounts,
+  attributes: texts,
+  running: count,
+  backlog: count,
+  lastSeenMs: time,
+}) satisfies SchemaOf<WorkerView>;
+
+/** Why a job is not further than it is. */
+export const EXPLANATION_SCHEMA = v.strictObject({
+  name: text,
+  generation: count,
+  state: v.picklist(JOB_STATES),
+  reason: text,
+  waitsFor: v.array(dependency),
+  held: v.boolean(),
+  resting: orNull(v.strictObject({ tasks: count, untilMs: time })),
+  ready: count,
+  allowance: orNull(count),
+  placement: orNull(v.strictObject({
+    line: text,
+    place: count,
+    workers: count,
+    ruledOut: v.array(v.strictObject({ reason: text, what: text, count })),
+    nearest: orNull(v.strictObject({
+      worker: text,
+      missing: v.array(v.strictObject({
+        what: text,
+        needs: v.union([v.number(), text]),
+        has: v.union([v.number(), text]),
+      })),
+    })),
+    impossible: v.boolean(),
+    unblock: text,
+  })),
+}) satisfies SchemaOf<JobExplanation>;
+
+/** A worker that registers. */
+export const REGISTER_SCHEMA = v.strictObject({
+  worker: text,
+  url: text,
+  token: text,
+  cpuMilli: count,
+  memoryBytes: count,
+  resources: amounts,
+  attributes: texts,
+  hostname: text,
+  version: text,
+  pid: count,
+}) satisfies SchemaOf<RegisterRequest>;
+
+/** The answer to it. */
+export const REGISTERED_SCHEMA = v.strictObject({
+  cluster: text,
+  epoch: count,
+}) satisfies SchemaOf<RegisterResponse>;
+
+/** Every error answer. */
+export const ERROR_SCHEMA = v.strictObject({
+  error: v.strictObject({ code: text, message: text, field: v.exactOptional(text) }),
+}) satisfies SchemaOf<ErrorBody>;

@@ -1,0 +1,503 @@
+/** Gangs, dependencies, parts of jobs, holds, limits and budgets: each rule by itself. */
+import { assert, assertEquals } from "@std/assert";
+import { explainJob } from "../../src/controller/explain_job.ts";
+import { CoreWorld } from "../support/core_world.ts";
+
+function scenario(name: string, body: (world: CoreWorld) => void): void {
+  Deno.test(name, () => {
+    const world = new CoreWorld();
+    try {
+      body(world);
+    } finally {
+      world.close();
+    }
+  });
+}
+
+const EXIT = (code: number) => ({ cause: "exit", code } as const);
+const GANG = { gang: { groupBy: "zone" } } as const;
+
+function refusal(answer: unknown): string {
+  return (answer as { refusal?: { message: string } }).refusal?.message ?? "not refused";
+}
+
+scenario("a task that failed rests, and longer each time", (world) => {
+  const worker = world.join("w0");
+  world.submit("a", { retries: 3, backoffMs: 1_000 });
+  const rests: number[] = [];
+  for (let failure = 0; failure < 3; failure++) {
+    world.settle();
+    worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+    world.call("w0");
+    let rest = 0;
+    for (; world.job("a").counts.RUNNING === undefined && rest < 20_000; rest += 250) {
+      world.wait(250);
+      world.settle();
+    }
+    rests.push(rest);
+  }
+  assert(rests[0]! >= 500 && rests[0]! <= 1_500, `${rests}`);
+  assert(rests[1]! >= 1_000 && rests[1]! <= 2_500, `${rests}`);
+  assert(rests[2]! >= 2_000 && rests[2]! <= 4_500, `${rests}`);
+});
+
+scenario("a rest survives a restart of the core, and so does what the task avoids", (world) => {
+  const worker = world.join("w0");
+  world.submit("a", { retries: 3, backoffMs: 60_000 });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.call("w0");
+  const before = [...world.state.jobs.get(1)!.pending];
+  assert(before[0]![4] > world.now.wallMs, "it rests");
+  world.restart();
+  assertEquals([...world.state.jobs.get(1)!.pending], before);
+  assertEquals(world.state.jobs.get(1)!.avoided, ["w0"]);
+  world.join("w0");
+  world.settle();
+  assertEquals(world.job("a").counts, { PENDING: 1 });
+  world.wait(61_000);
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 1 });
+});
+
+scenario("a task under which workers die is not given further ones", (world) => {
+  world.submit("a", { crashRetries: 2, lossRetries: 100 });
+  for (let i = 0; i < 3; i++) {
+    assertEquals(world.job("a").state === "WORKER_FAILED", false, `after ${i} deaths`);
+    world.join("w0");
+    world.settle();
+    world.workers.get("w0")!.reset();
+    world.lose("w0");
+  }
+  const job = world.job("a");
+  assertEquals(job.state, "WORKER_FAILED");
+  assert(job.reason!.includes("ran on 3 workers as they died"), job.reason!);
+});
+
+scenario("what was only assigned to a worker that died is charged nothing", (world) => {
+  world.join("w0");
+  world.submit("a", { crashRetries: 0, lossRetries: 0 });
+  world.pass();
+  world.talk();
+  assertEquals(world.job("a").counts, { ASSIGNED: 1 });
+  world.workers.get("w0")!.reset();
+  world.lose("w0");
+  assertEquals(world.job("a").counts, { PENDING: 1 });
+});
+
+scenario("a gang is placed whole, or nothing of it", (world) => {
+  world.join("w0");
+  world.submit("small", { replicas: 1 });
+  world.settle();
+  world.submit("a", { replicas: 2, ...GANG });
+  world.settle();
+  assertEquals(world.job("a").counts, { PENDING: 2 });
+  world.join("w1");
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 2 });
+});
+
+scenario("a gang is not placed over two values of its attribute", (world) => {
+  world.join("w0", { cpuMilli: 1_000, attributes: { zone: "a" } });
+  world.join("w1", { cpuMilli: 1_000, attributes: { zone: "b" } });
+  world.submit("a", { replicas: 2, ...GANG });
+  world.settle();
+  assertEquals(world.job("a").counts, { PENDING: 2 });
+});
+
+scenario("a job that no known worker could hold is taken in with a warning", (world) => {
+  const warnings = (name: string, more: Record<string, unknown>) => {
+    const answer = world.trySubmit(name, more);
+    assert(answer.type === "job");
+    return answer.warnings;
+  };
+  assertEquals(warnings("early", { replicas: 9, ...GANG }), [], "there is nothing to tell by yet");
+  world.join("w0", { resources: { gpu: 1_000 } });
+  assertEquals(warnings("fits", { replicas: 2, ...GANG }), []);
+  assertEquals(warnings("gang", { replicas: 3, ...GANG }), [
+    "no worker that is here now could hold it: it needs 3 tasks at once on one zone: the " +
+    "largest, zone=z, holds 2",
+  ]);
+  assertEquals(warnings("gpus", { resources: { gpu: 2_000 } }), [
+    "no worker that is here now could hold it: it needs gpu >= 2: 0 of 1 worker has it; nearest " +
+    "is w0 (gpu 1)",
+  ]);
+  assertEquals(warnings("plain", {}), []);
+});
+
+scenario("a job of a higher band makes room for itself, and what made it starts anew", (world) => {
+  const worker = world.join("w0");
+  world.submit("low", { band: "batch", replicas: 2, lossRetries: 5 });
+  world.settle();
+  assertEquals(world.job("low").counts, { RUNNING: 2 });
+  world.submit("high", { band: "production" });
+  for (let i = 0; i < 5; i++) world.settle();
+  assertEquals(world.job("high").counts, { RUNNING: 1 });
+  assertEquals([world.job("low").counts.RUNNING, worker.running], [1, 2]);
+  assertEquals(world.state.jobs.get(1)!.ledger.size, 1, "one made room, once");
+  worker.finish(9, { atMs: world.now.wallMs });
+  for (let i = 0; i < 3; i++) {
+    world.settle();
+    worker.finish(9, { atMs: world.now.wallMs });
+  }
+  world.settle();
+  assertEquals([world.job("high").state, world.job("low").state], ["SUCCEEDED", "SUCCEEDED"]);
+});
+
+scenario("an explanation says what is missing, and is gone when the job goes on", (world) => {
+  world.join("w0");
+  world.submit("a", { constraints: [{ key: "zone", op: "eq", values: ["moon"] }] });
+  world.settle();
+  const job = () => world.state.jobs.get(1)!;
+  const explained = explainJob(world.state, job());
+  assertEquals(explained.reason, "needs zone=moon: 0 of 1 worker has it; nearest is w0 (zone=z)");
+  assertEquals([explained.ready, explained.placement?.impossible], [1, true]);
+  world.join("w1", { attributes: { zone: "moon" } });
+  world.settle();
+  assertEquals(explainJob(world.state, job()).placement, null);
+  assertEquals(world.job("a").counts, { RUNNING: 1 });
+});
+
+scenario("a member that fails and may try again takes its gang with it, uncharged", (world) => {
+  const worker = world.join("w0");
+  world.submit("a", { replicas: 2, retries: 1, backoffMs: 0, lossRetries: 0, ...GANG });
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 2 });
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.call("w0");
+  assertEquals(worker.running, 1, "the other member was not told yet");
+  world.pass();
+  assertEquals(world.job("a").counts, { PENDING: 1, RUNNING: 1 }, "not placed without it");
+  world.talk();
+  assertEquals([world.job("a").counts, worker.running], [{ PENDING: 2 }, 0]);
+  const { ledger } = world.state.jobs.get(1)!;
+  assertEquals([ledger.of(0).failures, ledger.of(1).failures, ledger.of(1).losses], [1, 0, 0]);
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 2 });
+  worker.finish(2, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals([world.job("a").state, world.job("a").done], ["SUCCEEDED", true]);
+});
+
+scenario("a member that fails for good ends its gang as such", (world) => {
+  const worker = world.join("w0");
+  world.submit("a", { replicas: 2, ...GANG });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(7) });
+  world.settle();
+  const job = world.job("a");
+  assertEquals([job.state, job.counts, job.done], [
+    "FAILED",
+    { FAILED: 1, COSCHED_FAILED: 1 },
+    true,
+  ]);
+  assertEquals(world.tasks("a")[1]!.endCause, "gang");
+  assertEquals(job.reason, "task 0 exited with 7");
+});
+
+scenario("members that succeeded stay so; the rest of the gang starts anew together", (world) => {
+  const worker = world.join("w0", { cpuMilli: 3_000 });
+  world.submit("a", { replicas: 3, retries: 1, backoffMs: 0, ...GANG });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs });
+  world.call("w0");
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.settle();
+  assertEquals(world.job("a").counts, { SUCCEEDED: 1, RUNNING: 2 });
+});
+
+scenario(
+  "a gang whose worker is lost starts anew together, and only the lost are charged",
+  (world) => {
+    world.join("w0", { cpuMilli: 1_000 });
+    const other = world.join("w1", { cpuMilli: 1_000 });
+    world.submit("a", { replicas: 2, ...GANG });
+    world.settle();
+    assertEquals(world.job("a").counts, { RUNNING: 2 });
+    world.workers.get("w0")!.reset();
+    world.lose("w0");
+    world.workers.delete("w0");
+    world.talk();
+    assertEquals([world.job("a").counts, other.running], [{ PENDING: 2 }, 0]);
+    const { ledger } = world.state.jobs.get(1)!;
+    assertEquals(ledger.of(0).losses + ledger.of(1).losses, 1);
+  },
+);
+
+scenario("a core that begins anew while a gang is taken apart goes on with that", (world) => {
+  const worker = world.join("w0", { cpuMilli: 3_000 });
+  world.submit("a", { replicas: 3, retries: 1, backoffMs: 0, ...GANG });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.call("w0");
+  const lane = () => [...world.state.workers.get("w0")!.lanes.values()][0]!;
+  assertEquals(lane().evicted.gang.size, 2);
+  world.restart();
+  assertEquals([lane().evicted.gang.size, lane().running.size], [2, 0]);
+  world.talk();
+  assertEquals(world.job("a").counts, { PENDING: 3 });
+  assertEquals(world.reports, []);
+});
+
+scenario("a job waits for the success of another", (world) => {
+  const worker = world.join("w0");
+  world.submit("a");
+  const b = world.submit("b", { after: [{ job: "a" }] });
+  assertEquals([b.state, b.reason], ["PENDING", "waits for the success of /u/a"]);
+  world.settle();
+  assertEquals(world.job("b").counts, { PENDING: 1 });
+  worker.finish(1, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals(world.job("b").counts, { RUNNING: 1 });
+});
+
+scenario("a job whose dependency failed can never be placed, nor what waits for it", (world) => {
+  const worker = world.join("w0");
+  world.submit("a");
+  world.submit("b", { after: [{ job: "a", on: "success" }] });
+  world.submit("c", { after: [{ job: "b" }] });
+  world.submit("d", { after: [{ job: "b", on: "end" }] });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.settle();
+  const [b, c, d] = ["b", "c", "d"].map((name) => world.job(name));
+  assertEquals([b!.state, b!.done, b!.reason], [
+    "UNSCHEDULABLE",
+    true,
+    "it needed the success of /u/a, which is FAILED",
+  ]);
+  assertEquals([c!.state, c!.done], ["UNSCHEDULABLE", true]);
+  assertEquals(d!.counts, { RUNNING: 1 });
+});
+
+scenario("dependencies survive a restart of the core", (world) => {
+  world.submit("a");
+  world.submit("b", { after: [{ job: "a" }] });
+  world.restart();
+  const worker = world.join("w0");
+  world.settle();
+  assertEquals([world.job("a").counts, world.job("b").counts], [{ RUNNING: 1 }, { PENDING: 1 }]);
+  worker.finish(1, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals(world.job("b").counts, { RUNNING: 1 });
+});
+
+scenario("an unknown dependency, a circle and a success that cannot come are refused", (world) => {
+  const worker = world.join("w0");
+  const after = (...jobs: string[]) => ({ after: jobs.map((job) => ({ job })) });
+  assertEquals(
+    refusal(world.trySubmit("x", after("nothing"))),
+    "after.0.job: there is no job /u/nothing",
+  );
+  world.submit("a");
+  world.submit("b", after("a"));
+  world.submit("c", after("b"));
+  assertEquals(
+    refusal(world.trySubmit("a", { ...after("c"), ifExists: "replace" })),
+    "after.0.job: that would be a circle: /u/a after /u/c after /u/b after /u/a",
+  );
+  assertEquals(world.job("a").state, "PENDING", "what was refused changed nothing");
+  world.stop("a");
+  assertEquals(
+    refusal(world.trySubmit("y", after("a"))),
+    "after.0.job: /u/a is KILLED, so its success cannot come any more",
+  );
+  assertEquals(worker.running, 0);
+});
+
+scenario("a job is a part of the one under whose name it is, and ends badly with it", (world) => {
+  const worker = world.join("w0", { cpuMilli: 8_000 });
+  world.submit("a");
+  world.submit("/u/a/b");
+  world.submit("/u/a/b/c");
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.call("w0");
+  const job = (name: string) => world.reader.job(name)!;
+  assertEquals([job("/u/a").state, job("/u/a").done], ["FAILED", false]);
+  assertEquals(job("/u/a/b/c").state, "KILLED");
+  assertEquals(
+    job("/u/a/b").reason,
+    "the job it is a part of, /u/a, is over: FAILED",
+  );
+  assertEquals(worker.running, 2, "their processes are not gone yet");
+  world.talk();
+  assertEquals([job("/u/a").done, job("/u/a/b").done, job("/u/a/b/c").done], [true, true, true]);
+  assertEquals(
+    refusal(world.trySubmit("/u/a/d")),
+    "/u/a/d would be a part of /u/a: the job /u/a is over",
+  );
+  assertEquals(
+    refusal(world.trySubmit("/u/nobody/d")),
+    "/u/nobody/d would be a part of /u/nobody: there is no job /u/nobody",
+  );
+});
+
+scenario("parts of a job that succeeded go on", (world) => {
+  const worker = world.join("w0");
+  world.submit("a");
+  world.settle();
+  world.submit("/u/a/b", { cpuMilli: 500 });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals([world.job("a").state, world.job("a").done], ["SUCCEEDED", true]);
+  assertEquals(world.reader.job("/u/a/b")!.counts, { RUNNING: 1 });
+  world.restart();
+  world.talk();
+  worker.finish(1, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals(world.reader.job("/u/a/b")!.state, "SUCCEEDED");
+});
+
+scenario("a held job is not placed until it is released, also after a restart", (world) => {
+  world.join("w0");
+  world.submit("a", { hold: true });
+  world.settle();
+  assertEquals([world.job("a").held, world.job("a").reason], [true, "is held: release it"]);
+  world.restart();
+  world.join("w0");
+  world.settle();
+  assertEquals(world.job("a").counts, { PENDING: 1 });
+  world.verb("release_job", "a");
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 1 });
+  world.stop("a");
+  assertEquals(refusal(world.verb("hold_job", "a")), "/u/a is over: it is KILLED");
+  world.talk();
+  assertEquals(refusal(world.verb("release_job", "a")), "/u/a is over: it is KILLED");
+  assertEquals(refusal(world.verb("hold_job", "b")), "No such job: /u/b");
+});
+
+scenario("a hold keeps what waits; what runs goes on", (world) => {
+  const worker = world.join("w0", { cpuMilli: 1_000 });
+  world.submit("a", { replicas: 9 });
+  world.settle();
+  const before = worker.running + worker.backlog;
+  world.verb("hold_job", "a");
+  for (let i = 0; i < 9; i++) {
+    worker.finish(1, { atMs: world.now.wallMs });
+    world.settle();
+  }
+  assertEquals(world.job("a").counts, { SUCCEEDED: before, PENDING: 9 - before });
+});
+
+scenario("no more of a job runs than it allows", (world) => {
+  const worker = world.join("w0", { cpuMilli: 8_000 });
+  world.submit("a", { replicas: 7, maxRunning: 3 });
+  for (let i = 0; i < 7; i++) {
+    world.settle();
+    assertEquals(worker.running + worker.backlog, Math.min(3, 7 - i));
+    worker.finish(1, { atMs: world.now.wallMs });
+  }
+  world.settle();
+  assertEquals(world.job("a").state, "SUCCEEDED");
+});
+
+scenario("a job that cannot begin in time is over, and says why", (world) => {
+  world.submit("a", { startTimeoutMs: 5_000 });
+  world.wait(4_999);
+  assertEquals(world.job("a").state, "PENDING");
+  world.wait(1);
+  const job = world.job("a");
+  assertEquals([job.state, job.done, job.counts], ["UNSCHEDULABLE", true, { UNSCHEDULABLE: 1 }]);
+  assert(job.reason!.startsWith("no task of it could begin within 5 s"), job.reason!);
+  assertEquals(world.tasks("a")[0]!.endCause, "unschedulable");
+});
+
+scenario("the time to begin counts from when a job may be placed, and over a restart", (world) => {
+  world.submit("a", { startTimeoutMs: 5_000, hold: true });
+  world.wait(60_000);
+  assertEquals(world.job("a").state, "PENDING");
+  world.verb("release_job", "a");
+  world.wait(3_000);
+  world.restart();
+  world.wait(1_000);
+  assertEquals(world.job("a").state, "PENDING");
+  world.wait(1_000);
+  assertEquals(world.job("a").state, "UNSCHEDULABLE");
+});
+
+scenario("a job that was given to a worker and does not begin is late as well", (world) => {
+  world.join("w0");
+  world.submit("a", { startTimeoutMs: 5_000 });
+  world.pass();
+  assertEquals(world.job("a").counts, { ASSIGNED: 1 });
+  world.wait(5_000);
+  assertEquals(world.job("a").state, "KILLED");
+  assertEquals(world.job("a").reason, "no task of it could begin within 5 s");
+});
+
+scenario("a task that makes room starts anew, on the budget of losses", (world) => {
+  const worker = world.join("w0", { cpuMilli: 1_000 });
+  world.submit("low", { band: "batch", retries: 0, lossRetries: 1 });
+  world.settle();
+  const high = world.submit("high", { band: "production" });
+  const make = () => {
+    const low = world.job("low").generation;
+    const preempt = [[low, "w0", 1, high.generation]] as const;
+    world.react({
+      type: "placed",
+      placement: { assign: [], recall: [], preempt, explanations: [] },
+    });
+  };
+  make();
+  assertEquals(world.job("low").counts, { RUNNING: 1 }, "it holds its place until it is gone");
+  world.restart();
+  world.talk();
+  assertEquals([world.job("low").counts, worker.running], [{ PENDING: 1 }, 0]);
+  assertEquals(world.state.jobs.get(1)!.ledger.of(0), { failures: 0, losses: 1, crashes: 0 });
+  world.verb("hold_job", "high");
+  world.settle();
+  make();
+  world.talk();
+  const job = world.job("low");
+  assertEquals([job.state, job.counts], ["WORKER_FAILED", { PREEMPTED: 1 }]);
+  assertEquals(world.tasks("low")[0]!.endCause, "preempted");
+});
+
+scenario("nothing makes room for its own band, and not what must not", (world) => {
+  world.join("w0");
+  world.submit("a", { band: "interactive" });
+  world.submit("b", { band: "batch", preemptible: false });
+  const c = world.submit("c", { band: "interactive", hold: true });
+  world.settle();
+  for (const generation of [1, 2]) {
+    const preempt = [[generation, "w0", 1, c.generation]] as const;
+    world.react({
+      type: "placed",
+      placement: { assign: [], recall: [], preempt, explanations: [] },
+    });
+  }
+  world.talk();
+  assertEquals([world.job("a").counts, world.job("b").counts], [{ RUNNING: 1 }, { RUNNING: 1 }]);
+});
+
+scenario("a retry runs what did not succeed, under a generation of its own", (world) => {
+  const worker = world.join("w0", { cpuMilli: 8_000 });
+  world.submit("a", { replicas: 4, maxTaskFailures: 4 });
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  worker.finish(3, { atMs: world.now.wallMs });
+  assertEquals(refusal(world.retry("a")), "Job /u/a is not done: stop it first");
+  world.settle();
+  const first = world.job("a");
+  const failed = first.counts.FAILED!;
+  assert(failed > 0 && failed < 4, JSON.stringify(first.counts));
+  world.retry("a");
+  const second = world.job("a");
+  assertEquals(second.retryOf, first.generation);
+  assertEquals(second.counts, { PENDING: failed, SUCCEEDED: 4 - failed });
+  world.restart();
+  world.join("w0", { cpuMilli: 8_000 });
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: failed, SUCCEEDED: 4 - failed });
+  worker.finish(4, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals([world.job("a").state, world.job("a").done], ["SUCCEEDED", true]);
+  assertEquals(world.tasks("a").map(({ state }) => state), Array(4).fill("SUCCEEDED"));
+  assertEquals(
+    refusal(world.retry("a")),
+    "Every task of /u/a succeeded: there is nothing to try again",
+  );
+});

@@ -1,0 +1,89 @@
+/** The description of the API and the API itself: every route is in both, and answers fit. */
+import { assert, assertEquals } from "@std/assert";
+import * as v from "valibot";
+import { createApp } from "../../src/http/app.ts";
+import { Sessions } from "../../src/http/auth.ts";
+import { API_ROUTES } from "../../src/http/openapi.ts";
+import { ERROR_SCHEMA } from "../../src/wire/view_schemas.ts";
+import { FakeControllerApi } from "../fakes/fake_controller_api.ts";
+
+const ADMIN = "a".repeat(64);
+
+function setup() {
+  const api = new FakeControllerApi();
+  const app = createApp(api, {
+    tokens: { admin: ADMIN, worker: "b".repeat(64) },
+    sessions: new Sessions(),
+    baseUrl: () => "http://localhost",
+    version: "0.1.0",
+  });
+  const call = (method: string, path: string, body?: unknown) =>
+    app.request(path, {
+      method: method.toUpperCase(),
+      headers: { Authorization: `Bearer ${ADMIN}` },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  return { app, call };
+}
+
+Deno.test("every route of the API is described, and nothing else is", () => {
+  const { app } = setup();
+  const served = app.routes
+    .filter(({ method, path }) => method !== "ALL" && /^\/(api|healthz|readyz)/.test(path))
+    .map(({ method, path }) => `${method.toLowerCase()} ${path}`);
+  const described = API_ROUTES.map(({ method, path }) => `${method} ${path}`);
+  assertEquals([...new Set(served)].sort(), [...described].sort());
+});
+
+Deno.test("the document names every path, body and answer", async () => {
+  const { call } = setup();
+  const document = await (await call("get", "/openapi.json")).json();
+  assertEquals(document.openapi, "3.1.0");
+  assertEquals(
+    Object.keys(document.paths).sort(),
+    [...new Set(API_ROUTES.map(({ path }) => path.replace(":name", "{name}")))].sort(),
+  );
+  const submit = document.paths["/api/v1/jobs"].post;
+  const body = submit.requestBody.content["application/json"].schema;
+  assertEquals(body.required, ["argv"]);
+  assertEquals(body.properties.band.enum, ["production", "interactive", "batch"]);
+  const answer = submit.responses["201"].content["application/json"].schema;
+  assert(answer.required.includes("warnings"));
+});
+
+const BODIES: Readonly<Record<string, unknown>> = {
+  "post /api/v1/jobs": { argv: ["true"], name: "other" },
+  "post /api/v1/workers": {
+    ...{ worker: "w9", url: "http://127.0.0.1:1", token: "t", hostname: "h", version: "0", pid: 1 },
+    ...{ cpuMilli: 1, memoryBytes: 1, resources: { gpu: 1 }, attributes: { zone: "a" } },
+  },
+  "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
+};
+
+for (const { method, path, status, answer } of API_ROUTES) {
+  if (answer === null) continue;
+  Deno.test(`what ${method} ${path} answers is what is described`, async () => {
+    const { call } = setup();
+    await (await call("post", "/api/v1/jobs", { argv: ["true"], name: "a" })).body?.cancel();
+    await (await call("post", "/api/v1/workers", BODIES["post /api/v1/workers"])).body?.cancel();
+    const at = path.replace(":name", encodeURIComponent("/local/a")) +
+      (path.endsWith("/wait") ? "?waitMs=0" : "");
+    const response = await call(method, at, BODIES[`${method} ${path}`]);
+    const body = await response.json();
+    assertEquals(response.status, status, JSON.stringify(body));
+    const parsed = v.safeParse(answer, body);
+    assert(
+      parsed.success,
+      JSON.stringify(parsed.issues?.map((issue) => [issue.message, issue.path])),
+    );
+    if (Array.isArray(body)) assert(body.length > 0, "an empty list shows nothing");
+  });
+}
+
+Deno.test("errors are what is described", async () => {
+  const { call } = setup();
+  for (const [method, path] of [["get", "/api/v1/jobs/none"], ["post", "/api/v1/jobs"]] as const) {
+    const body = await (await call(method, path)).json();
+    assert(v.is(ERROR_SCHEMA, body), JSON.stringify(body));
+  }
+});
