@@ -59,7 +59,10 @@ async function dispatch(tasks: number, { apart }: { apart: boolean }): Promise<n
     const spec = parseJobSpec({ name: "noop", argv: ["true"], replicas: tasks }, { user: "b" });
     const begin = performance.now();
     reactor.react({ type: "register", id: 1, request: info }, now());
-    reactor.react({ type: "submit", id: 2, spec, stored: new Map() }, now());
+    reactor.react(
+      { type: "submit", id: 2, spec, stored: new Map(), mark: null, marked: null },
+      now(),
+    );
     for (let done = false; !done;) {
       const effects = reactor.take(now());
       if (effects.store !== null) writer.write(effects.store);

@@ -57,6 +57,7 @@ function fill(path: string, count: number): void {
     charges: [],
     workers: [],
     goneWorkers: [],
+    events: [],
   };
   writer.write({
     ...none,
@@ -94,6 +95,7 @@ function job(generation: number): JobRow {
     ...{ state: "RUNNING", done: false, startedAtMs: 1, endedAtMs: null, reason: null },
     counts: { SUCCEEDED: 50, RUNNING: 25, PENDING: 25 },
     ...{ quarantined: null, waits: [], held: false, eligibleAtMs: 1, parent: null, retryOf: null },
+    submitted: null,
     pending: [75, 99, 0, 0, 0, 99, 100, 1, 1, 0],
     avoided: ["w0"],
   };

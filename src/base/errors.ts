@@ -17,6 +17,7 @@ export type ErrorCode =
   | "port_in_use"
   | "database"
   | "storage_full"
+  | "gone"
   | "internal";
 
 /** What the world did: expected, reported in one line, never a stack trace for the user. */

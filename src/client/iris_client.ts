@@ -2,16 +2,21 @@
  * The client of a controller's API: submit, wait, logs, stop. Needs `fetch` only. Every call has a
  * deadline or takes a signal.
  */
+import { sleep, systemClock } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
+import { randomHex } from "../base/ids.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
   ErrorBody,
+  EventPage,
+  EventView,
   JobExplanation,
   JobView,
   LogChunk,
+  PurgeAnswer,
   SubmittedJob,
   TaskView,
   WorkerView,
@@ -37,6 +42,13 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** One `wait` call is held at most this long by the server, in ms. */
 const WAIT_MS = 20_000;
 
+/** How often a submit is tried that nobody answered, and the pause after the first try, in ms. */
+const SUBMIT_TRIES = 3;
+const SUBMIT_PAUSE_MS = 200;
+
+/** Before a lost stream of events is taken up again, in ms. */
+const EVENTS_PAUSE_MS = 500;
+
 /** Speaks to one controller. */
 export class IrisClient {
   readonly #options: ClientOptions;
@@ -46,9 +58,23 @@ export class IrisClient {
     this.#options = options;
   }
 
-  /** Submits a job; it is durable when this resolves. @throws {IrisError} as the API answers */
-  submit(request: SubmitRequest): Promise<SubmittedJob> {
-    return this.#json("POST", "/api/v1/jobs", { body: request });
+  /**
+   * Submits a job; it is durable when this resolves. When no answer comes it is tried again under the
+   * same key, which makes it one job.
+   *
+   * @throws {IrisError} as the API answers
+   */
+  async submit(request: SubmitRequest): Promise<SubmittedJob> {
+    const key = randomHex(16);
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#json("POST", "/api/v1/jobs", { body: request, key });
+      } catch (error) {
+        const again = error instanceof IrisError && error.code === "unavailable";
+        if (!again || tries === SUBMIT_TRIES) throw error;
+        await sleep(systemClock, SUBMIT_PAUSE_MS * tries);
+      }
+    }
   }
 
   /** Jobs, newest first. */
@@ -76,6 +102,11 @@ export class IrisClient {
   /** Why a job is not further than it is. @throws {IrisError} `not_found` */
   explain(name: string): Promise<JobExplanation> {
     return this.#json("GET", `${jobPath(name)}/explain`);
+  }
+
+  /** Forgets jobs that are done: those named, or those that ended long enough ago. */
+  purge(request: { jobs?: readonly string[]; olderThanMs?: number }): Promise<PurgeAnswer> {
+    return this.#json("POST", "/api/v1/purge", { body: request });
   }
 
   /** Asks a job to end. */
@@ -126,6 +157,44 @@ export class IrisClient {
     }
   }
 
+  /**
+   * Every change after a cursor (from now on when left out), as it comes, until the signal aborts. The
+   * connection is made anew when it is lost: nothing is left out and nothing told twice.
+   *
+   * @throws {IrisError} `gone` when what came after the cursor is not kept any more
+   */
+  async *events(
+    options: { after?: string; job?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<EventView> {
+    const { job, signal } = options;
+    let after = options.after ?? (await this.eventPage({ limit: 1 })).cursor;
+    for (;;) {
+      try {
+        const query = new URLSearchParams({ follow: "true", after });
+        if (job !== undefined) query.set("job", job);
+        const response = await this.#fetch("GET", `/api/v1/events?${query}`, { signal });
+        for await (const line of lines(response)) {
+          const value = JSON.parse(line) as EventView | ErrorBody;
+          if ("error" in value) throw errorOf(value);
+          after = value.cursor;
+          yield value;
+        }
+      } catch (error) {
+        if (signal?.aborted) return;
+        if (error instanceof IrisError && error.code !== "unavailable") throw error;
+      }
+      if (signal?.aborted) return;
+      await sleep(systemClock, EVENTS_PAUSE_MS, signal);
+    }
+  }
+
+  /** A page of changes, and the cursor for the next one. */
+  eventPage(options: { after?: string; job?: string; limit?: number } = {}): Promise<EventPage> {
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const query = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
+    return this.#json("GET", `/api/v1/events?${query}`);
+  }
+
   /** Workers that registered. */
   workers(): Promise<WorkerView[]> {
     return this.#json("GET", "/api/v1/workers");
@@ -139,6 +208,13 @@ export class IrisClient {
   /** A fresh one-time link to the status page. */
   loginLink(): Promise<{ url: string }> {
     return this.#json("POST", "/api/v1/login-links");
+  }
+
+  /** The cluster's whole database as it is now, as a file of SQLite. */
+  async backup(signal?: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const response = await this.#fetch("GET", "/api/v1/cluster/backup", { signal });
+    if (response.body === null) throw new IrisError("unavailable", "The backup is empty");
+    return response.body;
   }
 
   /** Begins the stop of the whole cluster. */
@@ -158,12 +234,13 @@ export class IrisClient {
   async #json<T>(
     method: string,
     path: string,
-    options: { body?: unknown; signal?: AbortSignal | undefined } = {},
+    options: { body?: unknown; key?: string; signal?: AbortSignal | undefined } = {},
   ): Promise<T> {
     const limit = AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    const { body, signal } = options;
+    const { body, key, signal } = options;
     const response = await this.#fetch(method, path, {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(key === undefined ? {} : { headers: { "Idempotency-Key": key } }),
       signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
     });
     return await checked<T>(response);
@@ -172,13 +249,17 @@ export class IrisClient {
   async #fetch(
     method: string,
     path: string,
-    options: { body?: string; signal?: AbortSignal | undefined },
+    options: {
+      body?: string;
+      headers?: Readonly<Record<string, string>>;
+      signal?: AbortSignal | undefined;
+    },
   ): Promise<Response> {
     let response: Response;
     try {
       response = await fetch(`${this.#options.url}${path}`, {
         method,
-        headers: this.#headers(),
+        headers: { ...this.#headers(), ...options.headers },
         ...(options.body === undefined ? {} : { body: options.body }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });

@@ -25,6 +25,8 @@ export class ClusterState {
   /** By when a job must have begun that did not yet: monotonic time in ms. */
   readonly startLimits = new Map<Job<JobSpec>, number>();
   readonly workers = new Map<string, WorkerNode>();
+  /** Jobs that are not done, by who submitted them and what the submit called itself. */
+  readonly marks = new Map<string, Job<JobSpec>>();
   /** Generations whose spec the heartbeat was given. */
   readonly specsGiven = new Set<number>();
   /** Set from rung close on. */
@@ -49,6 +51,7 @@ export class ClusterState {
       this.waiters.set(generation, others.add(job));
     }
     this.parentOf(job)?.children.add(job);
+    if (job.submitted !== null) this.marks.set(`${job.user} ${job.submitted.key}`, job);
   }
 
   /** The job under whose name this one is, if that is not done. */
@@ -70,6 +73,7 @@ export class ClusterState {
     this.placeable.delete(job);
     this.resting.delete(job);
     this.startLimits.delete(job);
+    if (job.submitted !== null) this.marks.delete(`${job.user} ${job.submitted.key}`);
     this.specsGiven.delete(job.generation);
     if (this.names.get(job.name) === job.generation) this.names.delete(job.name);
     const waiters = this.waiters.get(job.generation) ?? new Set();

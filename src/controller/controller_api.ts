@@ -7,18 +7,30 @@ import type { TreeNode } from "../lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  EventPage,
+  EventView,
   JobExplanation,
   JobSpec,
   JobState,
   JobView,
   LogChunk,
+  PurgeAnswer,
+  PurgeRequest,
   SubmittedJob,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
+import type { EventFilter } from "../store/reader.ts";
+import type { SubmitMark } from "../store/rows.ts";
 import type { JobVerb } from "./messages.ts";
+
+/** Which events to follow. */
+export interface FollowEvents {
+  readonly job?: string;
+  readonly signal: AbortSignal;
+}
 
 /** Which jobs to list. */
 export interface JobFilter {
@@ -37,8 +49,12 @@ export interface Health {
 
 /** The controller, as its routes see it. Every method may throw an `IrisError`. */
 export interface ControllerApi {
-  /** Durable before it resolves. @throws `conflict` for a taken name, `closing` during a stop */
-  submit(spec: JobSpec): Promise<SubmittedJob>;
+  /**
+   * Durable before it resolves. With a mark, the same submit again gives the same job.
+   *
+   * @throws `conflict` for a taken name or key, `closing` during a stop, `storage_full`
+   */
+  submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob>;
   /**
    * Asks something of a job: that its tasks end, that nothing more of it is placed, that it is, or
    * that its tasks that did not succeed run again as a new job of its name. Resolves when that is
@@ -47,6 +63,8 @@ export interface ControllerApi {
   change(verb: JobVerb, name: string): Promise<JobView>;
   /** Why a job is not further than it is. @throws `not_found` */
   explain(name: string): Promise<JobExplanation>;
+  /** Forgets jobs that are done. @throws `conflict` for one that is not: nothing is forgotten then */
+  purge(request: PurgeRequest): Promise<PurgeAnswer>;
   /** Newest first. */
   jobs(filter: JobFilter): JobView[];
   job(name: string): JobView | null;
@@ -61,6 +79,16 @@ export interface ControllerApi {
   ): AsyncIterable<LogChunk>;
   /** Resolves at the next change of the job, or when aborted. */
   changed(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Changes after a cursor, oldest first; null for what comes from now on, `oldest` for all.
+   *
+   * @throws `invalid` for a cursor of another cluster, `gone` when what came after is not kept
+   */
+  events(after: string | null, filter: EventFilter): EventPage;
+  /** The same as they come, until aborted. Nothing is read ahead of who takes them. */
+  followEvents(after: string | null, of: FollowEvents): AsyncIterable<EventView>;
+  /** The whole database as it is now, checked; whoever gets it reads or cancels it. */
+  backup(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   tree(): TreeNode;
   health(): Health;
   /** Begins the stop of the whole cluster and says where its report will be. */

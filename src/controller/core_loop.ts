@@ -24,6 +24,7 @@ import {
   type ToScheduling,
 } from "./messages.ts";
 import { demandOf, passInput } from "./pass_input.ts";
+import type { PurgeRequest } from "../wire/api.ts";
 import { type CoreEvent, Reactor } from "./reactor.ts";
 import { explainJob } from "./explain_job.ts";
 import { recover } from "./recovery.ts";
@@ -38,6 +39,11 @@ const DEMAND_GAP_MS = 200;
 const PASS_ITEMS_PER_MS = 100;
 /** How soon a commit that the disk refused is tried again, in ms. */
 const RETRY_COMMIT_MS = 500;
+/** Jobs forgotten in one go when somebody asks. */
+const MAX_PURGE = 1_000;
+/** Jobs forgotten at a tick, and how often it is looked for them when there are few, in ms. */
+const EXPIRE_BATCH = 10;
+const EXPIRE_EVERY_MS = 10_000;
 /** Turns in which messages that are on their way may still arrive when the core is told to end. */
 const LAST_TURNS = 3;
 
@@ -76,6 +82,7 @@ class Core {
   #refused: Effects | null = null;
   #retryAtMs = -Infinity;
   #trouble: string | null = null;
+  #expireAtMs = -Infinity;
   #demandAtMs = -Infinity;
 
   constructor(context: LoopContext<CoreConfig>, store: Store) {
@@ -102,6 +109,7 @@ class Core {
     const tick = () => {
       this.#context.tick();
       this.#event({ type: "tick" });
+      this.#expire();
       timer = clock.setTimer(TICK_MS, tick);
     };
     let timer = clock.setTimer(TICK_MS, tick);
@@ -129,6 +137,7 @@ class Core {
     const { cluster, epoch } = this.#store;
     this.#server.post({ type: "begin", cluster, epoch });
     this.#heartbeat.post({ type: "begin", cluster, epoch });
+    this.#event({ type: "started", epoch });
     this.#event({ type: "hello" });
     this.#listen(true);
   }
@@ -149,7 +158,13 @@ class Core {
         return this.#tellWorkers();
       case "submit":
         if (this.#refused !== null) return this.#refuse(message.id);
-        return this.#event({ ...message, stored: writer.newest(namesIn(message.spec)) });
+        return this.#event({
+          ...message,
+          stored: writer.newest(namesIn(message.spec)),
+          marked: message.mark === null
+            ? null
+            : writer.marked(message.spec.name.split("/")[1] ?? "", message.mark.key),
+        });
       case "stop_job":
       case "hold_job":
       case "release_job": {
@@ -167,8 +182,49 @@ class Core {
         const { type, id, name } = message;
         return this.#event({ type, id, name, job: writer.retryable(name) });
       }
+      case "purge":
+        return this.#purge(message.id, message.request);
       case "register":
         return this.#event(message);
+    }
+  }
+
+  /** Forgets jobs that are done; one that is not is named, and then nothing is forgotten. */
+  #purge(id: number, { jobs, olderThanMs }: PurgeRequest): void {
+    const { names } = this.#reactor.state;
+    const { writer } = this.#store;
+    const open = jobs?.find((name) => names.has(name));
+    if (open !== undefined) {
+      const message = `Job ${open} is not done: stop it first`;
+      const refusal = { code: "conflict", message, field: "jobs" } as const;
+      return this.#server.post({ type: "refused", id, refusal });
+    }
+    try {
+      const endedBeforeMs = this.#context.clock.wall() - olderThanMs;
+      let count = 0;
+      for (const name of jobs ?? []) count += writer.purge({ name });
+      if (jobs === null) count = writer.purge({ endedBeforeMs, limit: MAX_PURGE });
+      this.#server.post({ type: "purged", id, count });
+    } catch (error) {
+      if (!(error instanceof IrisError)) throw error;
+      const { code, message } = error;
+      this.#server.post({ type: "refused", id, refusal: { code, message } });
+    }
+  }
+
+  /** What is done is forgotten in time, a few jobs at a time. */
+  #expire(): void {
+    const { clock, config } = this.#context;
+    if (config.retentionMs === null || this.#refused !== null) return;
+    if (clock.now() < this.#expireAtMs) return;
+    try {
+      const endedBeforeMs = clock.wall() - config.retentionMs;
+      const count = this.#store.writer.purge({ endedBeforeMs, limit: EXPIRE_BATCH });
+      // There may be more at once.
+      this.#expireAtMs = clock.now() + (count === EXPIRE_BATCH ? 0 : EXPIRE_EVERY_MS);
+    } catch (error) {
+      if (!(error instanceof IrisError) || error.code !== "storage_full") throw error;
+      this.#expireAtMs = clock.now() + EXPIRE_EVERY_MS;
     }
   }
 

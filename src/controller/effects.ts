@@ -5,8 +5,11 @@
 import type { Desired, WorkerLink } from "../heartbeat/messages.ts";
 import type { AttemptLane } from "../model/attempt_lane.ts";
 import type { Job } from "../model/job.ts";
+import { eventsOf } from "./events.ts";
 import type {
+  ChargeRow,
   DetailRow,
+  EventRow,
   JobProgress,
   JobRow,
   LaneKey,
@@ -60,6 +63,8 @@ export class EffectLog {
   readonly details: DetailRow[] = [];
   readonly registered: RegisterRequest[] = [];
   readonly goneWorkers: string[] = [];
+  /** What is to be told beside what follows from the rest. */
+  readonly events: EventRow[] = [];
   readonly links: WorkerLink[] = [];
   readonly specs: AttemptSpec[] = [];
   readonly forgottenSpecs: number[] = [];
@@ -69,9 +74,9 @@ export class EffectLog {
   workersChanged = false;
 
   /** Turns what was gathered into effects. Jobs and lanes are read now, not when they changed. */
-  toEffects(): Effects {
+  toEffects(wallMs: number): Effects {
     return {
-      store: this.#toChanges(),
+      store: this.#toChanges(wallMs),
       links: this.links,
       forgottenWorkers: this.goneWorkers,
       specs: this.specs,
@@ -84,11 +89,13 @@ export class EffectLog {
     };
   }
 
-  #toChanges(): StoreChanges | null {
+  #toChanges(wallMs: number): StoreChanges | null {
     const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
-      this.details.length + this.registered.length + this.goneWorkers.length;
+      this.details.length + this.registered.length + this.goneWorkers.length + this.events.length;
     if (size === 0) return null;
+    const charges = this.#charges();
     return {
+      events: [...this.events, ...eventsOf(this, { charges, wallMs })],
       newJobs: [...this.newJobs].map(jobRow),
       jobs: [...this.jobs].filter((job) => !this.newJobs.has(job)).map(jobProgress),
       lanes: [...this.lanes].map(laneRow),
@@ -96,14 +103,18 @@ export class EffectLog {
       results: this.results,
       copiedResults: this.copiedResults,
       details: this.details,
-      charges: [...this.jobs].flatMap((job) =>
-        job.ledger.takeChanged().map(([task, { failures, losses, crashes }]) =>
-          [job.generation, task, failures, losses, crashes] as const
-        )
-      ),
+      charges,
       workers: this.registered,
       goneWorkers: this.goneWorkers,
     };
+  }
+
+  #charges(): ChargeRow[] {
+    return [...this.jobs].flatMap((job) =>
+      job.ledger.takeChanged().map(([task, { failures, losses, crashes }]) =>
+        [job.generation, task, failures, losses, crashes] as const
+      )
+    );
   }
 }
 
@@ -128,8 +139,8 @@ function jobProgress(job: Job<JobSpec>): JobProgress {
 }
 
 function jobRow(job: Job<JobSpec>): JobRow {
-  const { name, user, spec, submittedAtMs, parent, retryOf } = job;
-  return { ...jobProgress(job), name, user, spec, submittedAtMs, parent, retryOf };
+  const { name, user, spec, submittedAtMs, parent, retryOf, submitted } = job;
+  return { ...jobProgress(job), name, user, spec, submittedAtMs, parent, retryOf, submitted };
 }
 
 function laneRow(lane: AttemptLane): LaneRow {

@@ -10,8 +10,10 @@ import type {
   ClusterStopRequest,
   JobExplanation,
   JobSpec,
+  PurgeRequest,
   WorkerView,
 } from "../wire/api.ts";
+import type { SubmitMark } from "../store/rows.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 /** The names of the core's channels, at its own end. */
@@ -47,7 +49,13 @@ export type JobVerb = "stop_job" | "hold_job" | "release_job" | "retry_job";
 export type ServerToCore =
   /** A run of the server's loop began: nobody waits for earlier answers. */
   | { readonly type: "hello" }
-  | { readonly type: "submit"; readonly id: number; readonly spec: JobSpec }
+  | {
+    readonly type: "submit";
+    readonly id: number;
+    readonly spec: JobSpec;
+    readonly mark: SubmitMark | null;
+  }
+  | { readonly type: "purge"; readonly id: number; readonly request: PurgeRequest }
   | { readonly type: JobVerb | "explain"; readonly id: number; readonly name: string }
   | { readonly type: "register"; readonly id: number; readonly request: RegisterRequest };
 
@@ -77,6 +85,7 @@ export type CoreToServer =
     readonly generation: number;
     readonly warnings: readonly string[];
   }
+  | { readonly type: "purged"; readonly id: number; readonly count: number }
   | { readonly type: "explained"; readonly id: number; readonly explanation: JobExplanation | null }
   | { readonly type: "registered"; readonly id: number; readonly response: RegisterResponse }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal }
@@ -114,6 +123,8 @@ export interface CoreConfig {
   readonly clusterId: string;
   /** How free workers are chosen between. */
   readonly placement: PlacementPolicy;
+  /** Jobs that are done are forgotten after this long, in ms; null for never. */
+  readonly retentionMs: number | null;
 }
 
 /** What the core says with `ready`. */

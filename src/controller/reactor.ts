@@ -33,6 +33,7 @@ export type CoreEvent =
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
   | { readonly type: "placed"; readonly placement: Placement }
+  | { readonly type: "started"; readonly epoch: number }
   | { readonly type: "closing"; readonly cause: StopCause }
   | { readonly type: "tick" };
 
@@ -77,7 +78,7 @@ export class Reactor {
         return 0;
       });
     }
-    const effects = this.#log.toEffects();
+    const effects = this.#log.toEffects(now.wallMs);
     this.#log = new EffectLog();
     return effects;
   }
@@ -132,6 +133,8 @@ export class Reactor {
         return this.#placed(turn, event.placement);
       case "closing":
         return this.#close(turn, event.cause);
+      case "started":
+        return this.#started(turn, event.epoch);
       case "hello":
         return this.#tellAll(turn);
       case "tick":
@@ -168,6 +171,11 @@ export class Reactor {
       job.waitReason = explanation.line;
       turn.log.jobs.add(job);
     }
+  }
+
+  #started({ log, now }: Turn, epoch: number): void {
+    const none = { job: null, generation: null, worker: null };
+    log.events.push({ atMs: now.wallMs, kind: "cluster_started", ...none, data: { epoch } });
   }
 
   /** Nothing new is placed; what no worker was told of waits again, uncharged. */

@@ -66,6 +66,7 @@ function jobOf(row: JobRow): Job<JobSpec> {
   }
   job.avoided.push(...row.avoided);
   job.eligibleAtMs = row.eligibleAtMs;
+  job.told = { state: row.state, done: row.done };
   job.startedAtMs = row.startedAtMs;
   job.endedAtMs = row.endedAtMs;
   job.quarantined = row.quarantined;

@@ -3,20 +3,27 @@
  * come from a read-only connection to the store and from what core and main published, logs come
  * from the workers. Used in the server isolate; closed by its owner.
  */
-import type { Clock, Timer } from "../base/clock.ts";
+import { type Clock, sleep, type Timer } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
+import { randomHex } from "../base/ids.ts";
+import { checkBackup } from "../store/backup.ts";
 import type { PostJson } from "../heartbeat/reconcile_call.ts";
-import type { ControllerApi, Health, JobFilter } from "./controller_api.ts";
+import type { ControllerApi, FollowEvents, Health, JobFilter } from "./controller_api.ts";
 import type { Channel } from "../lifecycle/loop.ts";
 import type { TreeNode } from "../lifecycle/part.ts";
-import type { StoreReader } from "../store/reader.ts";
+import type { SubmitMark } from "../store/rows.ts";
+import type { EventFilter, StoreReader } from "../store/reader.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  EventPage,
+  EventView,
   JobExplanation,
   JobSpec,
   JobView,
   LogChunk,
+  PurgeAnswer,
+  PurgeRequest,
   SubmittedJob,
   TaskView,
   WorkerView,
@@ -39,12 +46,18 @@ const ANSWER_MS = 10_000;
 /** The most calls that wait for an answer. */
 const MAX_CALLS = 10_000;
 
+/** Events read at a time, and how soon they are looked for again when there was none, in ms. */
+const EVENT_PAGE = 500;
+const EVENT_PAUSE_MS = 200;
+
 /** What a bridge is made of. */
 export interface ServerBridgeOptions {
   readonly core: Channel<CoreToServer, ServerToCore>;
   readonly main: Channel<MainToServer, ServerToMain>;
   /** Owned by whoever made it. */
   readonly reader: StoreReader;
+  /** The database's file, beside which backups are made. */
+  readonly database: string;
   /** For the workers' logs. */
   readonly post: PostJson;
   readonly clock: Clock;
@@ -78,9 +91,14 @@ export class ServerBridge implements ControllerApi {
     options.core.post({ type: "hello" });
   }
 
-  async submit(spec: JobSpec): Promise<SubmittedJob> {
+  async submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob> {
     const id = this.#nextId++;
-    const { generation, warnings } = await this.#ask<JobAnswer>(id, { type: "submit", id, spec });
+    const { generation, warnings } = await this.#ask<JobAnswer>(id, {
+      type: "submit",
+      id,
+      spec,
+      mark,
+    });
     return { ...this.#stored(generation), warnings };
   }
 
@@ -99,6 +117,11 @@ export class ServerBridge implements ControllerApi {
       throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
     }
     return explainDone(stored);
+  }
+
+  async purge(request: PurgeRequest): Promise<PurgeAnswer> {
+    const id = this.#nextId++;
+    return { purged: await this.#ask<number>(id, { type: "purge", id, request }) };
   }
 
   register(request: RegisterRequest): Promise<RegisterResponse> {
@@ -174,6 +197,44 @@ export class ServerBridge implements ControllerApi {
     });
   }
 
+  events(after: string | null, filter: EventFilter): EventPage {
+    const { reader } = this.#options;
+    const { cluster } = reader;
+    const seq = after === null
+      ? reader.lastEvent()
+      : after === "oldest"
+      ? reader.firstEvent() - 1
+      : seqOf(after, cluster);
+    const events = reader.events(seq, filter);
+    return { events, cursor: events.at(-1)?.cursor ?? `${cluster}.${seq}` };
+  }
+
+  async *followEvents(after: string | null, of: FollowEvents): AsyncIterable<EventView> {
+    const { signal, ...filter } = of;
+    let cursor = after;
+    while (!signal.aborted && !this.#closed.signal.aborted) {
+      const page = this.events(cursor, { ...filter, limit: EVENT_PAGE });
+      ({ cursor } = page);
+      yield* page.events;
+      if (page.events.length > 0) continue;
+      await sleep(this.#options.clock, EVENT_PAUSE_MS, signal);
+    }
+  }
+
+  async backup(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const { reader, database } = this.#options;
+    const path = `${database}.backup-${randomHex(4)}`;
+    try {
+      reader.copyTo(path);
+      checkBackup(path);
+      const file = await Deno.open(path, { read: true });
+      return file.readable;
+    } finally {
+      // What is open can still be read.
+      await Deno.remove(path).catch(() => {});
+    }
+  }
+
   tree(): TreeNode {
     return this.#status?.tree ??
       { name: "iris", kind: "component", state: "starting", ageMs: 0, children: [] };
@@ -242,6 +303,8 @@ export class ServerBridge implements ControllerApi {
         return;
       case "job":
         return this.#calls.get(message.id)?.resolve(message);
+      case "purged":
+        return this.#calls.get(message.id)?.resolve(message.count);
       case "explained":
         return this.#calls.get(message.id)?.resolve(message.explanation);
       case "registered":
@@ -294,4 +357,15 @@ export class ServerBridge implements ControllerApi {
     this.#waiters.delete(name);
     for (const wake of [...waiters ?? []]) wake();
   }
+}
+
+/** The number in a cursor. @throws {IrisError} `invalid` when it is none of this cluster */
+function seqOf(cursor: string, cluster: string): number {
+  const [of, seq, ...rest] = cursor.split(".");
+  if (of !== cluster || rest.length > 0 || !/^\d{1,15}$/.test(seq ?? "")) {
+    throw new IrisError("invalid", `after must be a cursor of this cluster: it is "${cursor}"`, {
+      field: "after",
+    });
+  }
+  return Number(seq);
 }

@@ -5,7 +5,7 @@
 import { Job, type WaitFor } from "../model/job.ts";
 import { RangeSet } from "../model/range_set.ts";
 import { isTerminalJob } from "../model/rollup.ts";
-import type { RetryableJob, StoredJob } from "../store/rows.ts";
+import type { MarkedJob, RetryableJob, StoredJob, SubmitMark } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
 import { cancelJob, refuse } from "./jobs.ts";
 import type { Refusal } from "./messages.ts";
@@ -18,6 +18,10 @@ export interface SubmitCall {
   readonly spec: JobSpec;
   /** The newest stored job of each name that the spec speaks of, done or not. */
   readonly stored: ReadonlyMap<string, StoredJob>;
+  /** What the submit calls itself; null when it does not. */
+  readonly mark: SubmitMark | null;
+  /** The stored job that an earlier submit of this user with the same key made. */
+  readonly marked: MarkedJob | null;
 }
 
 /** A call to try the tasks of a job again that did not succeed. */
@@ -39,10 +43,11 @@ export function namesIn({ name, after }: JobSpec): string[] {
 /** Takes a job in, or says why not. The name of a job that is done is free. */
 export function submit(turn: Turn, call: SubmitCall): void {
   const { state, log } = turn;
-  const { id, spec, stored } = call;
+  const { id, spec, stored, mark } = call;
   if (state.closing !== null) {
     return refuse(turn, id, { code: "closing", message: "The cluster is stopping" });
   }
+  if (mark !== null && isKnown(turn, call)) return;
   const live = state.jobs.get(state.names.get(spec.name) ?? -1);
   const earlier = live?.generation ?? stored.get(spec.name)?.generation;
   if (earlier !== undefined && spec.ifExists === "keep") {
@@ -69,9 +74,28 @@ export function submit(turn: Turn, call: SubmitCall): void {
     held: spec.hold,
     parent: parent?.generation ?? null,
     retryOf: null,
+    submitted: mark,
   });
   job.pending.add([0, spec.replicas, 0, 0, 0]);
   takeIn(turn, job, id);
+}
+
+/** Answers a submit that was made before; the same key for something else is refused. */
+function isKnown({ state, log }: Turn, { id, spec, mark, marked }: SubmitCall): boolean {
+  const user = spec.name.split("/")[1] ?? "";
+  const live = state.marks.get(`${user} ${mark!.key}`);
+  const known = live === undefined
+    ? marked
+    : { generation: live.generation, digest: live.submitted!.digest };
+  if (known === null) return false;
+  if (known.digest === mark!.digest) {
+    log.answers.push({ type: "job", id, generation: known.generation, warnings: [] });
+  } else {
+    const message = "Idempotency-Key was used for another job";
+    const refusal = { code: "conflict", message, field: "Idempotency-Key" } as const;
+    log.answers.push({ type: "refused", id, refusal });
+  }
+  return true;
 }
 
 /** Begins a job anew with the tasks of an earlier one that did not succeed. */
@@ -105,6 +129,7 @@ export function retryJob(turn: Turn, { id, name, job: earlier }: RetryCall): voi
     held: false,
     parent,
     retryOf: earlier.generation,
+    submitted: null,
   });
   for (const [from, to] of again) job.pending.add([from, to, 0, 0, 0]);
   log.copiedResults.push([earlier.generation, job.generation]);

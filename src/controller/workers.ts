@@ -33,6 +33,8 @@ export function register(turn: Turn, { id, request }: RegisterCall): void {
   Object.assign(worker, { info: request, lastSeenAtMs: now.wallMs });
   reconnect(turn, worker, incarnation);
   log.registered.push(request);
+  const { hostname, version, pid } = request;
+  tell(turn, worker, "worker_registered", { hostname, version, pid });
   log.answers.push({ type: "registered", id });
 }
 
@@ -68,7 +70,10 @@ export function observe(turn: Turn, observed: Observed): void {
   worker.lastSeenAtMs = now.wallMs;
   const before = worker.state;
   worker.state = refusal === null ? "alive" : "stopping";
-  if (before !== worker.state) log.workersChanged = true;
+  if (before !== worker.state) {
+    log.workersChanged = true;
+    tell(turn, worker, "worker_state", { from: before, to: worker.state, reason: refusal });
+  }
   if (observed.facts !== null) takeFacts(turn, worker, observed.facts);
   takeMissing(turn, worker, observed.missing);
   if (observed.backlog === 0 && observed.facts === null) {
@@ -77,12 +82,17 @@ export function observe(turn: Turn, observed: Observed): void {
 }
 
 /** How workers are doing, without any other news. */
-export function live({ state, log }: Turn, workers: readonly Liveness[]): void {
+export function live(turn: Turn, workers: readonly Liveness[]): void {
+  const { state, log } = turn;
   for (const [name, how, lastSeenAtMs] of workers) {
     const worker = state.workers.get(name);
     if (worker === undefined || worker.state === "lost") continue;
     worker.lastSeenAtMs = Math.max(worker.lastSeenAtMs, lastSeenAtMs);
+    const before = worker.state;
     worker.state = how === "alive" && worker.refusal !== null ? "stopping" : how;
+    if (before !== worker.state) {
+      tell(turn, worker, "worker_state", { from: before, to: worker.state });
+    }
     log.workersChanged = true;
   }
 }
@@ -97,10 +107,21 @@ export function lose(turn: Turn, name: string, incarnation: number): void {
   log.workersChanged = true;
   log.desired.delete(worker);
   const leftOnPurpose = worker.refusal !== null;
+  tell(turn, worker, "worker_state", { from: worker.state, to: "lost", leftOnPurpose });
   worker.state = "lost";
   worker.running = worker.backlog = 0;
   if (leftOnPurpose) state.workers.delete(name);
   forgetOldest(turn);
+}
+
+function tell(
+  { log, now }: Turn,
+  worker: WorkerNode,
+  kind: "worker_registered" | "worker_state",
+  data: Readonly<Record<string, unknown>>,
+): void {
+  const of = { job: null, generation: null, worker: worker.name };
+  log.events.push({ atMs: now.wallMs, kind, ...of, data });
 }
 
 function forgetOldest({ state }: Turn): void {

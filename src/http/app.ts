@@ -7,6 +7,7 @@ import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { loginNeededPage } from "./pages/login_page.ts";
 import { statusPage } from "./pages/status_page.ts";
 import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 
 /** What the application needs beside the controller itself. */
@@ -55,6 +56,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   app.use("/api/v1/*", requireRole(["admin"], known));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
   app.route("/api/v1/jobs", jobRoutes(api));
+  app.route("/api/v1/events", eventRoutes(api));
   app.route("/api/v1", clusterRoutes(api, options));
 
   app.get("/", async (c) => {

@@ -1,5 +1,5 @@
-/** A stream of JSON lines that ends with its source, its reader or its server, whichever is first. */
-import { messageOf } from "../base/errors.ts";
+/** Streams of JSON lines and of events: each ends with its source, its reader or its server. */
+import { IrisError, messageOf } from "../base/errors.ts";
 
 /** An empty line this often keeps a quiet stream from being taken for a dead one, in ms. */
 const KEEP_ALIVE_MS = 10_000;
@@ -9,22 +9,57 @@ const KEEP_ALIVE_MS = 10_000;
  * `{"error": ...}`, since the status is sent by then. Nothing is read ahead of a slow reader.
  */
 export function jsonLines(source: (signal: AbortSignal) => AsyncIterable<unknown>): Response {
+  return streamed(source, {
+    type: "application/x-ndjson",
+    keepAlive: "\n",
+    item: (value) => `${JSON.stringify(value)}\n`,
+    failure: (error) => `${JSON.stringify({ error })}\n`,
+  });
+}
+
+/**
+ * The same as server-sent events, whose ids are the cursors of what is sent: a browser that lost the
+ * connection asks for what came after the last one.
+ */
+export function eventStream<T extends { readonly cursor: string; readonly kind: string }>(
+  source: (signal: AbortSignal) => AsyncIterable<T>,
+): Response {
+  return streamed(source, {
+    type: "text/event-stream",
+    keepAlive: ":\n\n",
+    item: (value) =>
+      `id: ${value.cursor}\nevent: ${value.kind}\ndata: ${JSON.stringify(value)}\n\n`,
+    failure: (error) => `event: error\ndata: ${JSON.stringify(error)}\n\n`,
+  });
+}
+
+interface Format<T> {
+  readonly type: string;
+  readonly keepAlive: string;
+  item(value: T): string;
+  failure(error: { code: string; message: string }): string;
+}
+
+function streamed<T>(
+  source: (signal: AbortSignal) => AsyncIterable<T>,
+  format: Format<T>,
+): Response {
   const abort = new AbortController();
   const encoder = new TextEncoder();
   const iterator = source(abort.signal)[Symbol.asyncIterator]();
-  let pending: Promise<IteratorResult<unknown>> | null = null;
+  let pending: Promise<IteratorResult<T>> | null = null;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       try {
         pending ??= iterator.next();
         const next = await orTimeout(pending, KEEP_ALIVE_MS);
-        if (next === "timeout") return controller.enqueue(encoder.encode("\n"));
+        if (next === "timeout") return controller.enqueue(encoder.encode(format.keepAlive));
         pending = null;
         if (next.done) return controller.close();
-        controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
+        controller.enqueue(encoder.encode(format.item(next.value)));
       } catch (error) {
-        const line = JSON.stringify({ error: { code: "internal", message: messageOf(error) } });
-        controller.enqueue(encoder.encode(`${line}\n`));
+        const code = error instanceof IrisError ? error.code : "internal";
+        controller.enqueue(encoder.encode(format.failure({ code, message: messageOf(error) })));
         controller.close();
       }
     },
@@ -34,7 +69,7 @@ export function jsonLines(source: (signal: AbortSignal) => AsyncIterable<unknown
     },
   }, { highWaterMark: 0 });
   return new Response(body, {
-    headers: { "Content-Type": "application/x-ndjson", "Cache-Control": "no-store" },
+    headers: { "Content-Type": format.type, "Cache-Control": "no-store" },
   });
 }
 

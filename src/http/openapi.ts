@@ -8,6 +8,7 @@ import { ERROR_TABLE } from "../wire/error_table.ts";
 import { JOB_SPEC_SCHEMA } from "../wire/job_spec.ts";
 import {
   ERROR_SCHEMA,
+  EVENT_PAGE_SCHEMA,
   EXPLANATION_SCHEMA,
   JOB_SCHEMA,
   REGISTER_SCHEMA,
@@ -16,7 +17,7 @@ import {
   TASK_SCHEMA,
   WORKER_SCHEMA,
 } from "../wire/view_schemas.ts";
-import { CLUSTER_STOP_SCHEMA } from "./routes/cluster.ts";
+import { CLUSTER_STOP_SCHEMA, PURGE_SCHEMA } from "./routes/cluster.ts";
 
 /** One route, as it is described. */
 export interface ApiRoute {
@@ -76,6 +77,18 @@ export const API_ROUTES: readonly ApiRoute[] = [
   verb("release", "Let a held job be placed."),
   verb("retry", "Run what did not succeed again, as a new job of that name."),
   {
+    ...{ method: "get", path: "/api/v1/events", status: 200 },
+    summary: "Changes after a cursor, oldest first. With follow=true as JSON lines, with Accept: " +
+      "text/event-stream as server-sent events, until the caller leaves.",
+    query: {
+      after: "the cursor of the last change that was seen; from now on when left out",
+      job: "only changes of this job",
+      limit: "at most this many, 1 to 1000",
+      follow: "true: as they come",
+    },
+    answer: EVENT_PAGE_SCHEMA,
+  },
+  {
     ...{ method: "get", path: "/api/v1/workers", status: 200 },
     summary: "Workers that registered.",
     answer: v.array(WORKER_SCHEMA),
@@ -101,6 +114,17 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "Begin the stop of the whole cluster.",
     body: CLUSTER_STOP_SCHEMA,
     answer: v.strictObject({ id: v.string(), reportUrl: v.string() }),
+  },
+  {
+    ...{ method: "get", path: "/api/v1/cluster/backup", status: 200 },
+    summary: "The whole database as it is now, as a file of SQLite.",
+    answer: null,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/purge", status: 200 },
+    summary: "Forget jobs that are done: those named, or at most 1000 that ended long enough ago.",
+    body: PURGE_SCHEMA,
+    answer: v.strictObject({ purged: v.number() }),
   },
   {
     ...{ method: "get", path: "/api/v1/version", status: 200 },

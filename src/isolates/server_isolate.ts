@@ -18,6 +18,7 @@ serveIsolate(controllerServerLoop({
       core: channel(CORE_CHANNEL),
       main: channel(MAIN_CHANNEL),
       reader,
+      database: config.database,
       post: fetchPost(client),
       clock,
     });

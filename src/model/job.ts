@@ -46,6 +46,8 @@ export interface JobInit<Spec extends JobLimits> {
   readonly held: boolean;
   readonly parent: number | null;
   readonly retryOf: number | null;
+  /** What the submit called itself, with a digest of what it asked for. */
+  readonly submitted: { readonly key: string; readonly digest: string } | null;
 }
 
 /** How much a new duration weighs against what was measured before. */
@@ -70,6 +72,9 @@ export class Job<Spec extends JobLimits = JobLimits> {
   readonly children = new Set<Job>();
   /** Workers that tasks avoid: their ids in `pending` are the positions here, from 1. */
   readonly avoided: string[] = [];
+  readonly submitted: JobInit<Spec>["submitted"];
+  /** What was last told of it: its state, and whether it was done. */
+  told: { state: JobState; done: boolean } | null = null;
   tally: TaskTally;
   held: boolean;
   /** Since when it may be placed, as far as it itself goes: wall time in ms, or null. */
@@ -102,6 +107,7 @@ export class Job<Spec extends JobLimits = JobLimits> {
     this.held = init.held;
     this.parent = init.parent;
     this.retryOf = init.retryOf;
+    this.submitted = init.submitted;
   }
 
   /** The roll-up of its tasks. */

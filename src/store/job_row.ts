@@ -30,6 +30,9 @@ export function jobRowOf(row: Row): JobRow {
     avoided: row.avoided === null ? [] : JSON.parse(String(row.avoided)) as string[],
     parent: numberOrNull(row.parent),
     retryOf: numberOrNull(row.retry_of),
+    submitted: row.submit_key === null
+      ? null
+      : { key: String(row.submit_key), digest: String(row.submit_digest) },
   };
 }
 

@@ -65,8 +65,17 @@ function sizeOf(path: string): number | null {
   }
 }
 
-/** Reads it, without a connection that could write. */
-function checkSound(path: string, size: number): void {
+/**
+ * Reads a database, without a connection that could write.
+ *
+ * @param options.whole whether a large one is read through as well
+ * @throws {IrisError} `database` when it is damaged, or was written by a newer Iris
+ */
+export function checkSound(
+  path: string,
+  size: number,
+  options: { readonly whole?: boolean } = {},
+): void {
   // A database that was never written to is new, unless a journal says that it was.
   if (size === 0 && (sizeOf(`${path}-wal`) ?? 0) === 0) return;
   if (!startsWell(path)) throw damaged(path, "it does not begin as a database does");
@@ -75,7 +84,7 @@ function checkSound(path: string, size: number): void {
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
     refuseNewer(db, path);
-    if (size > FULL_CHECK_BYTES) return;
+    if (size > FULL_CHECK_BYTES && options.whole !== true) return;
     const rows = db.prepare("PRAGMA quick_check(1)").all();
     const found = String(rows[0]?.quick_check ?? "no answer");
     if (found !== "ok") throw damaged(path, found);

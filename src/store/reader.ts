@@ -4,7 +4,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
-import type { JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
+import type { EventView, JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { fromBlob } from "./columns.ts";
 import { jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
@@ -16,6 +16,13 @@ const BUSY_MS = 2_000;
 export interface ListFilter {
   readonly state?: JobState;
   readonly limit: number;
+}
+
+/** Which events to read. */
+export interface EventFilter {
+  readonly limit: number;
+  /** Only those of this job. */
+  readonly job?: string;
 }
 
 /** Part of a job's tasks. */
@@ -43,6 +50,7 @@ export function openReader(path: string): StoreReader {
 export class StoreReader {
   readonly #db: DatabaseSync;
   readonly #statements: ReturnType<typeof prepareAll>;
+  #cluster: string | null = null;
 
   /** @param db read-only, and from now on owned by this */
   constructor(db: DatabaseSync) {
@@ -89,9 +97,58 @@ export class StoreReader {
     return window.tasks;
   }
 
+  /**
+   * Changes after a point, oldest first.
+   *
+   * @param after the number of the last one that was seen
+   * @throws {IrisError} `gone` when what came after it is not kept any more
+   */
+  events(after: number, { limit, job }: EventFilter): EventView[] {
+    const s = this.#statements;
+    const first = s.eventRange.get()?.first as number | null;
+    if (first !== null && after < first - 1) {
+      throw new IrisError("gone", `Events up to ${first - 1} are not kept any more`, {
+        field: "after",
+      });
+    }
+    const rows = job === undefined ? s.events.all(after, limit) : s.eventsOf.all(after, job, limit);
+    return (rows as Row[]).map((row) => eventOf(row, this.cluster));
+  }
+
+  /** The number of the oldest event that is kept; 1 when there is none. */
+  firstEvent(): number {
+    return Number(this.#statements.eventRange.get()?.first ?? 1);
+  }
+
+  /** The number of the newest event; 0 when there is none. */
+  lastEvent(): number {
+    return Number(this.#statements.eventRange.get()?.last ?? 0);
+  }
+
+  /** The cluster's id. */
+  get cluster(): string {
+    return this.#cluster ??= String(this.#statements.cluster.get()?.value ?? "");
+  }
+
   /** Workers that ever held anything of a job, and so may have logs of it. */
   workersOf(generation: number): string[] {
     return this.#statements.workers.all(generation).map((row) => String(row.worker));
+  }
+
+  /**
+   * Writes everything, as it is at this moment, into a new file; the writer goes on meanwhile. Blocks
+   * its isolate for as long as that takes.
+   *
+   * @throws {IrisError} `database` when the file is there, or cannot be written
+   */
+  copyTo(path: string): void {
+    try {
+      this.#db.prepare("VACUUM INTO ?").run(path);
+    } catch (error) {
+      throw new IrisError("database", `The backup could not be written: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Closes the connection. */
@@ -103,6 +160,10 @@ export class StoreReader {
 function prepareAll(db: DatabaseSync) {
   const p = (sql: string): StatementSync => db.prepare(sql);
   return {
+    cluster: p("SELECT value FROM meta WHERE key = 'cluster'"),
+    eventRange: p("SELECT min(seq) AS first, max(seq) AS last FROM events"),
+    events: p("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?"),
+    eventsOf: p("SELECT * FROM events WHERE seq > ? AND job = ? ORDER BY seq LIMIT ?"),
     jobs: p("SELECT * FROM jobs ORDER BY generation DESC LIMIT ?"),
     jobsByState: p("SELECT * FROM jobs WHERE state = ? ORDER BY generation DESC LIMIT ?"),
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
@@ -116,6 +177,19 @@ function prepareAll(db: DatabaseSync) {
        AND lo < ? ORDER BY lo`,
     ),
     details: p("SELECT * FROM details WHERE generation = ? AND task >= ? AND task < ?"),
+  };
+}
+
+function eventOf(row: Row, cluster: string): EventView {
+  return {
+    cursor: `${cluster}.${row.seq}`,
+    atMs: Number(row.at_ms),
+    kind: String(row.kind) as EventView["kind"],
+    job: textOrNull(row.job),
+    generation: numberOrNull(row.generation),
+    worker: textOrNull(row.worker),
+    // Written by this program.
+    data: JSON.parse(String(row.data)) as EventView["data"],
   };
 }
 

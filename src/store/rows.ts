@@ -1,7 +1,7 @@
 /** What goes into the tables and comes out of them: plain data, close to the columns. */
 import type { EndCause, RegisterRequest } from "../wire/reconcile.ts";
 import type { WaitFor } from "../model/job.ts";
-import type { JobSpec, JobState, TaskCounts, TaskState } from "../wire/api.ts";
+import type { EventKind, JobSpec, JobState, TaskCounts, TaskState } from "../wire/api.ts";
 
 /** What changes of a job while it lives. */
 export interface JobProgress {
@@ -30,12 +30,25 @@ export interface JobRow extends JobProgress {
   readonly submittedAtMs: number;
   readonly parent: number | null;
   readonly retryOf: number | null;
+  readonly submitted: SubmitMark | null;
+}
+
+/** What a submit called itself, and a digest of what it asked for. */
+export interface SubmitMark {
+  readonly key: string;
+  readonly digest: string;
 }
 
 /** As much of a stored job as a submit has to know. */
 export interface StoredJob {
   readonly generation: number;
   readonly state: JobState;
+}
+
+/** A stored job that a submit with the same key made. */
+export interface MarkedJob {
+  readonly generation: number;
+  readonly digest: string;
 }
 
 /** What of a stored job another try needs. */
@@ -96,6 +109,16 @@ export type ChargeRow = readonly [
   crashes: number,
 ];
 
+/** One change, as it is told to whoever listens. */
+export interface EventRow {
+  readonly atMs: number;
+  readonly kind: EventKind;
+  readonly job: string | null;
+  readonly generation: number | null;
+  readonly worker: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
 /** Everything that one transaction changes. */
 export interface StoreChanges {
   readonly newJobs: readonly JobRow[];
@@ -109,6 +132,7 @@ export interface StoreChanges {
   readonly charges: readonly ChargeRow[];
   readonly workers: readonly RegisterRequest[];
   readonly goneWorkers: readonly string[];
+  readonly events: readonly EventRow[];
 }
 
 /** What a core begins with. */

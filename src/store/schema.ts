@@ -4,7 +4,7 @@
  */
 
 /** The version that this program writes. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** What brings a database from version `index` to version `index + 1`. */
 export const MIGRATIONS: readonly string[] = [
@@ -115,5 +115,23 @@ export const MIGRATIONS: readonly string[] = [
 
   ALTER TABLE workers ADD COLUMN resources TEXT NOT NULL DEFAULT '{}';   -- JSON
   ALTER TABLE workers ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';  -- JSON
+  `,
+  `
+  -- What a submit called itself, and a digest of what it asked for: the same again is the same job.
+  ALTER TABLE jobs ADD COLUMN submit_key TEXT;
+  ALTER TABLE jobs ADD COLUMN submit_digest TEXT;
+  CREATE INDEX jobs_ended ON jobs (ended_ms) WHERE done = 1;
+  CREATE INDEX jobs_by_key ON jobs (user, submit_key) WHERE submit_key IS NOT NULL;
+
+  -- Every change, in order; seq is the cursor and never used twice.
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms REAL NOT NULL,
+    kind TEXT NOT NULL,
+    job TEXT,
+    generation INTEGER,
+    worker TEXT,
+    data TEXT NOT NULL              -- JSON
+  ) STRICT;
   `,
 ];

@@ -11,17 +11,23 @@ import type {
   ChargeRow,
   JobProgress,
   LaneRow,
+  MarkedJob,
   RetryableJob,
   StoreChanges,
   StoredJob,
   StoredState,
 } from "./rows.ts";
 
+/** So many events are kept; the count is looked at after so many were added. */
+export const KEPT_EVENTS = 100_000;
+const FORGET_EVENTS_EVERY = 1_000;
+
 /** Writes and, at the start, reads everything that is not over. */
 export class StoreWriter {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #statements: ReturnType<typeof prepareAll>;
+  #eventsAdded = 0;
 
   /** @param db open, migrated, and from now on owned by this */
   constructor(db: DatabaseSync, path: string) {
@@ -84,6 +90,35 @@ export class StoreWriter {
     return { generation, user, spec, succeeded };
   }
 
+  /** The job that a user's submit with this key made; null when there was none. */
+  marked(user: string, key: string): MarkedJob | null {
+    const row = this.#statements.byKey.get(user, key);
+    if (row === undefined) return null;
+    return { generation: Number(row.generation), digest: String(row.submit_digest) };
+  }
+
+  /**
+   * Forgets jobs that are done, with everything about them, the oldest first.
+   *
+   * @param which up to `limit` that ended before a time, or all of a name
+   * @returns how many
+   */
+  purge(which: { readonly endedBeforeMs: number; limit: number } | { name: string }): number {
+    const s = this.#statements;
+    const rows = "name" in which
+      ? s.doneOf.all(which.name)
+      : s.doneBefore.all(which.endedBeforeMs, which.limit);
+    if (rows.length === 0) return 0;
+    this.transaction(() => {
+      // A generation must never be used again, though its job is forgotten.
+      s.rememberGeneration.run();
+      for (const { generation } of rows) {
+        for (const forget of s.forgetJob) forget.run(Number(generation));
+      }
+    });
+    return rows.length;
+  }
+
   /** Everything that is not over. */
   load(): StoredState {
     const all = (sql: string) => this.#db.prepare(sql).all() as Row[];
@@ -93,7 +128,7 @@ export class StoreWriter {
       lanes: all("SELECT * FROM lanes ORDER BY rowid").map(laneRowOf),
       charges: all(`SELECT * FROM charges WHERE generation IN ${open}`).map(chargeRowOf),
       workers: all("SELECT * FROM workers").map(workerRowOf),
-      lastGeneration: Number(all("SELECT max(generation) AS g FROM jobs")[0]?.g ?? 0),
+      lastGeneration: Number(all(`SELECT ${LAST_GENERATION} AS g`)[0]?.g ?? 0),
     };
   }
 
@@ -113,6 +148,8 @@ export class StoreWriter {
         job.submittedAtMs,
         job.parent,
         job.retryOf,
+        job.submitted?.key ?? null,
+        job.submitted?.digest ?? null,
       );
       this.#progress(job);
     }
@@ -137,6 +174,11 @@ export class StoreWriter {
     for (const row of changes.results) s.result.run(...row);
     for (const row of changes.details) s.detail.run(...row);
     for (const row of changes.charges) s.charge.run(...row);
+    for (const event of changes.events) {
+      const { atMs, kind, job, generation, worker, data } = event;
+      s.event.run(atMs, kind, job, generation, worker, JSON.stringify(data));
+    }
+    this.#forgetEvents(changes.events.length);
     for (const worker of changes.goneWorkers) s.goneWorker.run(worker);
     for (const w of changes.workers) {
       s.worker.run(
@@ -152,6 +194,14 @@ export class StoreWriter {
         JSON.stringify(w.attributes),
       );
     }
+  }
+
+  /** Now and then, so that it costs nothing: only the newest events are kept. */
+  #forgetEvents(added: number): void {
+    this.#eventsAdded += added;
+    if (this.#eventsAdded < FORGET_EVENTS_EVERY) return;
+    this.#eventsAdded = 0;
+    this.#statements.forgetEvents.run(KEPT_EVENTS);
   }
 
   #progress(job: JobProgress): void {
@@ -174,6 +224,10 @@ export class StoreWriter {
   }
 }
 
+/** The highest generation ever used, those of forgotten jobs among them. */
+const LAST_GENERATION = `max(ifnull((SELECT max(generation) FROM jobs), 0),
+  ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_generation'), 0))`;
+
 /** What SQLite says of SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY; no result code comes along. */
 const NO_ROOM = /database or disk is full|disk I\/O error|attempt to write a readonly database/;
 
@@ -186,6 +240,24 @@ function prepareAll(db: DatabaseSync) {
   const p = (sql: string): StatementSync => db.prepare(sql);
   return {
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
+    doneOf: p("SELECT generation FROM jobs WHERE name = ? AND done = 1"),
+    doneBefore: p(
+      "SELECT generation FROM jobs WHERE done = 1 AND ended_ms < ? ORDER BY ended_ms LIMIT ?",
+    ),
+    rememberGeneration: p(
+      `INSERT OR REPLACE INTO meta (key, value) SELECT 'last_generation', ${LAST_GENERATION}`,
+    ),
+    forgetJob: ["results", "details", "charges", "lanes", "job_workers", "jobs"].map((table) =>
+      p(`DELETE FROM ${table} WHERE generation = ?`)
+    ),
+    byKey: p(
+      `SELECT generation, submit_digest FROM jobs WHERE user = ? AND submit_key = ?
+       ORDER BY generation DESC LIMIT 1`,
+    ),
+    event: p(
+      "INSERT INTO events (at_ms, kind, job, generation, worker, data) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    forgetEvents: p("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?"),
     succeeded: p(
       "SELECT lo, hi FROM results WHERE generation = ? AND state = 'SUCCEEDED' ORDER BY lo",
     ),
@@ -194,8 +266,8 @@ function prepareAll(db: DatabaseSync) {
        ended_ms FROM results WHERE generation = ? AND state = 'SUCCEEDED'`,
     ),
     newJob: p(
-      `INSERT INTO jobs (generation, name, user, spec, submitted_ms, parent, retry_of, state, done,
-       counts) VALUES (?, ?, ?, ?, ?, ?, ?, 'PENDING', 0, '{}')`,
+      `INSERT INTO jobs (generation, name, user, spec, submitted_ms, parent, retry_of,
+       submit_key, submit_digest, state, done, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', 0, '{}')`,
     ),
     progress: p(
       `UPDATE jobs SET state = ?, done = ?, counts = ?, started_ms = ?, ended_ms = ?, reason = ?,

@@ -144,6 +144,53 @@ export interface JobExplanation {
   readonly placement: PlacementExplanation | null;
 }
 
+/** `POST /api/v1/purge`: which jobs that are done are to be forgotten. */
+export interface PurgeRequest {
+  /** Full names; null for any. */
+  readonly jobs: readonly string[] | null;
+  /** Only what ended longer ago than this, in ms. Used when `jobs` is null. */
+  readonly olderThanMs: number;
+}
+
+/** The answer: how many were forgotten. */
+export interface PurgeAnswer {
+  readonly purged: number;
+}
+
+/** What can be told of: each is written with the change itself. */
+export const EVENT_KINDS = [
+  "cluster_started",
+  "job_submitted",
+  "job_state",
+  "job_done",
+  "task_ended",
+  "task_retried",
+  "worker_registered",
+  "worker_state",
+] as const;
+
+/** See {@linkcode EVENT_KINDS}. */
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** `GET /api/v1/events`: one change. */
+export interface EventView {
+  /** Opaque: what comes after it is asked for with it. It outlives restarts. */
+  readonly cursor: string;
+  readonly atMs: number;
+  readonly kind: EventKind;
+  readonly job: string | null;
+  readonly generation: number | null;
+  readonly worker: string | null;
+  /** What else is to be said, by kind. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** The answer: a page of changes, and the cursor for the next one. */
+export interface EventPage {
+  readonly events: readonly EventView[];
+  readonly cursor: string;
+}
+
 /** `GET /api/v1/jobs/:name/tasks`. */
 export interface TaskView {
   /** `/user/job/3`. */

@@ -24,6 +24,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   state_dir: { httpStatus: 500, exitCode: 1 },
   port_in_use: { httpStatus: 500, exitCode: 1 },
   database: { httpStatus: 500, exitCode: 1 },
+  gone: { httpStatus: 410, exitCode: 1 },
   storage_full: { httpStatus: 507, exitCode: 1 },
   internal: { httpStatus: 500, exitCode: 1 },
 };

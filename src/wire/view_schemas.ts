@@ -8,6 +8,8 @@ import {
   BANDS,
   CONSTRAINT_OPS,
   type ErrorBody,
+  EVENT_KINDS,
+  type EventPage,
   type JobExplanation,
   type JobSpec,
   type JobView,
@@ -180,6 +182,20 @@ export const EXPLANATION_SCHEMA = v.strictObject({
     unblock: text,
   })),
 }) satisfies SchemaOf<JobExplanation>;
+
+/** A page of changes. */
+export const EVENT_PAGE_SCHEMA = v.strictObject({
+  events: v.array(v.strictObject({
+    cursor: text,
+    atMs: time,
+    kind: v.picklist(EVENT_KINDS),
+    job: orNull(text),
+    generation: orNull(count),
+    worker: orNull(text),
+    data: v.record(text, v.unknown()),
+  })),
+  cursor: text,
+}) satisfies SchemaOf<EventPage>;
 
 /** A worker that registers. */
 export const REGISTER_SCHEMA = v.strictObject({

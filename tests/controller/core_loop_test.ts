@@ -30,6 +30,7 @@ class Controller {
   reader!: StoreReader;
   bridge!: ServerBridge;
   ready!: CoreReady;
+  retentionMs: number | null = null;
   readonly #client = Deno.createHttpClient({});
   readonly #main = channelPair<never, never>();
 
@@ -42,6 +43,7 @@ class Controller {
       database: this.path,
       clusterId: "c1",
       placement: "best_fit",
+      retentionMs: this.retentionMs,
     });
     this.ready = await this.core.ready as CoreReady;
     this.heartbeat.run(heartbeatLoop() as never, { timing: TIMING });
@@ -54,6 +56,7 @@ class Controller {
       core: this.core.far("server"),
       main: this.#main[0],
       reader: this.reader,
+      database: this.path,
       post: fetchPost(this.#client),
       clock: systemClock,
     });
@@ -61,7 +64,7 @@ class Controller {
   }
 
   submit(name: string, more: Record<string, unknown> = {}): Promise<JobView> {
-    return this.bridge.submit(parseJobSpec({ name, argv: ["x"], ...more }, { user: "u" }));
+    return this.bridge.submit(parseJobSpec({ name, argv: ["x"], ...more }, { user: "u" }), null);
   }
 
   register(worker: FakeWorkerServer, more = {}) {
@@ -151,6 +154,62 @@ inCluster("a stopped job ends at its worker", async (controller, worker) => {
   await controller.until("a", ({ done }) => done);
   assertEquals(worker.sim.live, []);
 }, {});
+
+inCluster("a purge forgets what is done and refuses what is not", async (controller, worker) => {
+  await controller.register(worker);
+  await controller.submit("a");
+  await controller.submit("b", { cpuMilli: 64_000 });
+  await controller.until("a", ({ done }) => done);
+  const open = await assertRejects(
+    () => controller.bridge.purge({ jobs: ["/u/a", "/u/b"], olderThanMs: 0 }),
+    IrisError,
+  );
+  assertEquals([open.code, open.message], ["conflict", "Job /u/b is not done: stop it first"]);
+  assertEquals(await controller.bridge.purge({ jobs: ["/u/a"], olderThanMs: 0 }), { purged: 1 });
+  assertEquals([controller.bridge.job("/u/a"), controller.bridge.job("/u/b")?.state], [
+    null,
+    "PENDING",
+  ]);
+  assertEquals(await controller.bridge.purge({ jobs: null, olderThanMs: 60_000 }), { purged: 0 });
+});
+
+Deno.test("jobs that are done go by themselves once they are old enough", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "iris-core-" });
+  const worker = new FakeWorkerServer({ instant: true });
+  try {
+    const first = await new Controller(folder).start();
+    await first.register(worker);
+    await first.submit("a");
+    await first.until("a", ({ done }) => done);
+    await first.stop();
+    const second = new Controller(folder);
+    second.retentionMs = 1;
+    await second.start();
+    for (let tries = 0; second.bridge.job("/u/a") !== null; tries++) {
+      assertLess(tries, 100, "it is still there");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await second.stop();
+  } finally {
+    await worker.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+inCluster("events are followed from a cursor as they come", async (controller, worker) => {
+  const leave = new AbortController();
+  const seen: string[] = [];
+  for await (const event of controller.bridge.followEvents("oldest", { signal: leave.signal })) {
+    seen.push(event.kind);
+    if (event.kind === "cluster_started") {
+      await controller.register(worker);
+      await controller.submit("a");
+    }
+    if (event.kind === "job_done") leave.abort();
+  }
+  assertEquals(seen.filter((kind) => kind.startsWith("job")).at(-1), "job_done");
+  assert(seen.includes("worker_registered") && seen.includes("job_submitted"), seen.join());
+});
 
 inCluster("errors come back as they are", async (controller) => {
   await controller.submit("a");

@@ -1,16 +1,27 @@
 /** A controller with state and no cluster behind it: jobs run when a test says so. */
 import { IrisError } from "../../src/base/errors.ts";
 import { explainDone } from "../../src/controller/explain_job.ts";
-import type { ControllerApi, Health, JobFilter } from "../../src/controller/controller_api.ts";
+import type { EventFilter } from "../../src/store/reader.ts";
+import type { SubmitMark } from "../../src/store/rows.ts";
+import type {
+  ControllerApi,
+  FollowEvents,
+  Health,
+  JobFilter,
+} from "../../src/controller/controller_api.ts";
 import type { JobVerb } from "../../src/controller/messages.ts";
 import type { TreeNode } from "../../src/lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
+  EventPage,
+  EventView,
   JobExplanation,
   JobSpec,
   JobView,
   LogChunk,
+  PurgeAnswer,
+  PurgeRequest,
   SubmittedJob,
   TaskView,
   WorkerView,
@@ -21,13 +32,17 @@ import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile
 export class FakeControllerApi implements ControllerApi {
   readonly #jobs = new Map<string, JobView>();
   readonly #workers: WorkerView[] = [];
+  readonly #marks = new Map<string, JobView>();
+  readonly #events: EventView[] = [];
   readonly #logs = new Map<string, LogChunk[]>();
   #waiters: (() => void)[] = [];
   #generation = 0;
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
 
-  submit(spec: JobSpec): Promise<SubmittedJob> {
+  submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob> {
+    const marked = mark === null ? undefined : this.#marks.get(mark.key);
+    if (marked !== undefined) return Promise.resolve({ ...marked, warnings: [] });
     if (this.health_.closing) {
       return Promise.reject(new IrisError("closing", "The cluster is stopping"));
     }
@@ -52,6 +67,8 @@ export class FakeControllerApi implements ControllerApi {
       spec,
     };
     this.#jobs.set(spec.name, job);
+    if (mark !== null) this.#marks.set(mark.key, job);
+    this.tell("job_submitted", spec.name);
     return Promise.resolve({ ...job, warnings: [] });
   }
 
@@ -82,6 +99,57 @@ export class FakeControllerApi implements ControllerApi {
     this.#jobs.set(name, changed);
     this.#wake();
     return Promise.resolve(changed);
+  }
+
+  backup(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return Promise.resolve(new Blob(["a database"]).stream());
+  }
+
+  purge({ jobs }: PurgeRequest): Promise<PurgeAnswer> {
+    const gone = [...this.#jobs.values()].filter(({ name, done }) =>
+      done && (jobs === null || jobs.includes(name))
+    );
+    for (const { name } of gone) this.#jobs.delete(name);
+    return Promise.resolve({ purged: gone.length });
+  }
+
+  /** Something changed. */
+  tell(kind: EventView["kind"], job: string): void {
+    const cursor = `fake.${this.#events.length + 1}`;
+    this.#events.push({
+      ...{ cursor, atMs: 1_000, kind, job, generation: 1, worker: null, data: {} },
+    });
+    this.#wake();
+  }
+
+  events(after: string | null, filter: EventFilter): EventPage {
+    if (after !== null && !/^(fake\.\d+|oldest)$/.test(after)) {
+      throw new IrisError("invalid", "after must be a cursor of this cluster", { field: "after" });
+    }
+    const from = after === null
+      ? this.#events.length
+      : after === "oldest"
+      ? 0
+      : Number(after.split(".")[1]);
+    const events = this.#events.slice(from)
+      .filter(({ job }) => filter.job === undefined || job === filter.job).slice(0, filter.limit);
+    return { events, cursor: events.at(-1)?.cursor ?? `fake.${from}` };
+  }
+
+  async *followEvents(after: string | null, of: FollowEvents): AsyncIterable<EventView> {
+    let { cursor } = { cursor: after };
+    while (!of.signal.aborted) {
+      const { signal: _, ...filter } = of;
+      const page = this.events(cursor, { ...filter, limit: 10 });
+      ({ cursor } = page);
+      yield* page.events;
+      if (page.events.length === 0) {
+        await new Promise<void>((resolve) => {
+          this.#waiters.push(resolve);
+          of.signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      }
+    }
   }
 
   explain(name: string): Promise<JobExplanation> {

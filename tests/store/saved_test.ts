@@ -55,6 +55,20 @@ Deno.test("version 1: jobs that ended, run, rest on a retry and wait are as they
     writer.close();
   }));
 
+Deno.test("version 2: a rest, a gang that is held and what waits for it are as they were", () =>
+  withCopy("v2.db", (path) => {
+    const { writer } = openStore({ path, clusterId: "other" });
+    const { state, broken } = recover(writer.load(), 0);
+    assertEquals(broken, []);
+    const [again, held, next] = [...state.jobs.values()];
+    assertEquals([again!.name, again!.avoided, again!.pending.ready], ["/u/again", ["w0"], 0]);
+    assertEquals([held!.held, held!.spec.gang], [true, { groupBy: "hostname" }]);
+    assertEquals([...next!.waits], [[held!.generation, "end"]]);
+    assertEquals(writer.marked("u", "any"), null);
+    state.check();
+    writer.close();
+  }));
+
 Deno.test("a migration that breaks half way leaves the earlier version as it was", () =>
   withCopy("v1.db", (path) => {
     const db = new DatabaseSync(path);

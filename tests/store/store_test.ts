@@ -19,6 +19,7 @@ const NOTHING: StoreChanges = {
   charges: [],
   workers: [],
   goneWorkers: [],
+  events: [],
 };
 
 function jobRow(generation: number, more: Partial<JobRow> = {}): JobRow {
@@ -41,6 +42,7 @@ function jobRow(generation: number, more: Partial<JobRow> = {}): JobRow {
     eligibleAtMs: null,
     parent: null,
     retryOf: null,
+    submitted: null,
     pending: [0, 10, 0, 0, 0],
     avoided: [],
     ...more,
@@ -258,4 +260,30 @@ Deno.test("a column of ranges that is no such thing is refused", () => {
   assertEquals([toBlob([]), fromBlob(null)], [null, []]);
   assertThrows(() => fromBlob(new Uint8Array(7)), IrisError);
   assertThrows(() => fromBlob("x"), IrisError);
+});
+
+inFolder("a purged job leaves no row, and its generation is never used again", (path) => {
+  const { writer } = openStore({ path, clusterId: "c" });
+  const done = { done: true, state: "SUCCEEDED", endedAtMs: 1_000 } as const;
+  writer.write({
+    ...NOTHING,
+    newJobs: [jobRow(1, { ...done, endedAtMs: 10 }), jobRow(2, done), jobRow(3), jobRow(4, done)],
+    results: [[2, 0, 10, "SUCCEEDED", 0, "w0", "exit", 0, 1, 2]],
+    details: [[2, 0, 0, "why"]],
+    charges: [[3, 0, 1, 0, 0]],
+  });
+  assertEquals(writer.purge({ name: "/u/j3" }), 0, "it is not done");
+  assertEquals(writer.purge({ endedBeforeMs: 1_000, limit: 9 }), 1);
+  assertEquals(writer.purge({ endedBeforeMs: 1_001, limit: 1 }), 1, "no more than asked for");
+  assertEquals(writer.purge({ name: "/u/j4" }), 1);
+  writer.close();
+  const db = new DatabaseSync(path);
+  for (const table of ["results", "details", "lanes", "job_workers"]) {
+    assertEquals(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n, 0, table);
+  }
+  assertEquals(db.prepare("SELECT generation FROM jobs").all().map((row) => row.generation), [3]);
+  db.close();
+  const again = openStore({ path, clusterId: "c" }).writer;
+  assertEquals(again.load().lastGeneration, 4);
+  again.close();
 });

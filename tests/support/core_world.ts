@@ -16,6 +16,7 @@ import { place } from "../../src/scheduler/place.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { StoreReader } from "../../src/store/reader.ts";
 import { StoreWriter } from "../../src/store/writer.ts";
+import type { SubmitMark } from "../../src/store/rows.ts";
 import type { JobView, TaskView } from "../../src/wire/api.ts";
 import { parseJobSpec } from "../../src/wire/job_spec.ts";
 import type { RegisterRequest } from "../../src/wire/reconcile.ts";
@@ -55,6 +56,8 @@ export class CoreWorld {
   readonly changed: string[] = [];
   reactor = new Reactor(new ClusterState());
   nowMs = 1_000;
+  /** What the next submits call themselves. */
+  mark: SubmitMark | null = null;
   #id = 0;
   #writes = 0;
 
@@ -110,7 +113,9 @@ export class CoreWorld {
   trySubmit(name: string, more: Record<string, unknown> = {}): Answer {
     const id = ++this.#id;
     const spec = parseJobSpec({ name, argv: ["x"], ...more }, { user: "u" });
-    this.react({ type: "submit", id, spec, stored: this.writer.newest(namesIn(spec)) });
+    const marked = this.mark === null ? null : this.writer.marked("u", this.mark.key);
+    const stored = this.writer.newest(namesIn(spec));
+    this.react({ type: "submit", id, spec, stored, mark: this.mark, marked });
     return this.answers.find((answer) => answer.id === id)!;
   }
 

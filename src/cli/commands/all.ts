@@ -4,21 +4,36 @@ import type { IrisClient } from "../../client/iris_client.ts";
 import type { JobView } from "../../wire/api.ts";
 import { type CliContext, connect, fullJobName } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
-import { flagSwitch, JOB_FLAGS, JSON_FLAG, TARGET_FLAGS, WORKER_FLAGS } from "../flags/shared.ts";
+import {
+  flagSwitch,
+  flagText,
+  JOB_FLAGS,
+  JSON_FLAG,
+  TARGET_FLAGS,
+  WORKER_FLAGS,
+} from "../flags/shared.ts";
 import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
 import { runLocalJob } from "../modes/local_job.ts";
 import { VERSION } from "../version.ts";
-import { clusterStatus, listWorkers, showTree, stopCluster } from "./cluster_commands.ts";
+import {
+  clusterStatus,
+  listWorkers,
+  showEvents,
+  showTree,
+  stopCluster,
+} from "./cluster_commands.ts";
 import {
   explainJob,
   listJobs,
+  purgeJobs,
   runJob,
   showJob,
   showLogs,
   stopJob,
   waitJob,
 } from "./job_commands.ts";
+import { backupCluster, restoreCluster } from "./backup_commands.ts";
 import { entriesOf, jobRequest } from "./job_request.ts";
 
 type IrisCommand = Command<CliContext>;
@@ -196,6 +211,35 @@ function jobVerb(
   });
 }
 
+const jobPurge = command({
+  path: ["job", "purge"],
+  summary: "Forget jobs that are done, with everything stored about them.",
+  flags: {
+    job: {
+      kind: "repeated",
+      parse: parseText,
+      value: "JOB",
+      help: "this job, every generation of it",
+    },
+    olderThan: {
+      kind: "value",
+      parse: parseDuration,
+      value: "TIME",
+      help: "every job that ended longer ago",
+    },
+    allDone: flagSwitch("every job that is done"),
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  example: "iris job purge --older-than 3d",
+  run: (context: CliContext, { values }) =>
+    purgeJobs(context, connect(context, values), {
+      ...values,
+      jobs: values.job,
+      olderThanMs: values.allDone ? 0 : values.olderThan,
+    }),
+});
+
 const jobHold = jobVerb(["job", "hold"], {
   summary: "Place nothing more of a job; what runs of it goes on.",
   does: "is held",
@@ -230,6 +274,31 @@ const workerList = command({
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   example: "iris worker list",
   run: (context: CliContext, { values }) => listWorkers(context, connect(context, values), values),
+});
+
+const events = command({
+  path: ["events"],
+  summary: "Print what changed: jobs, tasks that end badly, workers; oldest first.",
+  flags: {
+    follow: flagSwitch("go on as changes come"),
+    after: flagText("CURSOR", "only what came after; with --follow from now on when left out"),
+    job: flagText("JOB", "only changes of this job"),
+    limit: {
+      kind: "value",
+      parse: parseCount(1, 1_000),
+      value: "N",
+      help: "without --follow: at most this many",
+      default: "100",
+    },
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  example: "iris events --follow --job sweep",
+  ctrlC: "ends the printing.",
+  run: (context: CliContext, { values }) =>
+    interruptible((interrupted) =>
+      showEvents(context, connect(context, values), { ...values, interrupted })
+    ),
 });
 
 const tree = command({
@@ -271,6 +340,42 @@ const stop = command({
     }),
 });
 
+const backup = command({
+  path: ["cluster", "backup"],
+  summary: "Save the database of a running cluster to a file, and check it.",
+  flags: { force: flagSwitch("replace the file"), ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["FILE"],
+  example: "iris cluster backup monday.db",
+  ctrlC: "ends it; no file is left.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible((signal) =>
+      backupCluster(context, connect(context, values), {
+        ...{ file: operands[0] ?? "", force: values.force, json: values.json, signal },
+      })
+    ),
+});
+
+const restore = command({
+  path: ["cluster", "restore"],
+  summary: "Put a backup in the place of the database of a cluster that does not run.",
+  flags: {
+    stateDir: flagText("DIR", "the cluster's state folder"),
+    force: flagSwitch("though there is a database; it is kept beside the new one"),
+    json: JSON_FLAG,
+  },
+  operands: ["FILE"],
+  example: "iris cluster restore monday.db --state-dir /var/lib/iris",
+  run(context: CliContext, { values, operands }) {
+    const { stateDir, force, json } = values;
+    if (stateDir === undefined) {
+      throw new IrisError("usage", "cluster restore needs --state-dir", { field: "--state-dir" });
+    }
+    return Promise.resolve(
+      restoreCluster(context, { file: operands[0] ?? "", stateDir, force, json }),
+    );
+  },
+});
+
 const version = command({
   path: ["version"],
   summary: "Print the version.",
@@ -295,9 +400,13 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobHold,
   jobRelease,
   jobRetry,
+  jobPurge,
+  events,
   workerList,
   tree,
   status,
   stop,
+  backup,
+  restore,
   version,
 ];

@@ -1,9 +1,10 @@
-/** `cluster status|stop`, `worker list`, `tree`. Each answers with its exit code. */
+/** `cluster status|stop`, `worker list`, `tree`, `events`. Each answers with its exit code. */
 import { IrisError } from "../../base/errors.ts";
 import { randomHex } from "../../base/ids.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
+import type { EventView } from "../../wire/api.ts";
 import { exitCodeOf, formatReport } from "../../lifecycle/stop_report.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, fullJobName } from "../context.ts";
 import { formatDuration, formatTable } from "../output/table.ts";
 import { formatTree } from "../output/tree_text.ts";
 
@@ -47,6 +48,39 @@ export async function listWorkers(
   const header = ["WORKER", "STATE", "HOST", "CORES", "MEMORY", "RUNNING", "WAITING", "SEEN"];
   context.out(formatTable(header, rows));
   return 0;
+}
+
+/** `events`. Without `--follow` and a cursor it begins with the oldest that are kept. */
+export async function showEvents(
+  context: CliContext,
+  client: IrisClient,
+  options: {
+    follow: boolean;
+    after?: string | undefined;
+    job?: string | undefined;
+    limit: number;
+    json: boolean;
+    interrupted: AbortSignal;
+  },
+): Promise<number> {
+  const { follow, limit, json, interrupted: signal } = options;
+  const job = options.job === undefined ? {} : { job: fullJobName(context, options.job) };
+  const after = options.after === undefined ? {} : { after: options.after };
+  const print = (event: EventView) => context.out(json ? JSON.stringify(event) : eventText(event));
+  if (follow) {
+    for await (const event of client.events({ ...job, ...after, signal })) print(event);
+    return 130;
+  }
+  const from = options.after ?? "oldest";
+  for (const event of (await client.eventPage({ ...job, after: from, limit })).events) print(event);
+  return 0;
+}
+
+function eventText({ cursor, atMs, kind, job, worker, data }: EventView): string {
+  const what = [job, worker].filter((one) => one !== null).join(" on ");
+  const more = Object.entries(data).filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`);
+  return [new Date(atMs).toISOString(), cursor, kind, what, ...more].filter(Boolean).join(" ");
 }
 
 /** `cluster status`: where it is, who works, and a fresh link to its status page. */

@@ -1,4 +1,5 @@
 /** `job run|list|show|logs|wait|stop` against a running cluster. Each answers with its exit code. */
+import { IrisError } from "../../base/errors.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import { type CliContext, fullJobName } from "../context.ts";
@@ -88,6 +89,29 @@ export async function explainJob(
 ): Promise<number> {
   const explanation = await client.explain(fullJobName(context, options.name));
   context.out(options.json ? JSON.stringify(explanation) : explanationText(explanation));
+  return 0;
+}
+
+/** `job purge`. */
+export async function purgeJobs(
+  context: CliContext,
+  client: IrisClient,
+  options: { jobs: readonly string[]; olderThanMs: number | undefined; json: boolean },
+): Promise<number> {
+  const { jobs, olderThanMs, json } = options;
+  if ((jobs.length === 0) === (olderThanMs === undefined)) {
+    throw new IrisError("usage", "Say which: --job JOB, --older-than TIME or --all-done", {
+      field: "--job",
+    });
+  }
+  const answer = await client.purge(
+    olderThanMs === undefined
+      ? { jobs: jobs.map((name) => fullJobName(context, name)) }
+      : { olderThanMs },
+  );
+  const { purged } = answer;
+  if (json) context.out(JSON.stringify(answer));
+  else context.err(`${purged} ${purged === 1 ? "job is" : "jobs are"} forgotten`);
   return 0;
 }
 

@@ -70,8 +70,12 @@ export const LISTEN_FLAGS = {
   },
 } as const;
 
-/** What a mode that places tasks takes. */
-export const PLACEMENT_FLAGS = {
+/** What a mode with a controller takes. */
+export const CONTROLLER_FLAGS = {
+  retention: {
+    ...duration("jobs that are done are forgotten after this; 0s for never"),
+    default: "7d",
+  },
   placement: {
     kind: "value",
     parse: parseChoice(["best_fit", "spread"]),

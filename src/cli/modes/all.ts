@@ -4,10 +4,10 @@ import { stateHome } from "../../host/state_dir.ts";
 import { type CliContext, readToken } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import {
+  CONTROLLER_FLAGS,
   flagText,
   LISTEN_FLAGS,
   MODE_FLAGS,
-  PLACEMENT_FLAGS,
   WORKER_FLAGS,
 } from "../flags/shared.ts";
 import { parseAmount, parseCores, parseCount, parsePair, parseSize } from "../flags/quantities.ts";
@@ -32,7 +32,7 @@ const local = command({
       help: "how many workers share this machine",
       default: "1",
     },
-    ...PLACEMENT_FLAGS,
+    ...CONTROLLER_FLAGS,
     ...WORKER_FLAGS,
     ...MODE_FLAGS,
   },
@@ -45,13 +45,14 @@ const local = command({
       temporary: false,
       hostname: LOOPBACK,
       stopTimeoutMs: values.stopTimeout,
+      retentionMs: values.retention === 0 ? null : values.retention,
     }),
 });
 
 const controller = command({
   path: [],
   summary: "--mode=controller: the controller alone; workers come to it.",
-  flags: { ...LISTEN_FLAGS, ...PLACEMENT_FLAGS, ...MODE_FLAGS },
+  flags: { ...LISTEN_FLAGS, ...CONTROLLER_FLAGS, ...MODE_FLAGS },
   example: "iris --mode=controller --port 10000",
   ctrlC: "stops the controller; tasks on workers go on.",
   run: (context: CliContext, { values }) =>
@@ -60,6 +61,7 @@ const controller = command({
       stateDir: values.stateDir ?? `${stateHome(context.env)}/controller`,
       hostname: LOOPBACK,
       stopTimeoutMs: values.stopTimeout,
+      retentionMs: values.retention === 0 ? null : values.retention,
     }),
 });
 

@@ -42,6 +42,8 @@ export interface ClusterOptions extends KeeperFlags {
   readonly hostname: string;
   readonly port: number;
   readonly placement: PlacementPolicy;
+  /** Jobs that are done are forgotten after this long, in ms; null for never. */
+  readonly retentionMs: number | null;
   readonly workers: number;
   readonly logLevel: LogLevel;
   readonly stopTimeoutMs: number;
@@ -109,7 +111,12 @@ export class ClusterManager implements Part {
     await Promise.all([
       owner.own(
         controllerPart({
-          core: { database, clusterId: id, placement: this.#options.placement },
+          core: {
+            database,
+            clusterId: id,
+            placement: this.#options.placement,
+            retentionMs: this.#options.retentionMs,
+          },
           heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
           server: { hostname, port, tokens, version: VERSION, database },
           vmPort: vm.port1,

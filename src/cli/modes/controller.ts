@@ -17,6 +17,8 @@ export interface ControllerOptions extends DaemonOptions {
   readonly hostname: string;
   readonly port: number;
   readonly placement: PlacementPolicy;
+  /** Jobs that are done are forgotten after this long, in ms; null for never. */
+  readonly retentionMs: number | null;
 }
 
 /** Runs a controller until a signal, a request or a failure stops it. */
@@ -53,7 +55,12 @@ function controllerRoot(
       const database = `${state.path}/iris.db`;
       await owner.own(
         controllerPart({
-          core: { database, clusterId: id, placement: options.placement },
+          core: {
+            database,
+            clusterId: id,
+            placement: options.placement,
+            retentionMs: options.retentionMs,
+          },
           heartbeat: { timing: DEFAULT_TIMING },
           server: { hostname, port, tokens, version: VERSION, database },
           vmPort: vm.port1,

@@ -49,6 +49,7 @@ export async function runLocalJob(context: CliContext, options: LocalJobOptions)
     hostname: "127.0.0.1",
     port: 0,
     placement: "best_fit",
+    retentionMs: null,
     workers: 1,
     logLevel: "warning",
   }, {

@@ -16,6 +16,12 @@ export const CLUSTER_STOP_SCHEMA = v.strictObject({
   remainingMs: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_STOP_MS))),
 });
 
+/** The body of a purge. */
+export const PURGE_SCHEMA = v.strictObject({
+  jobs: v.optional(v.nullable(v.pipe(v.array(v.string()), v.maxLength(1_000))), null),
+  olderThanMs: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
+});
+
 /** The routes under `/api/v1` that only an admin may call. */
 export function clusterRoutes(
   api: ControllerApi,
@@ -28,15 +34,27 @@ export function clusterRoutes(
     const code = options.sessions.issueCode();
     return c.json({ url: `${options.baseUrl()}/login/${code}` }, 201);
   });
+  app.get("/cluster/backup", async (c) => {
+    const body = await api.backup();
+    return c.body(body, 200, { "Content-Type": "application/vnd.sqlite3" });
+  });
+  app.post(
+    "/purge",
+    async (c) => c.json(await api.purge(checked(PURGE_SCHEMA, await jsonBody(c)))),
+  );
   app.post("/cluster/stop", async (c) => {
-    const parsed = v.safeParse(CLUSTER_STOP_SCHEMA, await jsonBody(c));
-    if (!parsed.success) {
-      const field = v.getDotPath(parsed.issues[0]) ?? "body";
-      throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
-    }
-    return c.json(await api.stopCluster(parsed.output), 202);
+    const request = checked(CLUSTER_STOP_SCHEMA, await jsonBody(c));
+    return c.json(await api.stopCluster(request), 202);
   });
   return app;
+}
+
+/** What a schema makes of a body. @throws {IrisError} `invalid`, naming the field */
+function checked<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
+  const parsed = v.safeParse(schema, body);
+  if (parsed.success) return parsed.output;
+  const field = v.getDotPath(parsed.issues[0]) ?? "body";
+  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
 }
 
 /** The one route that workers call. */

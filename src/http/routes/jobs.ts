@@ -1,7 +1,8 @@
 /** `/jobs`: submit, list, show, tasks, logs, stop, wait. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { IrisError } from "../../base/errors.ts";
 import type { JobState, JobView } from "../../wire/api.ts";
+import type { SubmitMark } from "../../store/rows.ts";
 import { parseJobSpec } from "../../wire/job_spec.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
@@ -35,8 +36,9 @@ const JOB_STATES: readonly JobState[] = [
 export function jobRoutes(api: ControllerApi): Hono {
   const app = new Hono();
   app.post("/", async (c) => {
-    const spec = parseJobSpec(await jsonBody(c), { user: c.req.header("X-Iris-User") ?? "local" });
-    return c.json(await api.submit(spec), 201);
+    const body = await jsonBody(c);
+    const spec = parseJobSpec(body, { user: c.req.header("X-Iris-User") ?? "local" });
+    return c.json(await api.submit(spec, await markOf(c, body)), 201);
   });
   app.get("/", (c) => {
     const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
@@ -84,6 +86,19 @@ export function jobRoutes(api: ControllerApi): Hono {
     return jsonLines((signal) => api.logs(name, { task, follow, signal }));
   });
   return app;
+}
+
+/** What a submit calls itself, with a digest of what it says. */
+async function markOf(c: Context, body: unknown): Promise<SubmitMark | null> {
+  const key = c.req.header("Idempotency-Key");
+  if (key === undefined) return null;
+  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
+    const message = "Idempotency-Key must be 1 to 128 printable characters without spaces";
+    throw new IrisError("invalid", message, { field: "Idempotency-Key" });
+  }
+  const bytes = new TextEncoder().encode(JSON.stringify(body));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return { key, digest: digest.toHex() };
 }
 
 async function waitDone(api: ControllerApi, name: string, signal: AbortSignal): Promise<JobView> {

@@ -1,0 +1,88 @@
+/** `cluster backup` and `cluster restore`. Each answers with its exit code. */
+import { systemClock } from "../../base/clock.ts";
+import { IrisError, messageOf } from "../../base/errors.ts";
+import type { IrisClient } from "../../client/iris_client.ts";
+import { openStateDir } from "../../host/state_dir.ts";
+import { checkBackup, restoreBackup } from "../../store/backup.ts";
+import type { CliContext } from "../context.ts";
+
+/** `cluster backup`: under its name only when it is whole and sound. */
+export async function backupCluster(
+  context: CliContext,
+  client: IrisClient,
+  options: { file: string; force: boolean; json: boolean; signal: AbortSignal },
+): Promise<number> {
+  const { file, force, json, signal } = options;
+  if (!force && exists(file)) {
+    throw new IrisError("usage", `${file} exists: choose another name, or give --force`, {
+      field: "FILE",
+    });
+  }
+  const part = `${file}.part`;
+  try {
+    const source = await client.backup(signal);
+    const target = await openNew(part);
+    await source.pipeTo(target.writable, { signal });
+    checkBackup(part);
+    await Deno.rename(part, file);
+  } catch (error) {
+    await Deno.remove(part).catch(() => {});
+    if (signal.aborted) return 130;
+    throw error;
+  }
+  const { size } = await Deno.stat(file);
+  if (json) context.out(JSON.stringify({ file, bytes: size }));
+  else context.err(`${file}: ${size} bytes, checked`);
+  return 0;
+}
+
+/** `cluster restore`: only where no cluster runs. */
+export function restoreCluster(
+  context: CliContext,
+  options: { file: string; stateDir: string; force: boolean; json: boolean },
+): number {
+  const { file, force, json } = options;
+  checkBackup(file);
+  const state = openStateDir(options.stateDir);
+  try {
+    const database = `${state.path}/iris.db`;
+    if (!force && exists(database)) {
+      throw new IrisError(
+        "usage",
+        `${database} exists: give --force to keep it beside the new one`,
+        {
+          field: "--state-dir",
+        },
+      );
+    }
+    const { kept } = restoreBackup({ backup: file, database, wallMs: systemClock.wall() });
+    if (json) context.out(JSON.stringify({ database, kept }));
+    else {context.err(
+        `${database} is restored${kept === null ? "" : `; the earlier one is ${kept}`}`,
+      );}
+    return 0;
+  } finally {
+    state.release();
+  }
+}
+
+async function openNew(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  } catch (error) {
+    throw new IrisError("usage", `${path} cannot be written: ${messageOf(error)}`, {
+      field: "FILE",
+      cause: error,
+    });
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
