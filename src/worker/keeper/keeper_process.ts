@@ -6,7 +6,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
 import { Cgroup } from "../../host/cgroup.ts";
-import { childrenOf, descendants, processStat } from "../../host/proc.ts";
+import { childrenOf, descendants } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { OrphanReaper } from "../../host/orphan_reaper.ts";
 import { type PipedProcess, startPiped } from "../../host/piped_process.ts";
@@ -41,6 +41,7 @@ export class KeeperProcess implements Part {
   #process: PipedProcess | null = null;
   #clock: Clock | null = null;
   #asked = false;
+  #gone = false;
 
   /** @param options what it is made of */
   constructor(options: KeeperProcessOptions) {
@@ -59,6 +60,7 @@ export class KeeperProcess implements Part {
     if (!line.startsWith("ready")) throw new Error(`The keeper did not start: ${line}`);
     // owner: the process, which this part ends and waits for.
     void this.#process.ended.then(({ how }) => {
+      this.#gone = true;
       if (!this.#asked) context.ended(new Error(`The keeper was lost (${how})`));
     });
   }
@@ -81,12 +83,11 @@ export class KeeperProcess implements Part {
   async verify(deadline: Deadline): Promise<readonly string[]> {
     this.#asked = true;
     if (this.#process === null) return [];
+    const ours = this.#process.pid;
     const { left, ended } = await this.#sweep(deadline.remainingMs());
-    for (const line of ended) {
+    for (const line of ended.filter((line) => !line.startsWith(`${ours} `))) {
       logger("keeper").warning("the keeper left this behind, it was ended: {line}", { line });
     }
-    const stat = processStat(this.#process.pid);
-    if (stat !== null && stat.state !== "Z") left.push(`${this.#process.pid} the keeper`);
     return left;
   }
 
@@ -102,11 +103,11 @@ export class KeeperProcess implements Part {
   }
 
   /** Ends everything with our marker, and what came back to us since we are a subreaper. */
-  #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
+  async #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
     const { cluster, worker } = this.#options;
     const ours = this.#process?.pid;
     const cgroup = this.#options.cgroup === null ? null : Cgroup.find(this.#options.cgroup);
-    return sweepMarked({
+    const result = await sweepMarked({
       marker: MARKER,
       folder: this.#options.folder,
       prefix: `${cluster}.${worker}.`,
@@ -116,12 +117,18 @@ export class KeeperProcess implements Part {
         this.#reaper.reap();
         const members = cgroup?.members() ?? [];
         if (members.length > 0) cgroup?.kill();
-        if (ours === undefined || !this.#reaper.adopts) return members;
+        if (ours === undefined) return members;
+        // Only when the keeper itself is gone has all that it left come back to main.
+        const keeper = this.#gone ? [] : [ours];
+        if (!this.#reaper.adopts) return [...members, ...keeper];
         // Children of main that are no keeper of ours came back from a keeper that was killed.
         const orphans = childrenOf("self").filter((pid) => this.#reaper.isOrphan(pid));
-        return [...members, ...orphans];
+        return [...members, ...keeper, ...orphans];
       },
     });
+    // What died between the last reaping and the last look is still a zombie.
+    this.#reaper.reap();
+    return result;
   }
 }
 

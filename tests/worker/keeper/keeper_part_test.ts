@@ -74,6 +74,19 @@ Deno.test("a keeper that is killed takes every task with it, what hides too", as
   });
 });
 
+Deno.test("a keeper that takes long to die leaves no zombie: its children come back late", async () => {
+  // The kernel gives the memory back first, and only then the children to the subreaper.
+  const slow = `
+    my $memory = "x" x 1_000_000_000;
+    for (1 .. 5) { fork // die or exec "sleep", "60" }
+    $| = 1; print "ready\\n"; <STDIN>;`;
+  await owned(async ({ root, part }) => {
+    await root.own(part);
+    const report = await root.kill();
+    assertEquals([report.outcome, report.leftovers], ["forced", []]);
+  }, ["/usr/bin/perl", "-e", slow]);
+});
+
 Deno.test("a keeper that dies is a failure of its owner", async () => {
   await owned(async ({ world, root, part, failures }) => {
     await root.own(part);
