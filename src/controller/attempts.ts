@@ -48,13 +48,15 @@ function assign(turn: Turn, job: Job, [, name, wanted, group]: Proposal): void {
   const room = job.spec.gang === null
     ? worker.mayTake(job.spec, now.monoMs)
     : worker.fits(job.spec, now.monoMs);
-  const waiting = job.pending.groups().get(group) ?? 0;
+  // The members of a gang go together, whatever each of them avoids.
+  const from = job.spec.gang === null ? group : null;
+  const waiting = from === null ? job.pending.ready : job.pending.groups().get(from) ?? 0;
   const count = Math.min(wanted, waiting, room, job.allowance);
   if (count <= 0) return;
   job.tally.move("PENDING", "assign", count);
-  for (const [from, to, attempt] of job.pending.take(count, group)) {
+  for (const [first, end, attempt] of job.pending.take(count, from)) {
     const lane = worker.laneFor(job, attempt);
-    lane.assign([[from, to]], worker.version + 1);
+    lane.assign([[first, end]], worker.version + 1);
     touchLane(turn, lane);
   }
   job.waitReason = null;

@@ -12,7 +12,7 @@ import { logger } from "../base/log.ts";
 import type { FromHeartbeat, ToHeartbeat } from "../heartbeat/messages.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopCause } from "../lifecycle/part.ts";
-import { openStore, type Store } from "../store/open_store.ts";
+import { openStore, type OpenStoreOptions, type Store } from "../store/open_store.ts";
 import type { Answer, Effects } from "./effects.ts";
 import {
   CORE_CHANNELS,
@@ -31,6 +31,13 @@ import { recover } from "./recovery.ts";
 import { namesIn } from "./submit.ts";
 import type { Now } from "./turn.ts";
 
+/**
+ * Calls of one heartbeat loop at most: at 1,000 a second it lasts two years, and 100,000 loops find
+ * their numbers among the whole numbers of a double.
+ */
+const CALLS_PER_HEARTBEAT = 2 ** 36;
+/** A wall clock that moves on by so much more or less than time, in ms, was set. */
+const MAX_CLOCK_STEP_MS = 100;
 /** How often the core looks at itself without being told anything, in ms. */
 const TICK_MS = 250;
 /** The autoscaler is told at most this often, in ms. */
@@ -47,11 +54,17 @@ const EXPIRE_EVERY_MS = 10_000;
 /** Turns in which messages that are on their way may still arrive when the core is told to end. */
 const LAST_TURNS = 3;
 
+/** Powers that the core is handed. */
+export interface CorePorts {
+  /** Opens the store; what it returns is closed by the core. */
+  readonly open: (options: OpenStoreOptions) => Store;
+}
+
 /** The body of the core's loop. */
-export function coreLoop(): LoopBody<CoreConfig> {
+export function coreLoop({ open }: CorePorts = { open: openStore }): LoopBody<CoreConfig> {
   return async (context) => {
     const { database: path, clusterId } = context.config;
-    const store = openStore({ path, clusterId });
+    const store = open({ path, clusterId });
     await context.owner.own({
       name: "store",
       kind: "resource",
@@ -84,6 +97,10 @@ class Core {
   #trouble: string | null = null;
   #expireAtMs = -Infinity;
   #demandAtMs = -Infinity;
+  /** How many heartbeat loops there were in this epoch. */
+  #heartbeats = 0;
+  /** Wall time less the time since the start, in ms: it changes when somebody sets the clock. */
+  #wallOffsetMs: number;
 
   constructor(context: LoopContext<CoreConfig>, store: Store) {
     this.#context = context;
@@ -92,6 +109,7 @@ class Core {
     this.#heartbeat = context.channel(CORE_CHANNELS.heartbeat);
     this.#scheduling = context.channel(CORE_CHANNELS.scheduling);
     this.#autoscaler = context.channel(CORE_CHANNELS.autoscaler);
+    this.#wallOffsetMs = context.clock.wall() - context.clock.now();
     const recovered = recover(store.writer.load(), context.clock.wall());
     this.#reactor = new Reactor(recovered.state);
     for (const { generation, error } of recovered.broken) {
@@ -136,7 +154,7 @@ class Core {
   #beginAll(): void {
     const { cluster, epoch } = this.#store;
     this.#server.post({ type: "begin", cluster, epoch });
-    this.#heartbeat.post({ type: "begin", cluster, epoch });
+    this.#beginHeartbeat();
     this.#event({ type: "started", epoch });
     this.#event({ type: "hello" });
     this.#listen(true);
@@ -228,9 +246,14 @@ class Core {
     }
   }
 
-  #fromHeartbeat(message: FromHeartbeat): void {
+  #beginHeartbeat(): void {
     const { cluster, epoch } = this.#store;
-    if (message.type === "hello") this.#heartbeat.post({ type: "begin", cluster, epoch });
+    const seq = this.#heartbeats++ * CALLS_PER_HEARTBEAT;
+    this.#heartbeat.post({ type: "begin", cluster, epoch, seq });
+  }
+
+  #fromHeartbeat(message: FromHeartbeat): void {
+    if (message.type === "hello") this.#beginHeartbeat();
     this.#event(message);
   }
 
@@ -247,7 +270,13 @@ class Core {
   /** Handles an event now; what is to be done about it waits for the end of the turn. */
   #event(event: CoreEvent): void {
     try {
-      this.#reactor.react(event, this.#now());
+      const now = this.#now();
+      const byMs = now.wallMs - now.monoMs - this.#wallOffsetMs;
+      if (Math.abs(byMs) > MAX_CLOCK_STEP_MS) {
+        this.#wallOffsetMs += byMs;
+        this.#reactor.react({ type: "clock_set", byMs }, now);
+      }
+      this.#reactor.react(event, now);
       this.#flushCancel ??= afterTurn(() => this.#flush());
     } catch (error) {
       // The state may be half changed: the next run of this loop takes it from the store.

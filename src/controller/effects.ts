@@ -73,7 +73,10 @@ export class EffectLog {
   readonly reports: string[] = [];
   workersChanged = false;
 
-  /** Turns what was gathered into effects. Jobs and lanes are read now, not when they changed. */
+  /**
+   * Turns what was gathered into effects. Jobs and lanes are read now, not when they changed, and
+   * copied: a disk that is full may keep these for long while the state goes on.
+   */
   toEffects(wallMs: number): Effects {
     return {
       store: this.#toChanges(wallMs),
@@ -134,7 +137,7 @@ function jobProgress(job: Job<JobSpec>): JobProgress {
     held: job.held,
     eligibleAtMs: job.eligibleAtMs,
     pending,
-    avoided: job.avoided,
+    avoided: [...job.avoided],
   };
 }
 

@@ -106,6 +106,14 @@ export function tick(turn: Turn): void {
   for (const job of [...state.resting]) if (job.pending.wake(now.wallMs) > 0) touchJob(turn, job);
 }
 
+/** Keeps what is left of every wait as it was when somebody sets the clock of the machine. */
+export function moveWaits(turn: Turn, byMs: number): void {
+  for (const job of turn.state.jobs.values()) {
+    job.waitingSinceMs += byMs;
+    if (job.pending.shift(byMs) > 0) touchJob(turn, job);
+  }
+}
+
 /** What is with a worker and has not begun counts as not begun. */
 function giveUpLate(turn: Turn, job: Job<JobSpec>, reason: string): void {
   const waited = job.waitReason === null ? "" : `: ${job.waitReason}`;

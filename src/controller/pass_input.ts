@@ -142,7 +142,7 @@ function pendingGroups(state: ClusterState): PendingGroup[] {
 function groupsOf(job: Job<JobSpec>): PendingGroup[] {
   const { spec, user, generation, submittedAtMs } = job;
   const { cpuMilli, memoryBytes, resources, constraints, gang, band, preempts } = spec;
-  return [...job.pending.groups()].map(([group, count]) => ({
+  const groups = [...job.pending.groups()].map(([group, count]) => ({
     ...{ generation, group, count, user, band, submittedAtMs, gang, constraints, preempts },
     ...{ cpuMilli, memoryBytes, resources },
     waitingSinceMs: job.waitingSinceMs,
@@ -150,6 +150,10 @@ function groupsOf(job: Job<JobSpec>): PendingGroup[] {
     avoid: group === 0 ? [] : [job.avoided[group - 1]!],
     maxNow: job.allowance,
   }));
+  if (gang === null || groups.length < 2) return groups;
+  // A gang is placed as one, whatever its members had better avoid.
+  const avoid = [...new Set(groups.flatMap((group) => group.avoid))];
+  return [{ ...groups[0]!, group: 0, count: job.pending.ready, avoid }];
 }
 
 /** What could make room for a job of a higher band; none when no such job waits. */

@@ -13,6 +13,7 @@ import { EffectLog, type Effects } from "./effects.ts";
 import {
   holdJob,
   type JobCall,
+  moveWaits,
   quarantine,
   releaseJob,
   settle,
@@ -35,6 +36,8 @@ export type CoreEvent =
   | { readonly type: "placed"; readonly placement: Placement }
   | { readonly type: "started"; readonly epoch: number }
   | { readonly type: "closing"; readonly cause: StopCause }
+  /** The wall clock was set forward, or back for a negative number of ms. */
+  | { readonly type: "clock_set"; readonly byMs: number }
   | { readonly type: "tick" };
 
 /** See the head of this file. */
@@ -48,7 +51,7 @@ export class Reactor {
     this.state = state;
   }
 
-  /** Whether anything changed since this was last asked: a pass may find something new. */
+  /** Whether a pass may find something that the last one did not, since this was last asked. */
   takeChanged(): boolean {
     const changed = this.#changed;
     this.#changed = false;
@@ -59,7 +62,7 @@ export class Reactor {
   react(event: CoreEvent, now: Now): void {
     const turn = this.#turn(now);
     this.#handle(event, turn);
-    if (event.type !== "sent" && event.type !== "liveness") this.#changed = true;
+    if (mayOpenRoom(event)) this.#changed = true;
   }
 
   /** What is stored of a job does not fit together: it is fenced off. */
@@ -137,6 +140,8 @@ export class Reactor {
         return this.#started(turn, event.epoch);
       case "hello":
         return this.#tellAll(turn);
+      case "clock_set":
+        return moveWaits(turn, event.byMs);
       case "tick":
         return tick(turn);
     }
@@ -197,4 +202,12 @@ export class Reactor {
       if (worker.state !== "lost") reconnect(turn, worker, ++state.lastIncarnation);
     }
   }
+}
+
+/** False for what leaves the next pass with nothing else to find than the last one found. */
+function mayOpenRoom(event: CoreEvent): boolean {
+  if (event.type === "sent" || event.type === "liveness") return false;
+  if (event.type !== "placed") return true;
+  const { assign, recall: recalls, preempt: evictions } = event.placement;
+  return assign.length + recalls.length + evictions.length > 0;
 }

@@ -3,6 +3,7 @@
  * expected at their workers until these say otherwise. Pure.
  */
 import type { AttemptLane } from "../model/attempt_lane.ts";
+import { longestRestMs } from "../model/backoff.ts";
 import { Job } from "../model/job.ts";
 import { RangeMap } from "../model/range_map.ts";
 import { RangeSet } from "../model/range_set.ts";
@@ -28,7 +29,7 @@ export function recover(stored: StoredState, wallMs: number): Recovered {
   addWorkers(state, { stored, wallMs });
   const open = new Set(stored.jobs.map((row) => row.generation));
   for (const row of stored.jobs) {
-    const job = jobOf(row);
+    const job = jobOf(row, wallMs);
     for (const generation of job.waits.keys()) {
       if (!open.has(generation)) job.waits.delete(generation);
     }
@@ -58,11 +59,15 @@ function addWorkers(state: ClusterState, of: { stored: StoredState; wallMs: numb
   }
 }
 
-function jobOf(row: JobRow): Job<JobSpec> {
+function jobOf(row: JobRow, wallMs: number): Job<JobSpec> {
   const job = new Job<JobSpec>(row);
+  // The clock may have been set back while nobody looked: no wait gets longer than it ever was.
+  job.waitingSinceMs = Math.min(job.waitingSinceMs, wallMs);
+  const latestMs = wallMs + longestRestMs(row.spec.backoffMs, row.spec.retries);
   const cells = row.pending;
   for (let i = 0; i < cells.length; i += 5) {
-    job.pending.add([cells[i]!, cells[i + 1]!, cells[i + 2]!, cells[i + 3]!, cells[i + 4]!]);
+    const notBeforeMs = Math.min(cells[i + 4]!, latestMs);
+    job.pending.add([cells[i]!, cells[i + 1]!, cells[i + 2]!, cells[i + 3]!, notBeforeMs]);
   }
   job.avoided.push(...row.avoided);
   job.eligibleAtMs = row.eligibleAtMs;

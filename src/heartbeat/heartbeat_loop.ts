@@ -7,6 +7,7 @@ import type { Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import type { Owner } from "../lifecycle/owner.ts";
 import type { AttemptSpec } from "../wire/reconcile.ts";
 import { DispatchExecutor } from "./dispatch_executor.ts";
 import { CORE_CHANNEL, type FromHeartbeat, type Liveness, type ToHeartbeat } from "./messages.ts";
@@ -20,8 +21,6 @@ import {
 
 /** How often the core is told who is alive, and the loop says that it is, in ms. */
 const LIVENESS_MS = 500;
-/** Workers that are remembered after their session ended. */
-const MAX_PAST_SESSIONS = 10_000;
 /** Connections kept for a worker between calls. */
 const IDLE_CONNECTIONS = 2;
 
@@ -32,22 +31,31 @@ export interface HeartbeatConfig {
   readonly limit?: number;
 }
 
+/** Powers that the heartbeat is handed. */
+export interface HeartbeatPorts {
+  /** Makes what calls go through, owned by the run of the loop. */
+  readonly connect: (owner: Owner) => Promise<PostJson>;
+}
+
 /** The body of the heartbeat's loop. */
-export function heartbeatLoop(): LoopBody<HeartbeatConfig> {
+export function heartbeatLoop(
+  { connect }: HeartbeatPorts = { connect: connectHttp },
+): LoopBody<HeartbeatConfig> {
   return async (context) => {
-    const client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
-    await context.owner.own({
-      name: "connections",
-      kind: "resource",
-      release: () => client.close(),
-    });
+    const post = await connect(context.owner);
     const executor = new DispatchExecutor({
       clock: context.clock,
       ...(context.config.limit === undefined ? {} : { limit: context.config.limit }),
     });
     await context.owner.own(executor);
-    await new Heartbeat(context, { executor, post: fetchPost(client) }).run();
+    await new Heartbeat(context, { executor, post }).run();
   };
+}
+
+async function connectHttp(owner: Owner): Promise<PostJson> {
+  const client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
+  await owner.own({ name: "connections", kind: "resource", release: () => client.close() });
+  return fetchPost(client);
 }
 
 interface Conversation {
@@ -64,9 +72,9 @@ class Heartbeat {
   readonly #core: Channel<ToHeartbeat, FromHeartbeat>;
   readonly #conversations = new Map<string, Conversation>();
   readonly #specs = new Map<number, AttemptSpec>();
-  /** The number of the newest call to each worker that had a session. */
-  readonly #seqs = new Map<string, number>();
   #cluster: { readonly cluster: string; readonly epoch: number } | null = null;
+  /** The number of the newest call to anybody. */
+  #seq = 0;
   #over = false;
 
   constructor(
@@ -113,6 +121,7 @@ class Heartbeat {
         for (const name of [...this.#conversations.keys()]) this.#forget(name);
         this.#specs.clear();
         this.#cluster = { cluster: message.cluster, epoch: message.epoch };
+        this.#seq = message.seq;
         return;
       case "worker":
         return this.#begin(message);
@@ -142,11 +151,10 @@ class Heartbeat {
       ...this.#cluster,
       timing: config.timing ?? DEFAULT_TIMING,
       spec: (generation) => this.#specs.get(generation),
-      // A worker obeys the highest number of an epoch, so a new session goes on from the last one,
-      // and a loop that begins anew from wall time: nobody makes a thousand calls a second.
     }, {
       nowMs: clock.now(),
-      seq: Math.max(this.#seqs.get(link.worker) ?? 0, Math.floor(clock.wall())),
+      // A worker obeys the highest number of an epoch: one count for all sessions never goes back.
+      nextSeq: () => ++this.#seq,
     });
     this.#conversations.set(link.worker, { session, timer: null, seenAtMs: clock.wall() });
   }
@@ -155,10 +163,6 @@ class Heartbeat {
     const conversation = this.#conversations.get(name);
     if (conversation === undefined) return;
     conversation.timer?.cancel();
-    this.#seqs.delete(name);
-    this.#seqs.set(name, conversation.session.seq);
-    const [oldest] = this.#seqs.keys();
-    if (this.#seqs.size > MAX_PAST_SESSIONS && oldest !== undefined) this.#seqs.delete(oldest);
     this.#conversations.delete(name);
   }
 

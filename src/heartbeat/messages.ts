@@ -26,7 +26,13 @@ export interface Desired {
 /** Core to heartbeat. */
 export type ToHeartbeat =
   /** First, and again when the core was started anew: everything known before is void. */
-  | { readonly type: "begin"; readonly cluster: string; readonly epoch: number }
+  | {
+    readonly type: "begin";
+    readonly cluster: string;
+    readonly epoch: number;
+    /** All calls of an epoch come after this number, and after those of any loop before. */
+    readonly seq: number;
+  }
   | { readonly type: "worker"; readonly link: WorkerLink }
   | { readonly type: "forget_worker"; readonly worker: string }
   | { readonly type: "specs"; readonly specs: readonly AttemptSpec[] }

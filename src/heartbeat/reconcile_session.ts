@@ -7,6 +7,8 @@
  * waits for the core: it carries the acknowledgement.
  */
 import type { AttemptSpec, ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
+import { RunSet } from "../wire/run_set.ts";
+import type { Run } from "../wire/runs.ts";
 import type { Desired, Observed, WorkerLink } from "./messages.ts";
 
 /** How a worker is called, and when it counts as dead. All figures but the last are ms. */
@@ -33,6 +35,8 @@ export const DEFAULT_TIMING: HeartbeatTiming = {
 const COALESCE_MS = 4;
 /** A worker with plenty to do need not be called more often than this, in ms. */
 const BUSY_GAP_MS = 20;
+/** A worker that answers early without news is called again after so long, in ms. */
+const EMPTY_GAP_MS = 100;
 /** How long the next call waits for the core to store what the last one brought, in ms. */
 const CORE_WAIT_MS = 1_000;
 /** The first and the longest wait after a failed call, in ms. */
@@ -75,7 +79,7 @@ export class ReconcileSession {
   readonly #context: SessionContext;
   readonly #underWay = new Map<number, SessionCall>();
   #desired: Desired | null = null;
-  #seq: number;
+  readonly #nextSeq: () => number;
   #sentVersion = -1;
   #answeredSeq = -1;
   #forwardedVersion = -1;
@@ -84,22 +88,25 @@ export class ReconcileSession {
   /** The core has to answer with a newer desired set than this, or let this time pass. */
   #awaiting: { readonly version: number; readonly untilMs: number } | null = null;
   #held: ReadonlySet<number> = new Set();
+  /** The newest call that carried the spec of a generation, of those that may still be answered. */
+  readonly #specSeq = new Map<number, number>();
+  /** What the core was told to be missing: no call names it any more, though it is desired still. */
+  #gone = new RunSet();
   /** What the last answer said beside facts. */
   #last: Pick<ReconcileResponse, "backlog" | "running" | "accepting" | "reason"> | null = null;
   #failures = 0;
   #lastOkMs: number;
 
-  /** @param of when it begins, and the number that all calls come after */
-  constructor(link: WorkerLink, context: SessionContext, of: { nowMs: number; seq: number }) {
+  /** @param of when it begins, and the numbers of its calls, each higher than the one before */
+  constructor(
+    link: WorkerLink,
+    context: SessionContext,
+    of: { nowMs: number; nextSeq: () => number },
+  ) {
     this.link = link;
     this.#context = context;
     this.#lastOkMs = of.nowMs;
-    this.#seq = of.seq;
-  }
-
-  /** The number of the newest call. */
-  get seq(): number {
-    return this.#seq;
+    this.#nextSeq = of.nextSeq;
   }
 
   /** Whether its last call failed. */
@@ -114,7 +121,9 @@ export class ReconcileSession {
 
   /** What the worker shall have from now on. */
   desire(desired: Desired): void {
-    if (this.#desired === null || desired.version > this.#desired.version) this.#desired = desired;
+    if (this.#desired !== null && desired.version <= this.#desired.version) return;
+    this.#desired = desired;
+    if (this.#gone.size > 0) this.#gone = new RunSet(this.#gone.intersect(desired.run));
   }
 
   /** What to do now; a call counts as begun. */
@@ -141,14 +150,18 @@ export class ReconcileSession {
     // starting again what it lost. After a failure an answer is wanted at once.
     const first = this.#last === null;
     const waitMs = first || this.#failures > 0 ? 0 : timing.waitMs;
+    const run = this.#gone.size === 0 ? desired.run : this.#gone.missing(desired.run);
+    const specs = first ? [] : this.#specsFor(run);
+    const seq = this.#nextSeq();
+    for (const { generation } of specs) this.#specSeq.set(generation, seq);
     const request: ReconcileRequest = {
       cluster,
       worker: this.link.worker,
       epoch,
-      seq: ++this.#seq,
+      seq,
       waitMs,
-      specs: first ? [] : this.#specsFor(desired),
-      run: desired.run,
+      specs,
+      run,
       stop: desired.stop,
       ackFacts: desired.ackFacts,
     };
@@ -161,10 +174,10 @@ export class ReconcileSession {
     return { kind: "call", call };
   }
 
-  #specsFor(desired: Desired): AttemptSpec[] {
+  #specsFor(run: readonly Run[]): AttemptSpec[] {
     const specs: AttemptSpec[] = [];
     const seen = new Set<number>();
-    for (const [generation] of desired.run) {
+    for (const [generation] of run) {
       if (seen.has(generation) || this.#held.has(generation)) continue;
       seen.add(generation);
       const spec = this.#context.spec(generation);
@@ -181,9 +194,10 @@ export class ReconcileSession {
     this.#failures = 0;
     this.#lastOkMs = nowMs;
     this.#notBeforeMs = nowMs;
+    const missing = this.#takeMissing(seq, response.missing);
     this.#answeredSeq = Math.max(this.#answeredSeq, seq);
     this.#held = new Set(response.specs);
-    const { facts, missing, backlog, running, accepting, reason } = response;
+    const { facts, backlog, running, accepting, reason } = response;
     const last = this.#last;
     const toStore = facts !== null || missing.length > 0;
     const news = toStore || last === null || call.version > this.#forwardedVersion ||
@@ -195,11 +209,31 @@ export class ReconcileSession {
         this.#notBeforeMs = nowMs + BUSY_GAP_MS;
       }
     }
+    const { waitMs } = call.request;
+    if (!news && this.#underWay.size === 0 && nowMs - this.#callAtMs < waitMs / 2) {
+      // It did not hold the call though it had nothing to say: the pace is not for it to choose.
+      this.#notBeforeMs = nowMs + EMPTY_GAP_MS;
+    }
     if (!news) return null;
     this.#forwardedVersion = Math.max(this.#forwardedVersion, call.version);
     const { worker, incarnation } = this.link;
     const { version } = call;
     return { worker, incarnation, version, facts, missing, backlog, running, accepting, reason };
+  }
+
+  /**
+   * What of this is missing for good. What a newer call may have started since is not: the answer
+   * to that one tells. And what is missing once is never asked for again under the same number, or
+   * it would run beside the attempt that takes its place.
+   */
+  #takeMissing(seq: number, told: readonly Run[]): readonly Run[] {
+    for (const [generation, last] of this.#specSeq) {
+      if (last <= seq) this.#specSeq.delete(generation);
+    }
+    if (told.length === 0 || seq < this.#answeredSeq) return [];
+    const missing = told.filter(([generation]) => !this.#specSeq.has(generation));
+    this.#gone.addAll(missing);
+    return missing;
   }
 
   /** A call failed. `ignored` when a newer one was answered. */

@@ -28,6 +28,11 @@ export function restUntil(baseMs: number, of: FailureOf, wallMs: number): number
   return Math.ceil((wallMs + rest) / STEP_MS) * STEP_MS;
 }
 
+/** The longest rest, in ms, of a task that is tried again at most so often. */
+export function longestRestMs(baseMs: number, retries: number): number {
+  return Math.min(MAX_BACKOFF_MS, baseMs * 2 ** Math.min(30, retries)) + STEP_MS;
+}
+
 /** A number from 0 to 1 that looks drawn (mixing step of MurmurHash3). */
 function unit({ generation, index, failures }: FailureOf): number {
   let h = 0x9e3779b9;

@@ -66,6 +66,20 @@ export class PendingTasks {
     return woken;
   }
 
+  /**
+   * The wall clock was set: what rests goes on to rest for as long as was left of it.
+   *
+   * @returns how many these are
+   */
+  shift(byMs: number): number {
+    if (this.#resting === 0) return 0;
+    const all = this.clear();
+    for (const [from, to, attempt, avoid, notBeforeMs] of all) {
+      this.add([from, to, attempt, avoid, notBeforeMs === 0 ? 0 : Math.max(1, notBeforeMs + byMs)]);
+    }
+    return this.#resting;
+  }
+
   /** When the first of those that rest may be placed: wall time in ms, or null. */
   get nextMs(): number | null {
     let next: number | null = null;
@@ -85,15 +99,16 @@ export class PendingTasks {
   }
 
   /**
-   * Takes up to `count` tasks of a group out. Those with most attempts behind them go first: so few
+   * Takes up to `count` tasks of a group out, or of all groups for null. Those with most attempts behind them go first: so few
    * ranges are left over from retries, and an unlucky task is not the last of its job.
    */
-  take(count: number, avoid: number): PendingRange[] {
+  take(count: number, group: number | null): PendingRange[] {
     const taken: PendingRange[] = [];
-    const lots = [...this.#lots].filter(([, lot]) => lot.notBeforeMs === 0 && lot.avoid === avoid)
-      .sort(([, a], [, b]) => b.attempt - a.attempt);
+    const lots = [...this.#lots].filter(([, { notBeforeMs, avoid }]) =>
+      notBeforeMs === 0 && (group === null || avoid === group)
+    ).sort(([, a], [, b]) => b.attempt - a.attempt);
     let left = count;
-    for (const [key, { attempt, tasks }] of lots) {
+    for (const [key, { attempt, avoid, tasks }] of lots) {
       if (left <= 0) break;
       for (const [from, to] of tasks.take(left)) {
         taken.push([from, to, attempt, avoid, 0]);

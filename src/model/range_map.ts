@@ -84,9 +84,9 @@ export class RangeMap {
     for (let i = 0; i < cells.length; i += 3) yield [cells[i]!, cells[i + 1]!, cells[i + 2]!];
   }
 
-  /** Its cells: from, to, value, from, to, value, … */
+  /** A copy of its cells: from, to, value, from, to, value, … */
   toCells(): readonly number[] {
-    return this.#cells;
+    return this.#cells.slice();
   }
 
   /** Position of the first cell that ends after `n` (binary search). */

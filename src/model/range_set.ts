@@ -167,7 +167,7 @@ export class RangeSet {
 
   /** Its bounds: from, to, from, to, … */
   toBounds(): readonly number[] {
-    return this.#bounds;
+    return this.#bounds.slice();
   }
 
   /** Position of the first range that ends after `n` (binary search). */

@@ -26,8 +26,9 @@ export function placeGang(entry: Waiting, state: PassState): boolean {
     return tighter === (state.policy === "best_fit") && one.now !== best.now ? one : best;
   }, null);
   if (side === null) return false;
+  const avoided = (bin: Bin) => Number(of.avoid.includes(bin.room.worker));
   const roomiest = [...side.bins].sort((a, b) =>
-    fits(b, profile) - fits(a, profile) || byName(a, b)
+    avoided(a) - avoided(b) || fits(b, profile) - fits(a, profile) || byName(a, b)
   );
   for (const bin of roomiest) {
     const count = Math.min(entry.left, fits(bin, profile));

@@ -16,7 +16,7 @@ import type {
 import { attemptUid, type Run } from "../wire/runs.ts";
 import { FactsLog } from "./facts_log.ts";
 import type { KeeperFacts, KeeperHello } from "./keeper_link.ts";
-import { RunSet } from "./run_set.ts";
+import { RunSet } from "../wire/run_set.ts";
 
 /** Specs held before those that nothing here uses are forgotten, oldest first. */
 const MAX_SPECS = 128;

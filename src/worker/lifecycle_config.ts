@@ -1,6 +1,7 @@
 /** What the lifecycle loop of a worker is made with: plain data, and the powers it is handed. */
 import type { Random } from "../base/random.ts";
 import type { TaskRuntime } from "../runtimes/task_runtime.ts";
+import type { FetchText } from "./registration.ts";
 import type { KeeperCapacity, KeeperLink, StartedFact } from "./keeper_link.ts";
 
 /** What a lifecycle loop is told by whoever composes it. Plain data. */
@@ -34,6 +35,8 @@ export interface LifecyclePorts {
   connect(config: LifecycleConfig, signal: AbortSignal): Promise<KeeperLink>;
   readonly runtime: TaskRuntime;
   readonly random: Random;
+  /** What registrations go through; `fetch` when left out. */
+  readonly fetch?: FetchText;
   /**
    * After the keeper was lost: ends what is left of these attempts. Resolves to what could not be
    * proved gone. Without it nothing is promised about them.

@@ -131,6 +131,7 @@ class Lifecycle {
     this.#link.onLost((why) => this.#onKeeperLost(why));
     this.#link.capacity(this.#context.config.capacity);
     this.#server.onMessage((message) => this.#onMessage(message));
+    this.#server.post({ type: "hello" });
     const ready: LifecycleReady = {
       keeperPid: hello.pid,
       spawner: hello.spawner,
@@ -351,6 +352,7 @@ class Lifecycle {
           token: this.#context.config.controllerToken,
           clock,
           signal,
+          fetch: this.#ports.fetch ?? fetch,
         });
         this.#state.join(answer.cluster);
         this.#registeredUrl = url;

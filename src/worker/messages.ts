@@ -8,7 +8,7 @@ import type { EndedFact, StartedFact } from "./keeper_link.ts";
 
 /** Server to lifecycle. */
 export type ToLifecycle =
-  /** The server listens; sent again when it was restarted and has another address. */
+  /** The server listens: when it began, perhaps at another address, and in answer to a hello. */
   | { readonly type: "listening"; readonly url: string }
   | { readonly type: "reconcile"; readonly id: number; readonly request: ReconcileRequest }
   /** Whoever made the call is gone: its answer would reach nobody. */
@@ -16,6 +16,8 @@ export type ToLifecycle =
 
 /** Lifecycle to server. */
 export type ToServer =
+  /** A lifecycle loop began, perhaps anew: it does not know where the server listens. */
+  | { readonly type: "hello" }
   | { readonly type: "response"; readonly id: number; readonly response: ReconcileResponse }
   | {
     readonly type: "refused";

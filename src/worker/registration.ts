@@ -15,7 +15,15 @@ export interface RegisterOptions {
   readonly token: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** What the call goes through. */
+  readonly fetch: FetchText;
 }
+
+/** As much of `fetch` as a registration needs. */
+export type FetchText = (
+  url: URL,
+  init: RequestInit,
+) => Promise<Pick<Response, "ok" | "status" | "text">>;
 
 /**
  * Registers a worker.
@@ -33,7 +41,7 @@ export async function registerWorker(
   if (options.signal.aborted) abort.abort();
   const timer = options.clock.setTimer(REGISTER_TIMEOUT_MS, onAbort);
   try {
-    const answer = await fetch(new URL("/api/v1/workers", options.controllerUrl), {
+    const answer = await options.fetch(new URL("/api/v1/workers", options.controllerUrl), {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${options.token}` },
       body: JSON.stringify(request),

@@ -36,7 +36,13 @@ export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<Wor
     const calls = new ReconcileCalls(channel);
     const store = new LogStore();
     const service = new WorkerService(context, { calls, store });
-    channel.onMessage((message) => service.onMessage(message));
+    let url: string | null = null;
+    const listening = () => {
+      if (url !== null) channel.post({ type: "listening", url });
+    };
+    channel.onMessage((message) =>
+      message.type === "hello" ? listening() : service.onMessage(message)
+    );
     const server = new HttpServer({
       fetch: ports.app(service, { token: config.token }),
       hostname: config.hostname,
@@ -45,8 +51,9 @@ export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<Wor
       endHeld: () => service.close(),
     });
     await owner.own(server);
-    channel.post({ type: "listening", url: server.url });
-    context.ready({ url: server.url } satisfies ServerReady);
+    url = server.url;
+    listening();
+    context.ready({ url } satisfies ServerReady);
     const wakeup = new Wakeup();
     while (!signal.aborted) {
       context.tick();

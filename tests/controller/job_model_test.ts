@@ -206,6 +206,53 @@ scenario("members that succeeded stay so; the rest of the gang starts anew toget
   assertEquals(world.job("a").counts, { SUCCEEDED: 1, RUNNING: 2 });
 });
 
+scenario("members of a gang go together again though each avoids another worker", (world) => {
+  const large = { cpuMilli: 5_000, attributes: { zone: "large" } };
+  const worker = world.join("w0", large);
+  world.submit("a", { replicas: 3, retries: 1, backoffMs: 0, ...GANG });
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 3 });
+  // Two of them would fit here best.
+  world.join("w1", { cpuMilli: 2_000, attributes: { zone: "small" } });
+  worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+  world.settle();
+  assertEquals([...world.state.jobs.get(1)!.pending], []);
+  assertEquals(world.job("a").counts, { RUNNING: 3 });
+});
+
+scenario(
+  "a rest is as long when somebody sets the clock, and no longer after a restart",
+  (world) => {
+    const worker = world.join("w0");
+    world.submit("a", { retries: 1, backoffMs: 2_000 });
+    world.settle();
+    worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+    world.call("w0");
+    const until = () => [...world.state.jobs.get(1)!.pending][0]![4];
+    const before = until();
+    world.react({ type: "clock_set", byMs: -3_600_000 });
+    assertEquals(until(), before - 3_600_000);
+    assertEquals(world.writer.load().jobs[0]!.pending[4], before - 3_600_000, "and it is stored");
+    world.react({ type: "clock_set", byMs: 7_200_000 });
+    world.restart();
+    const left = until() - world.now.wallMs;
+    assert(left > 0 && left <= 4_250, `${left} ms are left of a rest of two seconds, doubled`);
+  },
+);
+
+scenario("a pass that finds nothing does not make another", (world) => {
+  world.join("w0");
+  world.submit("a", { constraints: [{ key: "zone", op: "eq", values: ["moon"] }] });
+  world.settle();
+  assert(world.reactor.takeChanged());
+  world.pass();
+  assert(!world.reactor.takeChanged(), "nothing came of it");
+  world.submit("b");
+  assert(world.reactor.takeChanged());
+  world.pass();
+  assert(world.reactor.takeChanged(), "the next may find more");
+});
+
 scenario(
   "a gang whose worker is lost starts anew together, and only the lost are charged",
   (world) => {

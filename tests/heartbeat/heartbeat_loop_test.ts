@@ -41,7 +41,7 @@ class CoreSide {
 
   begin(worker: FakeWorkerServer): void {
     const { url, token } = worker;
-    this.send({ type: "begin", cluster: "c", epoch: 1 });
+    this.send({ type: "begin", cluster: "c", epoch: 1, seq: 0 });
     this.send({ type: "worker", link: { worker: worker.sim.name, incarnation: 1, url, token } });
     this.desire(worker.sim.name);
   }
@@ -144,11 +144,39 @@ Deno.test("a slow worker delays no other", async () => {
 
 Deno.test("an answer by somebody else, or with the wrong token, counts as none", async () => {
   await withLoop(async (core, worker) => {
-    core.send({ type: "begin", cluster: "c", epoch: 1 });
+    core.send({ type: "begin", cluster: "c", epoch: 1, seq: 2 ** 36 });
     const { url } = worker;
     core.send({ type: "worker", link: { worker: "w0", incarnation: 1, url, token: "wrong" } });
     core.desire("w0");
     const lost = await core.next((message) => message.type === "lost" ? message : null);
     assert(lost.reason.includes("401"), lost.reason);
+  });
+});
+
+Deno.test("a worker that answers under another name is not believed", async () => {
+  await withLoop(async (core, worker) => {
+    core.send({ type: "begin", cluster: "c", epoch: 1, seq: 0 });
+    const { url, token } = worker;
+    core.send({ type: "worker", link: { worker: "w9", incarnation: 1, url, token } });
+    core.desire("w9");
+    const lost = await core.next((message) => message.type === "lost" ? message : null);
+    assertEquals([lost.worker, lost.reason], ["w9", "it is worker w0 of epoch 1, not w9 of 1"]);
+  });
+});
+
+Deno.test("calls of an epoch are numbered in order, over all sessions and loops", async () => {
+  await withLoop(async (core, worker) => {
+    core.send({ type: "begin", cluster: "c", epoch: 1, seq: 7_000 });
+    const { url, token } = worker;
+    const link = { worker: "w0", incarnation: 1, url, token };
+    for (let session = 0; session < 3; session++) {
+      core.send({ type: "worker", link });
+      core.desire("w0");
+      await core.observed(() => true);
+    }
+    const numbers = worker.requests.map(({ seq }) => seq);
+    assert(numbers.length >= 3 && numbers[0] === 7_001, `${numbers}`);
+    assertEquals(numbers, numbers.toSorted((a, b) => a - b));
+    assertEquals(new Set(numbers).size, numbers.length);
   });
 });

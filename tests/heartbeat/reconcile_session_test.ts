@@ -9,7 +9,8 @@ const TIMING = { waitMs: 1_000, callTimeoutMs: 500, graceMs: 5_000, minFailures:
 function session(): ReconcileSession {
   const link = { worker: "w0", incarnation: 1, url: "http://h:1", token: "t" };
   const context = { cluster: "c", epoch: 2, timing: TIMING, spec: sampleSpec };
-  return new ReconcileSession(link, context, { nowMs: 0, seq: 10 });
+  let seq = 10;
+  return new ReconcileSession(link, context, { nowMs: 0, nextSeq: () => ++seq });
 }
 
 function desired(version: number, more: Partial<Desired> = {}): Desired {
@@ -120,9 +121,38 @@ Deno.test("an answer without news is not told", () => {
   const s = open();
   const call = called(s, 10);
   assertEquals(s.answered(call.request.seq, response(call), 11), null);
-  const next = called(s, 12);
-  const observed = s.answered(next.request.seq, response(next, { accepting: false }), 13);
+  assertEquals(s.next(12), { kind: "wait", untilMs: 111 }, "it did not hold the call");
+  const next = called(s, 111);
+  const observed = s.answered(next.request.seq, response(next, { accepting: false }), 113);
   assertEquals(observed?.accepting, false);
+});
+
+Deno.test("what a newer call may have started is not missing, and what is missing is not asked for again", () => {
+  const s = open();
+  const run: Desired["run"] = [[1, 0, 4, 0]];
+  s.desire(desired(2, { run }));
+  const first = called(s, 10);
+  s.desire(desired(3, { run, stop: [[9, 0, 1, 0, "cancelled"]] }));
+  const second = called(s, 20);
+  assertEquals(second.request.specs.length, 1, "the spec travels again");
+  const early = s.answered(first.request.seq, response(first, { missing: run }), 21);
+  assertEquals(early?.missing, [], "the second call may start what the first did not");
+  const late = s.answered(second.request.seq, response(second, { missing: run }), 22);
+  assertEquals(late?.missing, run);
+  s.desire(desired(4, { run: [...run, [2, 0, 1, 0]] }));
+  assertEquals(called(s, 30).request.run, [[2, 0, 1, 0]], "the core has not heard of it yet");
+});
+
+Deno.test("an answer that a newer one overtook says nothing of what is missing", () => {
+  const s = open();
+  const run: Desired["run"] = [[1, 0, 4, 0]];
+  s.desire(desired(2, { run }));
+  const first = called(s, 10);
+  s.desire(desired(3, { run, ackFacts: 1 }));
+  const second = called(s, 20);
+  s.answered(second.request.seq, response(second, { running: 4, specs: [1] }), 21);
+  const late = s.answered(first.request.seq, response(first, { missing: run }), 22);
+  assertEquals(late?.missing ?? [], []);
 });
 
 Deno.test("a worker is dead after enough failures and enough time, never after one of them alone", () => {

@@ -91,3 +91,14 @@ Deno.test("a range map behaves as a map of numbers does", () => {
     assertEquals(map.size, 0);
   }));
 });
+
+Deno.test("what a set or a map gave of itself stays as it was", () => {
+  const set = RangeSet.of(0, 4);
+  const bounds = set.toBounds();
+  set.remove(1, 2);
+  assertEquals(bounds, [0, 4]);
+  const map = RangeMap.fromCells([0, 4, 7]);
+  const cells = map.toCells();
+  map.remove(1, 2);
+  assertEquals(cells, [0, 4, 7]);
+});

@@ -122,6 +122,27 @@ Deno.test("pending tasks leave by attempts first, then in order", () => {
   assertEquals(pending.size, 0);
 });
 
+Deno.test("pending tasks of all groups are taken together for those that go together", () => {
+  const pending = new PendingTasks();
+  pending.add([0, 2, 0, 0, 0]);
+  pending.add([2, 3, 1, 1, 0]);
+  pending.add([3, 4, 1, 2, 9]);
+  assertEquals(pending.take(9, null), [[2, 3, 1, 1, 0], [0, 2, 0, 0, 0]]);
+  assertEquals([...pending], [[3, 4, 1, 2, 9]]);
+});
+
+Deno.test("pending tasks that rest keep what is left of it when the clock is set", () => {
+  const pending = new PendingTasks();
+  pending.add([0, 4, 0, 0, 0]);
+  assertEquals(pending.shift(-100), 0);
+  pending.add([4, 6, 1, 1, 2_000]);
+  assertEquals(pending.shift(-1_500), 2);
+  assertEquals([pending.wake(499), pending.wake(500)], [0, 2]);
+  pending.add([6, 7, 1, 1, 2_000]);
+  pending.shift(-5_000);
+  assertEquals([pending.ready, pending.nextMs], [6, 1], "it still rests, and not for ever");
+});
+
 Deno.test("pending tasks that rest are not taken before their time", () => {
   const pending = new PendingTasks();
   pending.add([0, 4, 0, 0, 0]);

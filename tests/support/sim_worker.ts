@@ -3,7 +3,7 @@
  * does, runs attempts in no time, and tells what it saw until that is acknowledged. No clock, no
  * network.
  */
-import { RunSet } from "../../src/worker/run_set.ts";
+import { RunSet } from "../../src/wire/run_set.ts";
 import type { Desired, Observed } from "../../src/heartbeat/messages.ts";
 import type { EndedRun, StartedRun } from "../../src/wire/reconcile.ts";
 import type { Run } from "../../src/wire/runs.ts";

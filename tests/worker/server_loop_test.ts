@@ -1,3 +1,4 @@
+import { deadline } from "@std/async";
 import { assert, assertEquals } from "@std/assert";
 import { createWorkerApp } from "../../src/http/worker_app.ts";
 import { listenersOn } from "../../src/host/ports.ts";
@@ -65,6 +66,13 @@ Deno.test("it says where it listens, answers health, and is gone from the kernel
   await world(async ({ url, lifecycle }) => {
     const listening = new Promise<ToLifecycle>((resolve) => lifecycle.onMessage(resolve));
     assertEquals(await listening, { type: "listening", url });
+    const again = new Promise<ToLifecycle>((resolve) => lifecycle.onMessage(resolve));
+    lifecycle.post({ type: "hello" });
+    assertEquals(
+      await deadline(again, 5_000),
+      { type: "listening", url },
+      "a lifecycle loop that begins anew asks",
+    );
     port = Number(new URL(url).port);
     assertEquals(listenersOn(port)?.length, 1);
     const answer = await fetch(`${url}/healthz`);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { attemptUid, type Run } from "../../src/wire/runs.ts";
-import { countRuns, RunSet } from "../../src/worker/run_set.ts";
+import { countRuns, RunSet } from "../../src/wire/run_set.ts";
 
 const run: fc.Arbitrary<Run> = fc.tuple(
   fc.integer({ min: 1, max: 2 }),

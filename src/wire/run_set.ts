@@ -1,9 +1,9 @@
 /**
  * A set of attempts, kept as ranges: tasks of a job are alike, so a worker's queue of thousands is a
- * handful of intervals. Pure data; used in the lifecycle isolate.
+ * handful of intervals. Pure data; used at both ends of a call.
  */
 import { invariant } from "../base/assert.ts";
-import type { Run } from "../wire/runs.ts";
+import type { Run } from "./runs.ts";
 
 /** Disjoint, sorted, not touching: `[from, to)` pairs in one flat array. */
 type Intervals = number[];

@@ -1,0 +1,281 @@
+/**
+ * A worker of the simulator: the real lifecycle loop and the real book of held calls in a program of
+ * its own, with a keeper beside it. Started again it is a new program under the old name.
+ */
+import { IrisError, messageOf } from "../../src/base/errors.ts";
+import type { LoopBody, RestartPolicy } from "../../src/lifecycle/loop.ts";
+import { Deadline } from "../../src/lifecycle/deadline.ts";
+import { type ManagedLoop, managedLoop } from "../../src/lifecycle/managed_loop.ts";
+import { Owner } from "../../src/lifecycle/owner.ts";
+import type { StopReport } from "../../src/lifecycle/part.ts";
+import { processRuntime } from "../../src/runtimes/process/process_runtime.ts";
+import { httpStatusOf } from "../../src/wire/error_table.ts";
+import { parseReconcileRequest } from "../../src/wire/reconcile_schema.ts";
+import type { LifecycleConfig } from "../../src/worker/lifecycle_config.ts";
+import { lifecycleLoop } from "../../src/worker/lifecycle_loop.ts";
+import { type ToLifecycle, type ToServer, WORKER_CHANNEL } from "../../src/worker/messages.ts";
+import { ReconcileCalls } from "../../src/worker/reconcile_calls.ts";
+import type { FetchText } from "../../src/worker/registration.ts";
+import { SimChannel } from "./channel.ts";
+import { type Engine, Program } from "./engine.ts";
+import type { Network, SimAnswer, SimRequest } from "./network.ts";
+import { CONTROLLER } from "./sim_controller.ts";
+import { SimKeeper, type TaskWorld } from "./sim_keeper.ts";
+
+/** As in production: a loop that crashes too often takes its program down. */
+export const RESTART: RestartPolicy = {
+  limit: 5,
+  windowMs: 60_000,
+  minBackoffMs: 50,
+  maxBackoffMs: 5_000,
+};
+/** What an orphaned keeper gives its tasks, in ms. */
+const ORPHAN_MS = 2_000;
+
+/** What a simulated worker is made of. */
+export interface SimWorkerOptions {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly world: TaskWorld;
+  readonly capacity: LifecycleConfig["capacity"];
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly onControllerLost: LifecycleConfig["onControllerLost"];
+  readonly controllerLostMs: number;
+  /** Told that the program ended by itself, since a loop of it could not be kept running. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** See the head of this file. */
+export class SimWorker {
+  readonly name: string;
+  /** How far the machine's wall clock is off, in ms. */
+  wallShift = 0;
+  /** Its machine never comes back. */
+  gone = false;
+  readonly #options: SimWorkerOptions;
+  #program: Program | null = null;
+  #keeper: SimKeeper | null = null;
+  #root: Owner | null = null;
+  #lifecycle: ManagedLoop<LifecycleConfig> | null = null;
+  #starts = 0;
+
+  constructor(options: SimWorkerOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  /** Where it is; gangs and constraints go by it. */
+  get zone(): string {
+    return this.#options.attributes.zone!;
+  }
+
+  get up(): boolean {
+    return this.#program?.alive ?? false;
+  }
+
+  /** Whether its program stands still. */
+  get paused(): boolean {
+    return this.#program?.paused ?? false;
+  }
+
+  get keeper(): SimKeeper | null {
+    return this.#keeper;
+  }
+
+  /** Unless it runs, or its machine is gone. */
+  startAgain(): void {
+    if (!this.up && !this.gone) this.start();
+  }
+
+  /** A new process; what an earlier one left is swept first. */
+  start(): void {
+    const { engine, network, name } = this.#options;
+    this.#keeper?.killAll();
+    this.#keeper?.die("swept");
+    const program = this.#newProgram(name);
+    this.#program = program;
+    const keeperProgram = this.#newProgram(`${name}'s keeper`);
+    this.#keeper = new SimKeeper({
+      worker: name,
+      clock: keeperProgram.clock,
+      world: this.#options.world,
+    });
+    const root = Owner.root(name, {
+      clock: program.clock,
+      onFailure: (error) => {
+        if (program.alive) this.#options.onFailure(error);
+      },
+    });
+    this.#root = root;
+    const address = `http://${name}-${++this.#starts}`;
+    const token = `token-${address}`;
+    const [serverEnd, lifecycleEnd] = SimChannel.pair(engine, program);
+    this.#lifecycle = managedLoop<LifecycleConfig>({
+      name: "lifecycle",
+      body: lifecycleLoop({
+        connect: () => Promise.resolve(this.#keeper!.connect()),
+        runtime: processRuntime,
+        random: engine.random,
+        fetch: this.#fetch(program),
+        sweep: () => Promise.resolve(this.#keeper!.killAll()),
+      }),
+      config: this.#config(token),
+      channels: { [WORKER_CHANNEL]: lifecycleEnd },
+      startTimeoutMs: 30_000,
+      stallMs: 5_000,
+      restart: RESTART,
+      random: engine.random,
+    });
+    const server = managedLoop<null>({
+      name: "server",
+      body: this.#server({ program, address, token, network }),
+      config: null,
+      channels: { [WORKER_CHANNEL]: serverEnd },
+      startTimeoutMs: 30_000,
+      stallMs: 5_000,
+      restart: RESTART,
+      random: engine.random,
+    });
+    const failed = (error: unknown) => {
+      if (program.alive) this.#options.onFailure(error);
+    };
+    root.own(server, { stage: 1 }).catch(failed);
+    root.own(this.#lifecycle, { stage: 2 }).catch(failed);
+  }
+
+  /** SIGKILL for the worker's process: its keeper sees that, and ends its tasks. */
+  kill(): void {
+    this.#program?.kill();
+    const keeper = this.#keeper;
+    if (keeper === null || !keeper.alive) return;
+    // owner: the keeper, which dies with its report.
+    void keeper.end({ remainingMs: ORPHAN_MS, cause: "crash" }).then(() => {
+      keeper.killAll();
+      keeper.die("its owner is gone");
+    });
+  }
+
+  /** The machine goes, with everything on it. */
+  killMachine(): void {
+    this.#program?.kill();
+    this.#keeper?.killAll();
+    this.#keeper?.die("the machine is gone");
+  }
+
+  /** SIGKILL for the keeper alone: the worker fails, and ends what the keeper left. */
+  killKeeper(): void {
+    const program = this.#program;
+    this.#keeper?.die("it was killed");
+    this.#options.engine.at(
+      this.#options.engine.between(1, 100),
+      () => program?.run(() => this.#options.onFailure(new Error("the keeper is gone"))),
+    );
+  }
+
+  /** The lifecycle loop throws. */
+  crashLoop(): void {
+    if (this.up) this.#lifecycle?.crash(new Error("a planted crash"));
+  }
+
+  pause(ms: number): void {
+    this.#program?.pause(ms);
+  }
+
+  /** Stops as `SIGTERM` does. */
+  stop(budgetMs: number): Promise<StopReport> {
+    const program = this.#program!;
+    return this.#root!.stop(Deadline.in(budgetMs, program.clock), "shutdown");
+  }
+
+  #newProgram(name: string): Program {
+    return new Program(this.#options.engine, {
+      name,
+      machine: this.name,
+      wallShift: () => this.wallShift,
+    });
+  }
+
+  #config(serverToken: string): LifecycleConfig {
+    const { name, capacity, attributes, onControllerLost, controllerLostMs } = this.#options;
+    return {
+      worker: name,
+      controllerUrl: CONTROLLER.address,
+      controllerToken: "workers",
+      serverToken,
+      keeperSocket: "",
+      capacity,
+      attributes,
+      hostname: name,
+      version: "0",
+      pid: this.#starts,
+      path: "/bin",
+      home: "/",
+      onControllerLost,
+      controllerLostMs,
+    };
+  }
+
+  #fetch(program: Program): FetchText {
+    const { network } = this.#options;
+    return async (url, { body, signal }) => {
+      const request = { path: url.pathname, token: "workers", body: String(body) };
+      const answer = await network.call(program, CONTROLLER, request, signal!);
+      return {
+        ok: answer.status < 300,
+        status: answer.status,
+        text: () => Promise.resolve(answer.body),
+      };
+    };
+  }
+
+  #server(
+    of: { program: Program; address: string; token: string; network: Network },
+  ): LoopBody<null> {
+    const { program, address, token, network } = of;
+    return async (context) => {
+      const channel = context.channel<ToServer, ToLifecycle>(WORKER_CHANNEL);
+      const calls = new ReconcileCalls(channel);
+      const listening = () => channel.post({ type: "listening", url: address });
+      channel.onMessage((message) =>
+        message.type === "hello" ? listening() : calls.settle(message)
+      );
+      const server = {
+        program,
+        handle: (request: SimRequest, signal: AbortSignal) =>
+          answer(async () => {
+            if (request.token !== token) throw new IrisError("unauthorized", "not my token");
+            return await calls.call(parseReconcileRequest(JSON.parse(request.body)), signal);
+          }),
+      };
+      network.listen(address, server);
+      await context.owner.own({
+        name: "listener",
+        kind: "resource",
+        close: () => calls.close(),
+        release: () => network.unlisten(address, server),
+      });
+      listening();
+      context.ready();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const tick = () => {
+        context.tick();
+        timer = context.clock.setTimer(500, tick);
+      };
+      let timer = context.clock.setTimer(500, tick);
+      context.signal.addEventListener("abort", () => resolve(), { once: true });
+      if (!context.signal.aborted) await promise;
+      timer.cancel();
+    };
+  }
+}
+
+/** An answer as HTTP has it. */
+export async function answer(fn: () => Promise<unknown>): Promise<SimAnswer> {
+  try {
+    return { status: 200, body: JSON.stringify(await fn()) };
+  } catch (error) {
+    const code = error instanceof IrisError ? error.code : "internal";
+    return { status: httpStatusOf(code), body: `${code}: ${messageOf(error)}` };
+  }
+}
