@@ -44,7 +44,7 @@ async function once(): Promise<Measured> {
   const core = loop.far<FromHeartbeat, ToHeartbeat>("core");
   core.onMessage(() => {});
   loop.run(heartbeatLoop() as never, {});
-  core.post({ type: "begin", cluster: "bench", epoch: 1 });
+  core.post({ type: "begin", cluster: "bench", epoch: 1, seq: 0 });
   for (let i = 0; i < WORKERS; i++) {
     const worker = `w${i}`;
     core.post({ type: "worker", link: { worker, incarnation: 1, url, token: "t" } });

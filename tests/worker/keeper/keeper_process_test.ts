@@ -59,7 +59,9 @@ Deno.test("the plain way also leaves nothing of a group, though orphans do not c
   await using world = new KeeperWorld();
   const { keeper, link, log } = await upAndLinked(world, { spawner: "plain" });
   assertEquals(link.hello.spawner, "plain");
-  await startOne(link, log, `(${STUBBORN}${world.world.tag}) & exec sleep 600.${world.world.tag}`);
+  const { tag } = world.world;
+  await startOne(link, log, `trap "" TERM; sleep 600.${tag} & echo up; exec sleep 600.${tag}`);
+  await log.until(() => Deno.statSync(`${world.folder}/logs/0.0.out`).size > 0, "the trap");
   link.stop([[1, 0, 1, 0]], "cancelled", null);
   const end = await log.end("1.0.0");
   assertEquals([end.cause, end.forced, end.leftovers], ["cancelled", true, []]);
@@ -70,7 +72,7 @@ Deno.test("the plain way also leaves nothing of a group, though orphans do not c
 Deno.test("a leader's own exit code stands, and what it left is ended first", async () => {
   await using world = new KeeperWorld();
   const { link, log } = await upAndLinked(world);
-  const rest = `(${STUBBORN}${world.world.tag}) & echo $!; exit 7`;
+  const rest = `trap "" TERM; sleep 600.${world.world.tag} & echo $!; exit 7`;
   await startOne(link, log, rest);
   const end = await log.end("1.0.0");
   assertEquals([end.cause, end.code, end.forced, end.leftovers], ["exit", 7, true, []]);
