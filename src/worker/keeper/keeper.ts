@@ -1,47 +1,28 @@
 /**
- * The keeper's core: holds the queue, starts attempts as resources allow, watches them end, ends
- * them when asked, and keeps every fact until it is acknowledged. Synchronous; time comes from the
- * clock it is given, processes from the spawner. Runs in the keeper process.
- *
- * An attempt is gone when no process of it is left: its group is empty, and nothing that came back to
- * the keeper belongs to it.
+ * The keeper's core: holds the queue, starts attempts as resources allow, has them ended when asked,
+ * and keeps every fact until it is acknowledged. Synchronous; time comes from the clock it is given,
+ * processes from the spawner. Runs in the keeper process.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { Cgroup } from "../../host/cgroup.ts";
-import { commandOf, descendants, isAlive } from "../../host/proc.ts";
-import { signalGroup, signalProcess } from "../../host/process_group.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
 import type { Spawner } from "../../host/spawner.ts";
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
-import {
-  type Attempt,
-  type AttemptKey,
-  causeOf,
-  isOneOf,
-  ownerOf,
-  runOf,
-  signalEach,
-  uidOf,
-} from "./attempt.ts";
+import { type Attempt, type AttemptKey, causeOf, runOf, uidOf } from "./attempt.ts";
 import { endReport, type HardEnd } from "./end_report.ts";
 import { FactBook } from "./fact_book.ts";
+import { IDLE_LOOK_MS, LiveAttempts } from "./live_attempts.ts";
 import { MARKER } from "./marker.ts";
 import { Room } from "./room.ts";
 import { RunQueue } from "./run_queue.ts";
 import { Slots } from "./slots.ts";
 
-/** What is left when a leader ended by itself gets this long to end too, in ms. */
-const LINGER_MS = 1_000;
 /** How often what should be gone is looked at, in ms. */
 const LOOK_MS = 10;
-/** How often orphans are looked for while all is quiet, in ms. */
-const IDLE_LOOK_MS = 250;
-/** How long after SIGKILL something may stay before it is named as left over, in ms. */
-const KILL_PATIENCE_MS = 2_000;
 /** Starts in one turn, so that ends are seen in between. */
 const STARTS_A_TURN = 64;
 
@@ -80,24 +61,27 @@ export class Keeper {
   readonly #specs = new Map<number, Prepared>();
   readonly #queue = new RunQueue();
   readonly #facts = new FactBook();
-  readonly #attempts = new Map<string, Attempt>();
-  readonly #leaders = new Map<number, Attempt>();
+  readonly #live: LiveAttempts;
+  /** Attempts that did not end when the keeper's own end asked them. */
+  readonly #hardEnds: HardEnd[] = [];
   readonly #room = new Room();
   #timer: Timer | null = null;
   #closed = false;
   #startingSoon = false;
-  readonly #strangers = new Map<number, string>();
   #idle: (() => void) | null = null;
   #freshStarts: StartedFact[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#slots = new Slots(`${options.folder}/logs`);
-    options.spawner.onChildEnd(() => this.look());
+    const { spawner, cgroup, clock } = options;
+    const onGone = (attempt: Attempt, left: readonly string[]) => this.#gone(attempt, left);
+    this.#live = new LiveAttempts({ spawner, cgroup, clock, onGone });
+    spawner.onChildEnd(() => this.look());
   }
 
   get running(): readonly StartedFact[] {
-    return [...this.#attempts.values()].map((attempt) => attempt.started);
+    return this.#live.started;
   }
 
   get queued(): readonly Run[] {
@@ -131,8 +115,7 @@ export class Keeper {
   start(runs: readonly Run[]): void {
     if (this.#closed) return;
     this.#queue.push(runs);
-    const known = [...this.#attempts.values()].filter(({ started }) => isOneOf(started, runs));
-    this.#queue.take(known.map(runOf));
+    this.#queue.take(this.#live.matching(runs).map(runOf));
     this.#startSoon();
   }
 
@@ -148,9 +131,8 @@ export class Keeper {
         this.#neverStarted({ generation, index, attempt }, { cause: "cancelled", detail: null });
       }
     }
-    for (const attempt of this.#attempts.values()) {
-      if (!isOneOf(attempt.started, runs)) continue;
-      this.#ask(attempt, reason, now + (graceMs ?? attempt.spec.graceMs));
+    for (const attempt of this.#live.matching(runs)) {
+      this.#live.ask(attempt, reason, now + (graceMs ?? attempt.spec.graceMs));
     }
     this.#tell();
     this.#arm();
@@ -179,7 +161,7 @@ export class Keeper {
 
   /** Takes in new work again, for a worker that came back; not once everything is being ended. */
   open(): void {
-    if (this.#killAllAtMs === Infinity) this.#closed = false;
+    if (!this.#live.ending) this.#closed = false;
   }
 
   /** Asks every attempt to end, kills at the given time, and resolves when all that can is gone. */
@@ -187,10 +169,7 @@ export class Keeper {
     const { clock } = this.#options;
     const from = clock.now();
     this.close();
-    const all = [...this.#attempts.values()];
-    for (const attempt of all) this.#ask(attempt, "shutdown", of.killAtMs);
-    this.#killAllAtMs = Math.min(this.#killAllAtMs, of.killAtMs);
-    this.#giveUpAtMs = Math.min(this.#giveUpAtMs, of.untilMs);
+    this.#live.endAll(of);
     this.look();
     await this.#untilIdle();
     return endReport({
@@ -198,125 +177,26 @@ export class Keeper {
       tookMs: clock.now() - from,
       allowedMs: of.untilMs - from,
       hard: this.#hardEnds,
-      strangers: [...this.#strangers].filter(([pid]) => isAlive(pid))
-        .map(([pid, command]) => `${pid} ${command}`),
+      strangers: this.#live.strangers(),
     });
   }
 
-  #killAllAtMs = Infinity;
-  #giveUpAtMs = Infinity;
-
   /** Looks at what ended and what is left; called on each SIGCHLD and by timer. */
   look(): void {
-    const now = this.#options.clock.now();
-    for (const end of this.#options.spawner.reap()) {
-      const attempt = this.#leaders.get(end.pid);
-      if (attempt === undefined) {
-        this.#strangers.delete(end.pid);
-        continue;
-      }
-      attempt.end = end;
-      attempt.endedAtMs = this.#options.clock.wall();
-      this.#leaders.delete(end.pid);
-    }
-    const watched = [...this.#attempts.values()].filter((one) =>
-      one.end !== null || one.reason !== null || one.timeoutAtMs <= now
-    );
-    const ending = this.#killAllAtMs < Infinity;
-    if (watched.length > 0 || ending || now >= this.#nextIdleLookMs) {
-      this.#nextIdleLookMs = now + IDLE_LOOK_MS;
-      this.#findOrphans(now);
-      for (const attempt of watched) this.#advance(attempt, now);
-    }
-    if (ending && now >= this.#killAllAtMs) this.#killEverything();
+    this.#live.look();
     this.#startSome();
     this.#tell();
-    this.#settleIdle(now);
+    this.#settleIdle();
     this.#arm();
   }
-
-  #nextIdleLookMs = 0;
 
   dispose(): void {
     this.#timer?.cancel();
     this.#slots.close();
   }
 
-  #findOrphans(now: number): void {
-    for (const pid of this.#options.spawner.children()) {
-      if (this.#leaders.has(pid)) continue;
-      if (!isAlive(pid)) continue;
-      const owner = ownerOf(pid, this.#attempts);
-      if (owner === null) {
-        if (!this.#strangers.has(pid)) this.#strangers.set(pid, commandOf(pid));
-        continue;
-      }
-      owner.orphans.add(pid);
-      if (owner.end !== null && owner.killAtMs === Infinity) {
-        owner.killAtMs = now + LINGER_MS;
-        signalEach(pid, "SIGTERM");
-      }
-    }
-  }
-
-  #advance(attempt: Attempt, now: number): void {
-    const { pid } = attempt.started;
-    for (const orphan of attempt.orphans) if (!isAlive(orphan)) attempt.orphans.delete(orphan);
-    if (
-      attempt.end !== null && attempt.orphans.size === 0 && !this.#options.spawner.groupAlive(pid)
-    ) {
-      return this.#gone(attempt, []);
-    }
-    if (attempt.timeoutAtMs <= now && attempt.reason === null) {
-      attempt.timedOut = true;
-      this.#ask(attempt, "timeout", now + attempt.spec.graceMs);
-    }
-    if (attempt.end !== null && attempt.killAtMs === Infinity) {
-      // The leader ended by itself: what it left behind is asked, then killed.
-      attempt.killAtMs = now + Math.min(LINGER_MS, attempt.spec.graceMs);
-      this.#signalAll(attempt, "SIGTERM");
-    }
-    if (now < attempt.killAtMs) return;
-    attempt.forced = true;
-    this.#signalAll(attempt, "SIGKILL");
-    if (now - attempt.killAtMs > KILL_PATIENCE_MS || now >= this.#giveUpAtMs) {
-      const left = [pid, ...attempt.orphans].filter(isAlive).map((one) =>
-        `${one} ${commandOf(one)}`
-      );
-      if (attempt.end !== null || now >= this.#giveUpAtMs) this.#gone(attempt, left);
-    }
-  }
-
-  #ask(attempt: Attempt, reason: StopReason, killAtMs: number): void {
-    const first = attempt.reason === null;
-    attempt.reason ??= reason;
-    attempt.killAtMs = Math.min(attempt.killAtMs, killAtMs);
-    if (first) this.#signalAll(attempt, "SIGTERM");
-  }
-
-  #signalAll(attempt: Attempt, signal: "SIGTERM" | "SIGKILL"): void {
-    const { pid } = attempt.started;
-    const below = attempt.end === null ? descendants(pid) : [];
-    signalGroup(pid, signal);
-    // A stopped process cannot act on a signal until it continues.
-    if (signal === "SIGTERM") signalGroup(pid, "SIGCONT");
-    for (const one of [...attempt.orphans, ...below]) {
-      if (signal === "SIGKILL") signalEach(one, signal);
-      else if (attempt.end !== null) signalEach(one, signal);
-      if (signal === "SIGTERM") signalProcess(one, "SIGCONT");
-    }
-  }
-
-  #killEverything(): void {
-    this.#options.cgroup?.kill();
-    for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
-    for (const attempt of this.#attempts.values()) signalGroup(attempt.started.pid, "SIGKILL");
-  }
-
   #gone(attempt: Attempt, leftovers: readonly string[]): void {
     const { started, slot, spec } = attempt;
-    this.#attempts.delete(uidOf(started));
-    this.#leaders.delete(started.pid);
     this.#room.give(spec);
     const sizes = this.#slots.sizes(slot);
     if (leftovers.length === 0) this.#slots.give(slot);
@@ -335,13 +215,8 @@ export class Keeper {
       leftovers,
     });
     const hard = attempt.forced || leftovers.length > 0;
-    if (hard && this.#killAllAtMs < Infinity) {
-      this.#hardEnds.push({ started, job: spec.job, leftovers });
-    }
+    if (hard && this.#live.ending) this.#hardEnds.push({ started, job: spec.job, leftovers });
   }
-
-  /** Attempts that did not end when the keeper's own end asked them. */
-  readonly #hardEnds: HardEnd[] = [];
 
   #startSoon(): void {
     if (this.#startingSoon) return;
@@ -367,7 +242,7 @@ export class Keeper {
         this.#neverStarted(next, end);
         continue;
       }
-      if (this.#attempts.has(uidOf(next))) continue;
+      if (this.#live.has(next)) continue;
       this.#spawn(prepared, next);
       begun++;
     }
@@ -415,7 +290,7 @@ export class Keeper {
       outFrom,
       errFrom,
     };
-    const attempt: Attempt = {
+    this.#live.add({
       started,
       slot: { ...slot },
       spec,
@@ -427,9 +302,7 @@ export class Keeper {
       timedOut: false,
       timeoutAtMs: spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs,
       orphans: new Set(),
-    };
-    this.#attempts.set(uidOf(which), attempt);
-    this.#leaders.set(pid, attempt);
+    });
     this.#room.take(spec);
     this.#facts.started(started);
     this.#freshStarts.push(started);
@@ -457,12 +330,10 @@ export class Keeper {
 
   #arm(): void {
     if (this.#timer !== null) return;
-    const busy = [...this.#attempts.values()].some((one) =>
-      one.end !== null || one.reason !== null
-    );
-    const ending = this.#killAllAtMs < Infinity && this.#idle !== null;
-    if (this.#attempts.size === 0 && this.#strangers.size === 0 && !ending) return;
-    this.#timer = this.#options.clock.setTimer(busy || ending ? LOOK_MS : IDLE_LOOK_MS, () => {
+    const ending = this.#live.ending && this.#idle !== null;
+    if (!this.#live.any && !ending) return;
+    const lookMs = this.#live.busy || ending ? LOOK_MS : IDLE_LOOK_MS;
+    this.#timer = this.#options.clock.setTimer(lookMs, () => {
       this.#timer = null;
       this.look();
     });
@@ -479,11 +350,8 @@ export class Keeper {
     return promise;
   }
 
-  #settleIdle(now: number): void {
-    if (this.#idle === null) return;
-    for (const pid of this.#strangers.keys()) if (!isAlive(pid)) this.#strangers.delete(pid);
-    const over = this.#attempts.size === 0 && this.#strangers.size === 0;
-    if (!over && now < this.#giveUpAtMs) return;
+  #settleIdle(): void {
+    if (this.#idle === null || !this.#live.isOver()) return;
     const settle = this.#idle;
     this.#idle = null;
     settle();

@@ -1,0 +1,214 @@
+/**
+ * The attempts that were started and are not proved gone: sees them end, ends them when asked, and
+ * says of each when nothing of it is left. Owns no process but watches all of them; runs in the
+ * keeper.
+ *
+ * An attempt is gone when its leader was reaped, its group is empty, and nothing that came back to
+ * the keeper belongs to it.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { Cgroup } from "../../host/cgroup.ts";
+import { commandOf, descendants, isAlive } from "../../host/proc.ts";
+import { signalGroup, signalProcess } from "../../host/process_group.ts";
+import type { Spawner } from "../../host/spawner.ts";
+import type { StopReason } from "../../wire/reconcile.ts";
+import type { Run } from "../../wire/runs.ts";
+import type { StartedFact } from "../keeper_link.ts";
+import { type Attempt, type AttemptKey, isOneOf, ownerOf, signalEach, uidOf } from "./attempt.ts";
+
+/** What is left when a leader ended by itself gets this long to end too, in ms. */
+const LINGER_MS = 1_000;
+/** How often orphans are looked for while all is quiet, in ms. */
+export const IDLE_LOOK_MS = 250;
+/** How long after SIGKILL something may stay before it is named as left over, in ms. */
+const KILL_PATIENCE_MS = 2_000;
+
+/** How it is made. */
+export interface LiveAttemptsOptions {
+  readonly spawner: Spawner;
+  /** Holds the keeper and all below it, where one could be made. */
+  readonly cgroup: Cgroup | null;
+  readonly clock: Clock;
+  /** Told of each attempt that is gone, and of what could not be proved gone. */
+  readonly onGone: (attempt: Attempt, leftovers: readonly string[]) => void;
+}
+
+/** See the head of this file. */
+export class LiveAttempts {
+  readonly #options: LiveAttemptsOptions;
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #leaders = new Map<number, Attempt>();
+  /** Processes that came back to the keeper and are nobody's, and what they are. */
+  readonly #strangers = new Map<number, string>();
+  #killAllAtMs = Infinity;
+  #giveUpAtMs = Infinity;
+  #nextIdleLookMs = 0;
+
+  /** @param options who is told, and by what powers */
+  constructor(options: LiveAttemptsOptions) {
+    this.#options = options;
+  }
+
+  get started(): StartedFact[] {
+    return [...this.#attempts.values()].map((attempt) => attempt.started);
+  }
+
+  /** True once everything is being ended. */
+  get ending(): boolean {
+    return this.#killAllAtMs < Infinity;
+  }
+
+  /** When what is not gone is given up, on the clock. */
+  get giveUpAtMs(): number {
+    return this.#giveUpAtMs;
+  }
+
+  /** True while some attempt's leader ended, or an attempt was asked to end. */
+  get busy(): boolean {
+    return [...this.#attempts.values()].some((one) => one.end !== null || one.reason !== null);
+  }
+
+  /** True while there is anything to look at. */
+  get any(): boolean {
+    return this.#attempts.size > 0 || this.#strangers.size > 0;
+  }
+
+  has(key: AttemptKey): boolean {
+    return this.#attempts.has(uidOf(key));
+  }
+
+  add(attempt: Attempt): void {
+    this.#attempts.set(uidOf(attempt.started), attempt);
+    this.#leaders.set(attempt.started.pid, attempt);
+  }
+
+  /** Attempts that these runs name. */
+  matching(runs: readonly Run[]): Attempt[] {
+    return [...this.#attempts.values()].filter(({ started }) => isOneOf(started, runs));
+  }
+
+  /** Asks one to end; a second call may only bring the SIGKILL nearer. */
+  ask(attempt: Attempt, reason: StopReason, killAtMs: number): void {
+    const first = attempt.reason === null;
+    attempt.reason ??= reason;
+    attempt.killAtMs = Math.min(attempt.killAtMs, killAtMs);
+    if (first) this.#signalAll(attempt, "SIGTERM");
+  }
+
+  /** Asks every one to end. A second call may only bring the times nearer. */
+  endAll(of: { killAtMs: number; untilMs: number }): void {
+    for (const attempt of this.#attempts.values()) this.ask(attempt, "shutdown", of.killAtMs);
+    this.#killAllAtMs = Math.min(this.#killAllAtMs, of.killAtMs);
+    this.#giveUpAtMs = Math.min(this.#giveUpAtMs, of.untilMs);
+  }
+
+  /** Sees who ended, moves on what is ending, and tells of what is gone. */
+  look(): void {
+    const now = this.#options.clock.now();
+    this.#reap();
+    const watched = [...this.#attempts.values()].filter((one) =>
+      one.end !== null || one.reason !== null || one.timeoutAtMs <= now
+    );
+    if (watched.length > 0 || this.ending || now >= this.#nextIdleLookMs) {
+      this.#nextIdleLookMs = now + IDLE_LOOK_MS;
+      this.#findOrphans(now);
+      for (const attempt of watched) this.#advance(attempt, now);
+    }
+    if (this.ending && now >= this.#killAllAtMs) this.#killEverything();
+  }
+
+  /** True when nothing is left, or what is left is given up. */
+  isOver(): boolean {
+    for (const pid of this.#strangers.keys()) if (!isAlive(pid)) this.#strangers.delete(pid);
+    return !this.any || this.#options.clock.now() >= this.#giveUpAtMs;
+  }
+
+  /** Processes that are nobody's and still alive, by pid and command. */
+  strangers(): string[] {
+    return [...this.#strangers].filter(([pid]) => isAlive(pid))
+      .map(([pid, command]) => `${pid} ${command}`);
+  }
+
+  #reap(): void {
+    for (const end of this.#options.spawner.reap()) {
+      const attempt = this.#leaders.get(end.pid);
+      if (attempt === undefined) {
+        this.#strangers.delete(end.pid);
+        continue;
+      }
+      attempt.end = end;
+      attempt.endedAtMs = this.#options.clock.wall();
+      this.#leaders.delete(end.pid);
+    }
+  }
+
+  #findOrphans(now: number): void {
+    for (const pid of this.#options.spawner.children()) {
+      if (this.#leaders.has(pid)) continue;
+      if (!isAlive(pid)) continue;
+      const owner = ownerOf(pid, this.#attempts);
+      if (owner === null) {
+        if (!this.#strangers.has(pid)) this.#strangers.set(pid, commandOf(pid));
+        continue;
+      }
+      owner.orphans.add(pid);
+      if (owner.end !== null && owner.killAtMs === Infinity) {
+        owner.killAtMs = now + LINGER_MS;
+        signalEach(pid, "SIGTERM");
+      }
+    }
+  }
+
+  #advance(attempt: Attempt, now: number): void {
+    const { pid } = attempt.started;
+    for (const orphan of attempt.orphans) if (!isAlive(orphan)) attempt.orphans.delete(orphan);
+    if (
+      attempt.end !== null && attempt.orphans.size === 0 && !this.#options.spawner.groupAlive(pid)
+    ) {
+      return this.#gone(attempt, []);
+    }
+    if (attempt.timeoutAtMs <= now && attempt.reason === null) {
+      attempt.timedOut = true;
+      this.ask(attempt, "timeout", now + attempt.spec.graceMs);
+    }
+    if (attempt.end !== null && attempt.killAtMs === Infinity) {
+      // The leader ended by itself: what it left behind is asked, then killed.
+      attempt.killAtMs = now + Math.min(LINGER_MS, attempt.spec.graceMs);
+      this.#signalAll(attempt, "SIGTERM");
+    }
+    if (now < attempt.killAtMs) return;
+    attempt.forced = true;
+    this.#signalAll(attempt, "SIGKILL");
+    if (now - attempt.killAtMs > KILL_PATIENCE_MS || now >= this.#giveUpAtMs) {
+      const left = [pid, ...attempt.orphans].filter(isAlive).map((one) =>
+        `${one} ${commandOf(one)}`
+      );
+      if (attempt.end !== null || now >= this.#giveUpAtMs) this.#gone(attempt, left);
+    }
+  }
+
+  #signalAll(attempt: Attempt, signal: "SIGTERM" | "SIGKILL"): void {
+    const { pid } = attempt.started;
+    const below = attempt.end === null ? descendants(pid) : [];
+    signalGroup(pid, signal);
+    // A stopped process cannot act on a signal until it continues.
+    if (signal === "SIGTERM") signalGroup(pid, "SIGCONT");
+    for (const one of [...attempt.orphans, ...below]) {
+      if (signal === "SIGKILL") signalEach(one, signal);
+      else if (attempt.end !== null) signalEach(one, signal);
+      if (signal === "SIGTERM") signalProcess(one, "SIGCONT");
+    }
+  }
+
+  #killEverything(): void {
+    this.#options.cgroup?.kill();
+    for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
+    for (const attempt of this.#attempts.values()) signalGroup(attempt.started.pid, "SIGKILL");
+  }
+
+  #gone(attempt: Attempt, leftovers: readonly string[]): void {
+    this.#attempts.delete(uidOf(attempt.started));
+    this.#leaders.delete(attempt.started.pid);
+    this.#options.onGone(attempt, leftovers);
+  }
+}
