@@ -9,6 +9,7 @@ import type { Preemption, Proposal } from "../scheduler/pass.ts";
 import { BANDS } from "../wire/api.ts";
 import type { EndedRun, Facts, StartedRun } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
+import { optionsOf } from "../wire/task_options.ts";
 import { type End, type EndedPart, endPart, giveBack, takeLive } from "./attempt_ends.ts";
 import { touchLane, type Turn } from "./turn.ts";
 import type { WorkerNode } from "./worker_node.ts";
@@ -133,6 +134,7 @@ export function giveSpec({ state, log }: Turn, generation: number): void {
     resources,
     graceMs,
     timeoutMs,
+    ...optionsOf(job.spec),
   });
 }
 

@@ -3,6 +3,7 @@
  * sent into what the keeper starts. Pure; used in the lifecycle isolate of a worker.
  */
 import type { AttemptSpec } from "../wire/reconcile.ts";
+import type { TaskOptions } from "../wire/task_options.ts";
 
 /** What a worker knows that its tasks may know. */
 export interface WorkerFacts {
@@ -28,6 +29,7 @@ export interface LaunchPlan {
   readonly entries: readonly string[] | null;
   readonly graceMs: number;
   readonly timeoutMs: number | null;
+  readonly options: TaskOptions;
 }
 
 /** One kind of task. */

@@ -4,7 +4,7 @@
  */
 
 /** The version that this program writes. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** What brings a database from version `index` to version `index + 1`. */
 export const MIGRATIONS: readonly string[] = [
@@ -133,5 +133,21 @@ export const MIGRATIONS: readonly string[] = [
     worker TEXT,
     data TEXT NOT NULL              -- JSON
   ) STRICT;
+  `,
+  `
+  -- Where tasks can be reached, as they said themselves; gone with the attempt.
+  CREATE TABLE endpoints (
+    generation INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,          -- host:port
+    metadata TEXT NOT NULL,         -- JSON
+    PRIMARY KEY (generation, name, task)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What users and Iris itself decided about a worker, and when: drained, set aside.
+  ALTER TABLE workers ADD COLUMN drained TEXT;     -- why, null for not
+  ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not
   `,
 ];

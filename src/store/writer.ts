@@ -247,9 +247,9 @@ function prepareAll(db: DatabaseSync) {
     rememberGeneration: p(
       `INSERT OR REPLACE INTO meta (key, value) SELECT 'last_generation', ${LAST_GENERATION}`,
     ),
-    forgetJob: ["results", "details", "charges", "lanes", "job_workers", "jobs"].map((table) =>
-      p(`DELETE FROM ${table} WHERE generation = ?`)
-    ),
+    forgetJob: [
+      ...["results", "details", "charges", "lanes", "endpoints", "job_workers", "jobs"],
+    ].map((table) => p(`DELETE FROM ${table} WHERE generation = ?`)),
     byKey: p(
       `SELECT generation, submit_digest FROM jobs WHERE user = ? AND submit_key = ?
        ORDER BY generation DESC LIMIT 1`,
@@ -287,7 +287,14 @@ function prepareAll(db: DatabaseSync) {
     detail: p("INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?)"),
     charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?, ?)"),
     goneCharges: p("DELETE FROM charges WHERE generation = ?"),
-    worker: p("INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    worker: p(
+      `INSERT INTO workers (worker, url, token, hostname, version, pid, cpu_milli, memory_bytes,
+       resources, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET url = excluded.url, token = excluded.token,
+       hostname = excluded.hostname, version = excluded.version, pid = excluded.pid,
+       cpu_milli = excluded.cpu_milli, memory_bytes = excluded.memory_bytes,
+       resources = excluded.resources, attributes = excluded.attributes`,
+    ),
     goneWorker: p("DELETE FROM workers WHERE worker = ?"),
   };
 }

@@ -6,10 +6,12 @@ import type { Band } from "../model/band.ts";
 import type { Constraint } from "../model/constraints.ts";
 import type { PlacementExplanation } from "../model/explanation.ts";
 import type { EndCause } from "./reconcile.ts";
+import type { TaskOptions } from "./task_options.ts";
 
 export { type Band, BANDS } from "../model/band.ts";
 export type { PlacementExplanation } from "../model/explanation.ts";
 export { type Constraint, CONSTRAINT_OPS } from "../model/constraints.ts";
+export type { TaskOptions } from "./task_options.ts";
 
 /** Where a task is. */
 export type TaskState =
@@ -44,9 +46,10 @@ export interface Dependency {
 }
 
 /** `POST /api/v1/jobs`, validated and with every default filled in by `parseJobSpec`. */
-export interface JobSpec {
+export interface JobSpec extends TaskOptions {
   /** Full name, `/user/job`. */
   readonly name: string;
+  /** Empty for a module; for a container what its image says when empty. */
   readonly argv: readonly string[];
   /** 1 to {@linkcode MAX_REPLICAS}. */
   readonly replicas: number;

@@ -7,6 +7,8 @@ import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { BANDS, CONSTRAINT_OPS, type JobSpec, MAX_REPLICAS } from "./api.ts";
 import { conflictOf } from "../model/constraints.ts";
+import { must, show, text, whole } from "./fields.ts";
+import { NO_OPTIONS, OPTION_ENTRIES, optionProblem } from "./task_options.ts";
 
 /** The longest full name of a job, in characters. */
 export const MAX_NAME_CHARS = 256;
@@ -68,6 +70,7 @@ const ADDED = {
   preempts: true,
   gang: null,
   after: [],
+  ...NO_OPTIONS,
 } as const satisfies Partial<JobSpec>;
 
 /** The spec of a stored job, whichever version of this program wrote it. */
@@ -96,7 +99,7 @@ export function parseJobSpec(input: unknown, { user }: JobSpecContext): JobSpec 
   const parsed = v.safeParse(JOB_SPEC_SCHEMA, input, { abortEarly: true });
   if (!parsed.success) throw invalid(parsed.issues[0]);
   const given = parsed.output;
-  const name = fullName(given.name ?? nameFor(given.argv), user);
+  const name = fullName(given.name ?? nameFor(commandOf(given)), user);
   const after = given.after.map(({ job, on }, i) => ({
     job: within(`after.${i}.job`, () => fullName(job, user)),
     on,
@@ -132,6 +135,8 @@ function checkTogether(spec: JobSpec): void {
   if (gang !== null && spec.maxTaskFailures > 0) {
     refuse("maxTaskFailures", "must be 0 for a gang: a member that fails ends all of it");
   }
+  const problem = optionProblem(spec);
+  if (problem !== null) refuse(problem.field, problem.why);
   const [i, why] = conflictOf(spec.constraints) ?? [];
   if (i !== undefined) refuse(`constraints.${i}`, `can never hold: ${why}`);
   spec.after.forEach(({ job }, k) => {
@@ -168,9 +173,14 @@ export function fullName(name: string, user: string): string {
   return full;
 }
 
+/** What a job without a name is named after. */
+function commandOf({ argv, module, container }: v.InferOutput<typeof JOB_SPEC_SCHEMA>): string {
+  return argv[0] ?? module?.export ?? container?.image ?? "";
+}
+
 /** Like the command, so that a list of jobs can be read; unique, so that it never clashes. */
-function nameFor(argv: readonly string[]): string {
-  const base = (argv[0] ?? "").split("/").at(-1) ?? "";
+function nameFor(command: string): string {
+  const base = command.split("/").at(-1) ?? "";
   const plain = base.replace(/[^A-Za-z0-9_-]/g, "").replace(/^-+/, "").slice(0, 32) || "job";
   return `${plain}-${randomHex(3)}`;
 }
@@ -186,38 +196,13 @@ function invalid(issue: v.BaseIssue<unknown>): IrisError {
   return new IrisError("invalid", `${field} ${issue.message}`, { field });
 }
 
-/** A value for an error message: one line, and never a long one. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
-}
-
-function must(what: string): (issue: v.BaseIssue<unknown>) => string {
-  return (issue) => `must be ${what}: it is ${show(issue.input)}`;
-}
-
-function whole(min: number, max: number) {
-  const message = must(`a whole number from ${min} to ${max}`);
-  return v.pipe(
-    v.number(message),
-    v.check((n) => Number.isSafeInteger(n) && n >= min && n <= max, message),
-  );
-}
-
 function bytesOf(text: string): number {
   return encoder.encode(text).length;
 }
 
-function text(what: string) {
-  return v.pipe(
-    v.string(must(what)),
-    v.check((value) => !value.includes("\0"), "must not contain a NUL character"),
-  );
-}
-
 const argv = v.pipe(
   v.array(text("a text"), must("a list of texts")),
-  v.check((list) => list.length > 0 && list[0] !== "", "must name a command"),
+  v.check((list) => list[0] !== "", "must name a command"),
   v.check(
     (list) => list.length <= MAX_ARGV_ENTRIES,
     `must have at most ${MAX_ARGV_ENTRIES} entries`,
@@ -306,7 +291,7 @@ const flag = (fallback: boolean) => v.optional(v.boolean(must("true or false")),
 /** What a submit may say; everything but the command has a default. */
 export const JOB_SPEC_SCHEMA = v.strictObject({
   name: v.optional(v.nullable(v.string(must("a text"))), null),
-  argv,
+  argv: v.optional(argv, []),
   replicas: v.optional(whole(1, MAX_REPLICAS)),
   entries: v.optional(v.nullable(entries), null),
   cpuMilli: v.optional(whole(0, MAX_CPU_MILLI), JOB_DEFAULTS.cpuMilli),
@@ -352,4 +337,5 @@ export const JOB_SPEC_SCHEMA = v.strictObject({
     v.picklist(["error", "keep", "replace"], must('"error", "keep" or "replace"')),
     JOB_DEFAULTS.ifExists,
   ),
+  ...OPTION_ENTRIES,
 }, must("an object"));

@@ -5,9 +5,10 @@
  * news travels in both directions without delay and the call is still the only liveness signal.
  */
 import type { Run } from "./runs.ts";
+import type { TaskOptions } from "./task_options.ts";
 
 /** What a worker must know to start an attempt of a job. */
-export interface AttemptSpec {
+export interface AttemptSpec extends TaskOptions {
   /** The job generation it belongs to. */
   readonly generation: number;
   /** The job's full name, `/user/job`. */

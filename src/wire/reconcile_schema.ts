@@ -2,8 +2,10 @@
  * Validation of what controllers and workers send each other. Written by hand: these bodies carry
  * thousands of tuples many times a second, and a tuple must cost no object.
  */
+import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import type { LogsRequest, LogsResponse } from "./logs.ts";
+import { OPTION_ENTRIES } from "./task_options.ts";
 import type {
   AttemptSpec,
   EndCause,
@@ -24,6 +26,8 @@ export const MAX_WAIT_MS = 60_000;
 const MAX_ID_CHARS = 1_024;
 /** The longest reason or detail, in characters. */
 const MAX_TEXT_CHARS = 8_192;
+
+const OPTIONS_SCHEMA = v.object(OPTION_ENTRIES);
 
 const STOP_REASONS: ReadonlySet<unknown> = new Set<StopReason>([
   "cancelled",
@@ -179,8 +183,13 @@ function checkSpec(input: unknown, field: string): asserts input is AttemptSpec 
   if (entries !== null && !(Array.isArray(entries) && entries.every((e) => isText(e, Infinity)))) {
     throw wrong(`${field}.entries`, "a list of texts or null");
   }
-  if (!Array.isArray(argv) || argv.length === 0 || !argv.every((a) => typeof a === "string")) {
-    throw wrong(`${field}.argv`, "a list of texts that is not empty");
+  if (!Array.isArray(argv) || !argv.every((a) => typeof a === "string")) {
+    throw wrong(`${field}.argv`, "a list of texts");
+  }
+  const options = v.safeParse(OPTIONS_SCHEMA, o, { abortEarly: true });
+  if (!options.success) {
+    const [issue] = options.issues;
+    throw new IrisError("invalid", `${field}.${v.getDotPath(issue)} ${issue.message}`, { field });
   }
   const resources = object(o.resources ?? {}, `${field}.resources`);
   for (const name of Object.keys(resources)) whole(resources, name, `${field}.resources`);

@@ -17,6 +17,7 @@ import {
   type TaskView,
   type WorkerView,
 } from "./api.ts";
+import { WARN_SIGNALS } from "./task_options.ts";
 import type { RegisterRequest, RegisterResponse } from "./reconcile.ts";
 
 /** A schema that gives a type, whatever it takes in. */
@@ -87,6 +88,15 @@ const spec = v.strictObject({
   gang: orNull(v.strictObject({ groupBy: text })),
   after: v.array(dependency),
   ifExists: v.picklist(["error", "keep", "replace"]),
+  module: orNull(v.strictObject({ file: text, export: text, args: v.unknown() })),
+  container: orNull(v.strictObject({ image: text })),
+  bundle: orNull(text),
+  ports: v.array(text),
+  warn: orNull(v.strictObject({ signal: v.picklist(WARN_SIGNALS), beforeMs: count })),
+  cpuLimitMilli: orNull(count),
+  pidsLimit: orNull(count),
+  logBytes: orNull(count),
+  outputBytes: orNull(count),
 }) satisfies SchemaOf<JobSpec>;
 
 // A state with no task in it is left out.

@@ -9,6 +9,7 @@
 import type { StopCause, StopReport } from "../lifecycle/part.ts";
 import type { EndCause, StopReason } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
+import type { TaskOptions } from "../wire/task_options.ts";
 
 /** What the keeper must know to start attempts of one job generation. */
 export interface KeeperSpec {
@@ -28,6 +29,8 @@ export interface KeeperSpec {
   readonly entries?: readonly string[] | null;
   readonly graceMs: number;
   readonly timeoutMs: number | null;
+  /** How the task is run beside its command; nothing special when left out. */
+  readonly options?: TaskOptions;
 }
 
 /** What may run at the same time. */

@@ -69,6 +69,30 @@ Deno.test("version 2: a rest, a gang that is held and what waits for it are as t
     writer.close();
   }));
 
+Deno.test("version 3: events, keys of submits, a rest and a hold are as they were", () =>
+  withCopy("v3.db", (path) => {
+    const { writer } = openStore({ path, clusterId: "other" });
+    const reader = openReader(path);
+    const kinds = reader.events(0, { limit: 100 }).map(({ kind }) => kind);
+    assertEquals(kinds[0], "cluster_started");
+    assertEquals(kinds.filter((kind) => kind === "job_submitted").length, 6);
+    const keyed = reader.job("/local/keyed")!;
+    assertEquals(writer.marked("local", "k1")?.generation, keyed.generation);
+    assertEquals(keyed.spec.module, null, "what a spec of then lacks has its default");
+    const { state, broken } = recover(writer.load(), 0);
+    assertEquals(broken, []);
+    assertEquals([...state.jobs.values()].map(({ name }) => name), [
+      "/u/again",
+      "/u/held",
+      "/u/next",
+      "/local/keyed",
+    ]);
+    assertEquals(state.jobs.get(3)!.ledger.of(0), { failures: 1, losses: 0, crashes: 0 });
+    state.check();
+    reader.close();
+    writer.close();
+  }));
+
 Deno.test("a migration that breaks half way leaves the earlier version as it was", () =>
   withCopy("v1.db", (path) => {
     const db = new DatabaseSync(path);

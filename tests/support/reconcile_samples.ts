@@ -1,5 +1,6 @@
 /** Samples of what controllers and keepers say, for tests of the worker's side. */
 import type { AttemptSpec, ReconcileRequest } from "../../src/wire/reconcile.ts";
+import { NO_OPTIONS } from "../../src/wire/task_options.ts";
 import type { EndedFact, KeeperFacts, StartedFact } from "../../src/worker/keeper_link.ts";
 
 /** A small job. */
@@ -17,6 +18,7 @@ export function sampleSpec(generation: number): AttemptSpec {
     memoryBytes: 0,
     graceMs: 1_000,
     timeoutMs: null,
+    ...NO_OPTIONS,
   };
 }
 

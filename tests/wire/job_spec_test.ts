@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { IrisError } from "../../src/base/errors.ts";
 import { ERROR_TABLE, exitCodeOfError, httpStatusOf } from "../../src/wire/error_table.ts";
 import { parseJobSpec, specFromStore } from "../../src/wire/job_spec.ts";
+import { NO_OPTIONS } from "../../src/wire/task_options.ts";
 import {
   parseLogsRequest,
   parseReconcileRequest,
@@ -40,6 +41,7 @@ Deno.test("a submit with a command alone gets every default", () => {
     gang: null,
     after: [],
     ifExists: "error",
+    ...NO_OPTIONS,
   });
 });
 
@@ -70,6 +72,20 @@ const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
   ["replicas", { replicas: 10_000_001 }],
   ["replicas", { replicas: "4" }],
   ["argv", { argv: [] }],
+  ["argv", { module: { file: "/a.ts", export: "main" } }],
+  ["container", { module: { file: "/a.ts", export: "x" }, container: { image: "b" } }],
+  ["module.file", { argv: [], module: { file: "a.ts", export: "main" } }],
+  ["module.export", { argv: [], module: { file: "/a.ts", export: "no way" } }],
+  ["module.args", { argv: [], module: { file: "/a.ts", export: "x", args: "y".repeat(70_000) } }],
+  ["container.image", { container: { image: "--privileged" } }],
+  ["bundle", { bundle: "../../etc" }],
+  ["ports.0", { ports: ["a-b"] }],
+  ["ports", { ports: ["web", "WEB"] }],
+  ["warn", { warn: { signal: "SIGUSR1", beforeMs: 1 } }],
+  ["warn.beforeMs", { timeoutMs: 5, warn: { signal: "SIGUSR1", beforeMs: 5 } }],
+  ["warn.signal", { timeoutMs: 5, warn: { signal: "SIGKILL", beforeMs: 1 } }],
+  ["pidsLimit", { pidsLimit: 0 }],
+  ["cpuLimitMilli", { cpuLimitMilli: 0.5 }],
   ["argv", { argv: [""] }],
   ["argv", { argv: undefined }],
   ["argv", { argv: ["a".repeat(200_000)] }],
@@ -167,7 +183,7 @@ Deno.test("what is wrong in a reconcile call is refused by name", () => {
   refused("seq", { seq: -1 });
   refused("worker", { worker: "" });
   refused("waitMs", { waitMs: Infinity });
-  refused("specs.0.argv", { specs: [{ ...sampleSpec(1), argv: [] }] });
+  refused("specs.0.argv", { specs: [{ ...sampleSpec(1), argv: [1] }] });
   refused("specs.0.env", { specs: [{ ...sampleSpec(1), env: { A: 1 } }] });
   refused("extra", { extra: 1 });
 });

@@ -71,6 +71,7 @@ const jobRun = command({
     json: JSON_FLAG,
   },
   takesArgv: true,
+  insteadOfArgv: ["module", "image"],
   example: "iris job run --local --replicas 4 -- sh -c 'echo task $IRIS_TASK_INDEX'",
   ctrlC: "stops the job (with --local the cluster too); once more forces it, a third time " +
     "leaves at once.",

@@ -4,6 +4,7 @@ import { IrisError } from "../../base/errors.ts";
 import type { Constraint } from "../../wire/api.ts";
 import type { ValuesOf } from "../flags/flag.ts";
 import type { JOB_FLAGS } from "../flags/shared.ts";
+import { taskOptions } from "../flags/task_flags.ts";
 
 type Values = ValuesOf<typeof JOB_FLAGS>;
 
@@ -58,6 +59,7 @@ export function jobRequest(
     after: values.after,
     hold: values.hold,
     ifExists: values.ifExists,
+    ...taskOptions(values),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   };
 }

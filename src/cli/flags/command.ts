@@ -20,6 +20,8 @@ export interface CommandSpec<F extends Flags, Context> {
   readonly operands?: readonly string[];
   /** True when a command line has to follow behind `--`. */
   readonly takesArgv?: boolean;
+  /** Flags that stand in the place of a command line. */
+  readonly insteadOfArgv?: readonly string[];
   readonly example: string;
   /** What Ctrl-C does, where that needs saying. */
   readonly ctrlC?: string;

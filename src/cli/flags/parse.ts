@@ -81,7 +81,7 @@ function resolve<Context>(
   }
   const behind = args["--"] ?? [];
   const operands = args._.map(String);
-  checkOperands(command, operands, { hasSeparator: argv.includes("--"), argv: behind });
+  checkOperands(command, operands, { hasSeparator: argv.includes("--"), argv: behind, values });
   return { values, operands, argv: behind };
 }
 
@@ -102,11 +102,16 @@ function resolveFlag(
 function checkOperands<Context>(
   command: Command<Context>,
   operands: readonly string[],
-  given: { hasSeparator: boolean; argv: readonly string[] },
+  given: {
+    hasSeparator: boolean;
+    argv: readonly string[];
+    values: Readonly<Record<string, unknown>>;
+  },
 ): void {
   const wanted = command.operands ?? [];
   const name = commandName(command);
-  if (command.takesArgv === true) {
+  const instead = (command.insteadOfArgv ?? []).some((flag) => given.values[flag] !== undefined);
+  if (command.takesArgv === true && !(instead && !given.hasSeparator)) {
     if (!given.hasSeparator) {
       throw usage(`Missing "--" before the command: ${name} [FLAGS] -- COMMAND [ARG ...]`, "--");
     }

@@ -1,5 +1,6 @@
 /** Quantities as people type them: durations, sizes, cores, counts, ports. Pure. */
 import { IrisError } from "../../base/errors.ts";
+import { WARN_SIGNALS, type WarnSignal } from "../../wire/task_options.ts";
 
 const DURATION_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -122,6 +123,36 @@ export const parseAfter: Parse<{ readonly job: string; readonly on: "success" | 
 export const parseText: Parse<string> = (text, flag) => {
   if (text === "") throw invalid(flag, text, "a text");
   return text;
+};
+
+/** `./train.ts#main`: a module and the name of its export; `default` when none is named. */
+export const parseModule: Parse<{ readonly file: string; readonly export: string }> = (
+  text,
+  flag,
+) => {
+  const match = /^([^#]+)(?:#([^#]+))?$/.exec(text);
+  if (match === null) throw invalid(flag, text, "FILE or FILE#EXPORT");
+  return { file: match[1]!, export: match[2] ?? "default" };
+};
+
+/** Any JSON. */
+export const parseJson: Parse<unknown> = (text, flag) => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw invalid(flag, text, 'JSON (example: {"n":3})');
+  }
+};
+
+/** `USR1@30s`: a signal, and how long before the time limit it comes. */
+export const parseWarning: Parse<{ readonly signal: WarnSignal; readonly beforeMs: number }> = (
+  text,
+  flag,
+) => {
+  const [name = "", before = ""] = text.split("@", 2);
+  const signal = WARN_SIGNALS.find((one) => one === `SIG${name.replace(/^SIG/, "")}`);
+  if (signal === undefined) throw invalid(flag, text, "SIGNAL@TIME (example: USR1@30s)");
+  return { signal, beforeMs: parseDuration(before, flag) };
 };
 
 function invalid(flag: string, text: string, what: string): IrisError {

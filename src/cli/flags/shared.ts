@@ -17,6 +17,7 @@ import { LOG_LEVELS } from "../../base/log.ts";
 import { BANDS, MAX_REPLICAS } from "../../wire/api.ts";
 import { MAX_RETRIES } from "../../wire/job_spec.ts";
 import { parseConstraint } from "./constraint.ts";
+import { TASK_FLAGS } from "./task_flags.ts";
 
 /** A switch. */
 export function flagSwitch(help: string): SwitchFlag {
@@ -214,4 +215,5 @@ export const JOB_FLAGS = {
     help: "what to do when a job of that name exists",
     default: "error",
   },
+  ...TASK_FLAGS,
 } as const;

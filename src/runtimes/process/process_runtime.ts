@@ -1,5 +1,6 @@
 /** The default runtime: the job's command as a process of its own. Pure. */
 import type { AttemptSpec } from "../../wire/reconcile.ts";
+import { optionsOf } from "../../wire/task_options.ts";
 import type { LaunchPlan, TaskRuntime, WorkerFacts } from "../task_runtime.ts";
 
 /** Where commands are looked for when the worker's user has no PATH. */
@@ -32,6 +33,7 @@ export const processRuntime: TaskRuntime = {
       entries: spec.entries,
       graceMs: spec.graceMs,
       timeoutMs: spec.timeoutMs,
+      options: optionsOf(spec),
     };
   },
 };
