@@ -31,6 +31,8 @@ export class ClusterState {
   readonly specsGiven = new Set<number>();
   /** Set from rung close on. */
   closing: StopCause | null = null;
+  /** What tasks get when the cluster stops, in ms; null when they do not end with it. */
+  stopTimeoutMs: number | null = null;
   lastGeneration = 0;
   lastIncarnation = 0;
   /** Reports about attempts that are not known here, and so changed nothing. */

@@ -28,6 +28,7 @@ import type { PurgeRequest } from "../wire/api.ts";
 import { type CoreEvent, Reactor } from "./reactor.ts";
 import { explainJob } from "./explain_job.ts";
 import { recover } from "./recovery.ts";
+import { StoreKeeping } from "./store_keeping.ts";
 import { namesIn } from "./submit.ts";
 import type { Now } from "./turn.ts";
 
@@ -46,11 +47,6 @@ const DEMAND_GAP_MS = 200;
 const PASS_ITEMS_PER_MS = 100;
 /** How soon a commit that the disk refused is tried again, in ms. */
 const RETRY_COMMIT_MS = 500;
-/** Jobs forgotten in one go when somebody asks. */
-const MAX_PURGE = 1_000;
-/** Jobs forgotten at a tick, and how often it is looked for them when there are few, in ms. */
-const EXPIRE_BATCH = 10;
-const EXPIRE_EVERY_MS = 10_000;
 /** Turns in which messages that are on their way may still arrive when the core is told to end. */
 const LAST_TURNS = 3;
 
@@ -95,7 +91,7 @@ class Core {
   #refused: Effects | null = null;
   #retryAtMs = -Infinity;
   #trouble: string | null = null;
-  #expireAtMs = -Infinity;
+  readonly #keeping: StoreKeeping;
   #demandAtMs = -Infinity;
   /** How many heartbeat loops there were in this epoch. */
   #heartbeats = 0;
@@ -109,8 +105,12 @@ class Core {
     this.#heartbeat = context.channel(CORE_CHANNELS.heartbeat);
     this.#scheduling = context.channel(CORE_CHANNELS.scheduling);
     this.#autoscaler = context.channel(CORE_CHANNELS.autoscaler);
+    const { retentionMs, maxStoreBytes: maxBytes } = context.config;
+    const { forgetting } = store.writer;
+    this.#keeping = new StoreKeeping({ forgetting, clock: context.clock, retentionMs, maxBytes });
     this.#wallOffsetMs = context.clock.wall() - context.clock.now();
     const recovered = recover(store.writer.load(), context.clock.wall());
+    recovered.state.stopTimeoutMs = context.config.stopTimeoutMs;
     this.#reactor = new Reactor(recovered.state);
     for (const { generation, error } of recovered.broken) {
       this.#reactor.distrust(generation, { error, now: this.#now() });
@@ -127,7 +127,7 @@ class Core {
     const tick = () => {
       this.#context.tick();
       this.#event({ type: "tick" });
-      this.#expire();
+      this.#keepStore();
       timer = clock.setTimer(TICK_MS, tick);
     };
     let timer = clock.setTimer(TICK_MS, tick);
@@ -175,7 +175,7 @@ class Core {
         this.#server.post({ type: "trouble", line: this.#trouble });
         return this.#tellWorkers();
       case "submit":
-        if (this.#refused !== null) return this.#refuse(message.id);
+        if (this.#fullness !== null) return this.#refuse(message.id);
         return this.#event({
           ...message,
           stored: writer.newest(namesIn(message.spec)),
@@ -196,7 +196,7 @@ class Core {
         return this.#server.post({ type: "explained", id: message.id, explanation });
       }
       case "retry_job": {
-        if (this.#refused !== null) return this.#refuse(message.id);
+        if (this.#fullness !== null) return this.#refuse(message.id);
         const { type, id, name } = message;
         return this.#event({ type, id, name, job: writer.retryable(name) });
       }
@@ -208,21 +208,16 @@ class Core {
   }
 
   /** Forgets jobs that are done; one that is not is named, and then nothing is forgotten. */
-  #purge(id: number, { jobs, olderThanMs }: PurgeRequest): void {
+  #purge(id: number, request: PurgeRequest): void {
     const { names } = this.#reactor.state;
-    const { writer } = this.#store;
-    const open = jobs?.find((name) => names.has(name));
+    const open = request.jobs?.find((name) => names.has(name));
     if (open !== undefined) {
       const message = `Job ${open} is not done: stop it first`;
       const refusal = { code: "conflict", message, field: "jobs" } as const;
       return this.#server.post({ type: "refused", id, refusal });
     }
     try {
-      const endedBeforeMs = this.#context.clock.wall() - olderThanMs;
-      let count = 0;
-      for (const name of jobs ?? []) count += writer.purge({ name });
-      if (jobs === null) count = writer.purge({ endedBeforeMs, limit: MAX_PURGE });
-      this.#server.post({ type: "purged", id, count });
+      this.#server.post({ type: "purged", id, count: this.#keeping.purge(request) });
     } catch (error) {
       if (!(error instanceof IrisError)) throw error;
       const { code, message } = error;
@@ -230,20 +225,9 @@ class Core {
     }
   }
 
-  /** What is done is forgotten in time, a few jobs at a time. */
-  #expire(): void {
-    const { clock, config } = this.#context;
-    if (config.retentionMs === null || this.#refused !== null) return;
-    if (clock.now() < this.#expireAtMs) return;
-    try {
-      const endedBeforeMs = clock.wall() - config.retentionMs;
-      const count = this.#store.writer.purge({ endedBeforeMs, limit: EXPIRE_BATCH });
-      // There may be more at once.
-      this.#expireAtMs = clock.now() + (count === EXPIRE_BATCH ? 0 : EXPIRE_EVERY_MS);
-    } catch (error) {
-      if (!(error instanceof IrisError) || error.code !== "storage_full") throw error;
-      this.#expireAtMs = clock.now() + EXPIRE_EVERY_MS;
-    }
+  /** Keeps the store small, a little at each tick. */
+  #keepStore(): void {
+    if (this.#refused === null && this.#keeping.look()) this.#tellTrouble(this.#keeping.problem);
   }
 
   #beginHeartbeat(): void {
@@ -284,9 +268,14 @@ class Core {
     }
   }
 
+  /** Why there is no room for new jobs, or null. */
+  get #fullness(): string | null {
+    if (this.#refused === null) return this.#keeping.problem;
+    return "The disk of the controller takes no more: nothing new is taken in until it does";
+  }
+
   #refuse(id: number): void {
-    const message =
-      "The disk of the controller takes no more: nothing new is taken in until it does";
+    const message = this.#fullness ?? "";
     this.#server.post({ type: "refused", id, refusal: { code: "storage_full", message } });
   }
 
@@ -325,7 +314,7 @@ class Core {
     }
     if (before) {
       logger("core").warn("The disk takes what there is to store again");
-      this.#tellTrouble(null);
+      this.#tellTrouble(this.#keeping.problem);
     }
     return true;
   }

@@ -125,6 +125,10 @@ export interface CoreConfig {
   readonly placement: PlacementPolicy;
   /** Jobs that are done are forgotten after this long, in ms; null for never. */
   readonly retentionMs: number | null;
+  /** Beyond this many bytes the store takes in no new jobs; null for no limit. */
+  readonly maxStoreBytes: number | null;
+  /** What tasks get when the cluster stops, in ms; null when they do not end with the controller. */
+  readonly stopTimeoutMs: number | null;
 }
 
 /** What the core says with `ready`. */

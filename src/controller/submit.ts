@@ -222,8 +222,21 @@ function isRefusal(value: object | null): value is Refusal {
 
 /** What is worth a word at once though it may change: asked only of jobs that ask for much. */
 function warningsOf({ state, now }: Turn, job: Job<JobSpec>): string[] {
-  const { gang, constraints, resources } = job.spec;
-  if (gang === null && constraints.length === 0 && Object.keys(resources).length === 0) return [];
+  const { gang, constraints, resources, graceMs } = job.spec;
+  const warnings: string[] = [];
+  const { stopTimeoutMs } = state;
+  if (stopTimeoutMs !== null && graceMs > stopTimeoutMs) {
+    warnings.push(
+      `its grace of ${graceMs / 1_000} s is longer than the ${
+        stopTimeoutMs / 1_000
+      } s that a stop ` +
+        "of the cluster may take: then it gets less",
+    );
+  }
+  if (gang === null && constraints.length === 0 && Object.keys(resources).length === 0) {
+    return warnings;
+  }
   const why = neverFits(state, job, now);
-  return why === null ? [] : [`no worker that is here now could hold it: it ${why}`];
+  if (why !== null) warnings.push(`no worker that is here now could hold it: it ${why}`);
+  return warnings;
 }

@@ -40,9 +40,7 @@ export function openStateDir(path: string): StateDir {
     token: (name) => kept(`${real}/${name}`, { what: "token", make: newToken, valid: TOKEN }),
     id: (name, make) => kept(`${real}/${name}`, { what: "id", make, valid: ID }),
     write(name, text) {
-      const file = `${real}/${name}`;
-      Deno.writeTextFileSync(`${file}.new`, text, { mode: 0o600 });
-      Deno.renameSync(`${file}.new`, file);
+      writeWhole(`${real}/${name}`, text);
     },
     release() {
       lock.truncateSync(0);
@@ -120,9 +118,35 @@ function kept(file: string, of: { what: string; make: () => string; valid: RegEx
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const text = of.make();
-  Deno.writeTextFileSync(`${file}.new`, `${text}\n`, { mode: 0o600 });
-  Deno.renameSync(`${file}.new`, file);
+  writeWhole(file, `${text}\n`);
   return text;
+}
+
+/**
+ * Writes a file whole, or not at all; it outlives a power cut. Without the first sync the new name may
+ * be on disk before what it names.
+ */
+function writeWhole(file: string, text: string): void {
+  const fresh = Deno.openSync(`${file}.new`, {
+    write: true,
+    create: true,
+    truncate: true,
+    mode: 0o600,
+  });
+  try {
+    const bytes = new TextEncoder().encode(text);
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(fresh.writeSync(rest));
+    fresh.syncSync();
+  } finally {
+    fresh.close();
+  }
+  Deno.renameSync(`${file}.new`, file);
+  const folder = Deno.openSync(file.slice(0, file.lastIndexOf("/")), { read: true });
+  try {
+    folder.syncSync();
+  } finally {
+    folder.close();
+  }
 }
 
 /** The state home of this user: `$XDG_STATE_HOME/iris`, else `~/.local/state/iris`. */

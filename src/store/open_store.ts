@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
+import { logger } from "../base/log.ts";
 import { migrate, refuseNewer } from "./migrate.ts";
 import { StoreWriter } from "./writer.ts";
 
@@ -11,6 +12,10 @@ import { StoreWriter } from "./writer.ts";
 const BUSY_MS = 5_000;
 /** Larger databases are not read through at each start, in bytes. */
 const FULL_CHECK_BYTES = 256 * 1024 * 1024;
+/** The write-ahead log is cut to this after a checkpoint, in bytes. */
+const JOURNAL_BYTES = 64 * 1024 * 1024;
+/** What `PRAGMA auto_vacuum` says. */
+const INCREMENTAL = 2;
 const MAGIC = "SQLite format 3\0";
 
 /** An opened store. */
@@ -41,7 +46,9 @@ export function openStore({ path, clusterId }: OpenStoreOptions): Store {
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_MS });
+    if ((size ?? 0) <= FULL_CHECK_BYTES) makeShrinkable(db);
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    db.exec(`PRAGMA journal_size_limit = ${JOURNAL_BYTES}`);
     migrate(db);
     const { cluster, epoch } = beginEpoch(db, clusterId);
     return { writer: new StoreWriter(db, path), cluster, epoch };
@@ -50,6 +57,25 @@ export function openStore({ path, clusterId }: OpenStoreOptions): Store {
     if (error instanceof IrisError) throw error;
     throw new IrisError("database", `The database ${path} cannot be used: ${messageOf(error)}`, {
       cause: error,
+    });
+  }
+}
+
+/**
+ * Lets room inside the file be given back a little at a time. That is decided when a file is made; an
+ * older one has to be written anew for it, which is done while it is small.
+ */
+function makeShrinkable(db: DatabaseSync): void {
+  if (db.prepare("PRAGMA auto_vacuum").get()?.auto_vacuum === INCREMENTAL) return;
+  db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  // A new file has no page yet; of an older one each page moves.
+  if (Number(db.prepare("PRAGMA page_count").get()?.page_count) === 0) return;
+  try {
+    db.exec("VACUUM");
+  } catch (error) {
+    // It works as well without: there may be no room for a copy.
+    logger("store").warn("the database will not shrink by itself: {error}", {
+      error: messageOf(error),
     });
   }
 }

@@ -146,6 +146,11 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (generation, name, task)
   ) STRICT, WITHOUT ROWID;
 
+  -- Jobs that were purged and of which rows are still to be removed.
+  CREATE TABLE forgotten (
+    generation INTEGER PRIMARY KEY
+  ) STRICT;
+
   -- What users and Iris itself decided about a worker, and when: drained, set aside.
   ALTER TABLE workers ADD COLUMN drained TEXT;     -- why, null for not
   ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not

@@ -6,6 +6,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { RegisterRequest } from "../wire/reconcile.ts";
 import { fromBlob, toBlob } from "./columns.ts";
+import { Forgetting, LAST_GENERATION } from "./forgetting.ts";
 import { jobRowOf, type Row } from "./job_row.ts";
 import type {
   ChargeRow,
@@ -27,6 +28,8 @@ export class StoreWriter {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #statements: ReturnType<typeof prepareAll>;
+  /** What is done and may go. */
+  readonly forgetting: Forgetting;
   #eventsAdded = 0;
 
   /** @param db open, migrated, and from now on owned by this */
@@ -34,6 +37,7 @@ export class StoreWriter {
     this.#db = db;
     this.#path = path;
     this.#statements = prepareAll(db);
+    this.forgetting = new Forgetting(db, (fn) => this.#guard(fn));
   }
 
   /**
@@ -52,10 +56,16 @@ export class StoreWriter {
    * @throws {IrisError} `storage_full` or `database`, with what was thrown as its cause
    */
   transaction(fn: () => void): void {
-    try {
+    this.#guard(() => {
       this.#db.exec("BEGIN IMMEDIATE");
       fn();
       this.#db.exec("COMMIT");
+    });
+  }
+
+  #guard(fn: () => void): void {
+    try {
+      fn();
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw new IrisError(
@@ -95,28 +105,6 @@ export class StoreWriter {
     const row = this.#statements.byKey.get(user, key);
     if (row === undefined) return null;
     return { generation: Number(row.generation), digest: String(row.submit_digest) };
-  }
-
-  /**
-   * Forgets jobs that are done, with everything about them, the oldest first.
-   *
-   * @param which up to `limit` that ended before a time, or all of a name
-   * @returns how many
-   */
-  purge(which: { readonly endedBeforeMs: number; limit: number } | { name: string }): number {
-    const s = this.#statements;
-    const rows = "name" in which
-      ? s.doneOf.all(which.name)
-      : s.doneBefore.all(which.endedBeforeMs, which.limit);
-    if (rows.length === 0) return 0;
-    this.transaction(() => {
-      // A generation must never be used again, though its job is forgotten.
-      s.rememberGeneration.run();
-      for (const { generation } of rows) {
-        for (const forget of s.forgetJob) forget.run(Number(generation));
-      }
-    });
-    return rows.length;
   }
 
   /** Everything that is not over. */
@@ -224,10 +212,6 @@ export class StoreWriter {
   }
 }
 
-/** The highest generation ever used, those of forgotten jobs among them. */
-const LAST_GENERATION = `max(ifnull((SELECT max(generation) FROM jobs), 0),
-  ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_generation'), 0))`;
-
 /** What SQLite says of SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY; no result code comes along. */
 const NO_ROOM = /database or disk is full|disk I\/O error|attempt to write a readonly database/;
 
@@ -240,16 +224,6 @@ function prepareAll(db: DatabaseSync) {
   const p = (sql: string): StatementSync => db.prepare(sql);
   return {
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
-    doneOf: p("SELECT generation FROM jobs WHERE name = ? AND done = 1"),
-    doneBefore: p(
-      "SELECT generation FROM jobs WHERE done = 1 AND ended_ms < ? ORDER BY ended_ms LIMIT ?",
-    ),
-    rememberGeneration: p(
-      `INSERT OR REPLACE INTO meta (key, value) SELECT 'last_generation', ${LAST_GENERATION}`,
-    ),
-    forgetJob: [
-      ...["results", "details", "charges", "lanes", "endpoints", "job_workers", "jobs"],
-    ].map((table) => p(`DELETE FROM ${table} WHERE generation = ?`)),
     byKey: p(
       `SELECT generation, submit_digest FROM jobs WHERE user = ? AND submit_key = ?
        ORDER BY generation DESC LIMIT 1`,

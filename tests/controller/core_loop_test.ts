@@ -1,5 +1,5 @@
 /** Core, scheduling and heartbeat as they are composed, in one isolate, with workers on loopback. */
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import type { Demand } from "../../src/autoscaler/messages.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { IrisError } from "../../src/base/errors.ts";
@@ -31,6 +31,7 @@ class Controller {
   bridge!: ServerBridge;
   ready!: CoreReady;
   retentionMs: number | null = null;
+  maxStoreBytes: number | null = null;
   readonly #client = Deno.createHttpClient({});
   readonly #main = channelPair<never, never>();
 
@@ -44,6 +45,8 @@ class Controller {
       clusterId: "c1",
       placement: "best_fit",
       retentionMs: this.retentionMs,
+      maxStoreBytes: this.maxStoreBytes,
+      stopTimeoutMs: 5_000,
     });
     this.ready = await this.core.ready as CoreReady;
     this.heartbeat.run(heartbeatLoop() as never, { timing: TIMING });
@@ -93,6 +96,14 @@ class Controller {
     await this.core.stop();
     this.#client.close();
     for (const channel of this.#main) channel.close();
+  }
+}
+
+/** Waits for what no message tells of. */
+async function eventually(what: () => boolean): Promise<void> {
+  for (let tries = 0; !what(); tries++) {
+    assertLess(tries, 200, `not so in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
@@ -185,15 +196,51 @@ Deno.test("jobs that are done go by themselves once they are old enough", async 
     const second = new Controller(folder);
     second.retentionMs = 1;
     await second.start();
-    for (let tries = 0; second.bridge.job("/u/a") !== null; tries++) {
-      assertLess(tries, 100, "it is still there");
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await eventually(() => second.bridge.job("/u/a") === null);
     await second.stop();
   } finally {
     await worker.close();
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a store that is larger than allowed takes in nothing new until jobs are purged", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "iris-core-" });
+  const worker = new FakeWorkerServer({ instant: true });
+  try {
+    const first = await new Controller(folder).start();
+    await first.register(worker);
+    await first.submit("a", { entries: Array.from({ length: 2_000 }, () => "x".repeat(500)) });
+    await first.until("a", ({ done }) => done);
+    await first.stop();
+    const second = new Controller(folder);
+    second.maxStoreBytes = 500_000;
+    await second.start();
+    const problems = () => second.bridge.health().problems.join();
+    await eventually(() => problems().includes("--max-store"));
+    const problem = problems();
+    assertMatch(
+      problem,
+      /database holds \d+ bytes, and 500000 are allowed \(--max-store\).*purge/,
+    );
+    const refused = await assertRejects(() => second.submit("b"), IrisError);
+    assertEquals([refused.code, refused.message], ["storage_full", problem]);
+    assertEquals(await second.bridge.purge({ jobs: ["/u/a"], olderThanMs: 0 }), { purged: 1 });
+    await eventually(() => second.bridge.health().ok);
+    assertEquals((await second.submit("b")).state, "PENDING");
+    await second.stop();
+  } finally {
+    await worker.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+inCluster("a grace beyond what a stop may take is warned of", async (controller) => {
+  const spec = (graceMs: number) => parseJobSpec({ argv: ["x"], graceMs }, { user: "u" });
+  assertEquals((await controller.bridge.submit(spec(5_000), null)).warnings, []);
+  assertEquals((await controller.bridge.submit(spec(60_000), null)).warnings, [
+    "its grace of 60 s is longer than the 5 s that a stop of the cluster may take: then it gets less",
+  ]);
 });
 
 inCluster("events are followed from a cursor as they come", async (controller, worker) => {

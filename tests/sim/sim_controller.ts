@@ -194,7 +194,10 @@ export class SimController {
 
   #coreConfig(): CoreConfig {
     const { database, placement } = this.#options;
-    return { database, clusterId: "sim", placement, retentionMs: null };
+    return {
+      ...{ database, clusterId: "sim", placement, retentionMs: null, maxStoreBytes: null },
+      stopTimeoutMs: null,
+    };
   }
 
   /** Sees what core and heartbeat say to each other about workers. */

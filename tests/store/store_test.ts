@@ -272,13 +272,18 @@ inFolder("a purged job leaves no row, and its generation is never used again", (
     details: [[2, 0, 0, "why"]],
     charges: [[3, 0, 1, 0, 0]],
   });
-  assertEquals(writer.purge({ name: "/u/j3" }), 0, "it is not done");
-  assertEquals(writer.purge({ endedBeforeMs: 1_000, limit: 9 }), 1);
-  assertEquals(writer.purge({ endedBeforeMs: 1_001, limit: 1 }), 1, "no more than asked for");
-  assertEquals(writer.purge({ name: "/u/j4" }), 1);
+  assertEquals(writer.forgetting.purge({ name: "/u/j3" }), 0, "it is not done");
+  assertEquals(writer.forgetting.purge({ endedBeforeMs: 1_000, limit: 9 }), 1);
+  assertEquals(
+    writer.forgetting.purge({ endedBeforeMs: 1_001, limit: 1 }),
+    1,
+    "no more than asked for",
+  );
+  assertEquals(writer.forgetting.purge({ name: "/u/j4" }), 1);
+  while (writer.forgetting.sweep(5) > 0);
   writer.close();
   const db = new DatabaseSync(path);
-  for (const table of ["results", "details", "lanes", "job_workers"]) {
+  for (const table of ["results", "details", "lanes", "job_workers", "forgotten"]) {
     assertEquals(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n, 0, table);
   }
   assertEquals(db.prepare("SELECT generation FROM jobs").all().map((row) => row.generation), [3]);
@@ -286,4 +291,48 @@ inFolder("a purged job leaves no row, and its generation is never used again", (
   const again = openStore({ path, clusterId: "c" }).writer;
   assertEquals(again.load().lastGeneration, 4);
   again.close();
+});
+
+inFolder(
+  "rows of a purged job go a few at a time, also over a restart, and the file shrinks",
+  (path) => {
+    let { writer } = openStore({ path, clusterId: "c" });
+    const results = Array.from(
+      { length: 50_000 },
+      (_, i) => [1, i, i + 1, "FAILED", 0, "w".repeat(200), "exit", 1, 1, 2] as const,
+    );
+    writer.write({ ...NOTHING, newJobs: [jobRow(1, { done: true, endedAtMs: 1 })], results });
+    const full = writer.forgetting.size();
+    writer.forgetting.shrink(1_000);
+    assertEquals(writer.forgetting.size(), full, "there is nothing to give back");
+    assertEquals(writer.forgetting.purge({ name: "/u/j1" }), 1);
+    assertEquals(writer.newest(["/u/j1"]).size, 0, "it is forgotten at once");
+    assertEquals(writer.forgetting.sweep(20_000), 20_000);
+    writer.close();
+    ({ writer } = openStore({ path, clusterId: "c" }));
+    assertEquals(writer.forgetting.sweep(20_000), 20_000);
+    assertEquals(
+      writer.forgetting.sweep(20_000),
+      10_001,
+      "the last of them, and the note of the job",
+    );
+    assertEquals(writer.forgetting.sweep(20_000), 0);
+    assert(writer.forgetting.size().usedBytes < full.usedBytes / 10);
+    while (writer.forgetting.size().fileBytes > full.fileBytes / 2) {
+      writer.forgetting.shrink(1_000);
+    }
+    writer.close();
+    assert(Deno.statSync(path).size < full.fileBytes / 2, "the file itself is smaller");
+  },
+);
+
+inFolder("a file that an earlier version made is made to shrink as well", (path) => {
+  const old = new DatabaseSync(path);
+  old.exec("CREATE TABLE other (x)");
+  old.exec("DROP TABLE other");
+  old.close();
+  openStore({ path, clusterId: "c" }).writer.close();
+  const db = new DatabaseSync(path);
+  assertEquals(db.prepare("PRAGMA auto_vacuum").get()?.auto_vacuum, 2);
+  db.close();
 });

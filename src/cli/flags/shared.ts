@@ -77,6 +77,13 @@ export const CONTROLLER_FLAGS = {
     ...duration("jobs that are done are forgotten after this; 0s for never"),
     default: "7d",
   },
+  maxStore: {
+    kind: "value",
+    parse: parseSize,
+    value: "SIZE",
+    help: "no new jobs while the database holds more than this; 0 for no limit",
+    default: "8GiB",
+  },
   placement: {
     kind: "value",
     parse: parseChoice(["best_fit", "spread"]),

@@ -5,6 +5,7 @@ import { type CliContext, readToken } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import {
   CONTROLLER_FLAGS,
+  flagSwitch,
   flagText,
   LISTEN_FLAGS,
   MODE_FLAGS,
@@ -12,6 +13,7 @@ import {
 } from "../flags/shared.ts";
 import { parseAmount, parseCores, parseCount, parsePair, parseSize } from "../flags/quantities.ts";
 import { runController } from "./controller.ts";
+import { runDryRun } from "./dry_run.ts";
 import { runLocal } from "./local.ts";
 import { runWorker } from "./worker.ts";
 
@@ -46,23 +48,35 @@ const local = command({
       hostname: LOOPBACK,
       stopTimeoutMs: values.stopTimeout,
       retentionMs: values.retention === 0 ? null : values.retention,
+      maxStoreBytes: values.maxStore === 0 ? null : values.maxStore,
     }),
 });
 
 const controller = command({
   path: [],
   summary: "--mode=controller: the controller alone; workers come to it.",
-  flags: { ...LISTEN_FLAGS, ...CONTROLLER_FLAGS, ...MODE_FLAGS },
+  flags: {
+    dryRun: flagSwitch("only say what a controller would do on this state"),
+    json: flagSwitch("with --dry-run: print JSON for programs"),
+    ...LISTEN_FLAGS,
+    ...CONTROLLER_FLAGS,
+    ...MODE_FLAGS,
+  },
   example: "iris --mode=controller --port 10000",
   ctrlC: "stops the controller; tasks on workers go on.",
-  run: (context: CliContext, { values }) =>
-    runController(context, {
+  run(context: CliContext, { values }) {
+    const options = {
       ...values,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/controller`,
       hostname: LOOPBACK,
       stopTimeoutMs: values.stopTimeout,
       retentionMs: values.retention === 0 ? null : values.retention,
-    }),
+      maxStoreBytes: values.maxStore === 0 ? null : values.maxStore,
+    };
+    if (values.dryRun) return Promise.resolve(runDryRun(context, options));
+    if (values.json) throw new IrisError("usage", "--json needs --dry-run", { field: "--json" });
+    return runController(context, options);
+  },
 });
 
 const worker = command({

@@ -44,6 +44,8 @@ export interface ClusterOptions extends KeeperFlags {
   readonly placement: PlacementPolicy;
   /** Jobs that are done are forgotten after this long, in ms; null for never. */
   readonly retentionMs: number | null;
+  /** Beyond this many bytes the store takes in no new jobs; null for no limit. */
+  readonly maxStoreBytes: number | null;
   readonly workers: number;
   readonly logLevel: LogLevel;
   readonly stopTimeoutMs: number;
@@ -116,6 +118,8 @@ export class ClusterManager implements Part {
             clusterId: id,
             placement: this.#options.placement,
             retentionMs: this.#options.retentionMs,
+            maxStoreBytes: this.#options.maxStoreBytes,
+            stopTimeoutMs: this.#options.stopTimeoutMs,
           },
           heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
           server: { hostname, port, tokens, version: VERSION, database },

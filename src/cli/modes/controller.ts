@@ -19,6 +19,8 @@ export interface ControllerOptions extends DaemonOptions {
   readonly placement: PlacementPolicy;
   /** Jobs that are done are forgotten after this long, in ms; null for never. */
   readonly retentionMs: number | null;
+  /** Beyond this many bytes the store takes in no new jobs; null for no limit. */
+  readonly maxStoreBytes: number | null;
 }
 
 /** Runs a controller until a signal, a request or a failure stops it. */
@@ -60,6 +62,8 @@ function controllerRoot(
             clusterId: id,
             placement: options.placement,
             retentionMs: options.retentionMs,
+            maxStoreBytes: options.maxStoreBytes,
+            stopTimeoutMs: null,
           },
           heartbeat: { timing: DEFAULT_TIMING },
           server: { hostname, port, tokens, version: VERSION, database },

@@ -50,6 +50,7 @@ export async function runLocalJob(context: CliContext, options: LocalJobOptions)
     port: 0,
     placement: "best_fit",
     retentionMs: null,
+    maxStoreBytes: null,
     workers: 1,
     logLevel: "warning",
   }, {
