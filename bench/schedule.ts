@@ -9,6 +9,8 @@ const WARM_PASSES = 5;
 /** See the head of this file. */
 export function benchSchedule(runs: number): Promise<Figure[]> {
   const small = fleet({ jobs: 1_000, workers: 1_000 });
+  const manyJobs = fleet({ jobs: 10_000, workers: 1_000 });
+  const manyWorkers = fleet({ jobs: 1_000, workers: 10_000 });
   const figures = [
     measure("pass, 1,000 jobs x 1,000 tasks, 1,000 workers", {
       input: small,
@@ -21,15 +23,29 @@ export function benchSchedule(runs: number): Promise<Figure[]> {
     }),
     measure("the same, nothing free", { input: full(small), runs, target: "<= 20" }),
     measure("10,000 jobs, 1,000 workers", {
-      input: fleet({ jobs: 10_000, workers: 1_000 }),
+      input: manyJobs,
       ...{ runs, target: "(< 10x)" },
     }),
     measure("1,000 jobs, 10,000 workers", {
-      input: fleet({ jobs: 1_000, workers: 10_000 }),
+      input: manyWorkers,
       ...{ runs, target: "(< 10x)" },
     }),
+    allocated("memory of a pass, 1,000 jobs, 1,000 workers", { input: small, runs }),
+    allocated("memory of a pass, 10,000 jobs", { input: manyJobs, runs }),
+    allocated("memory of a pass, 10,000 workers", { input: manyWorkers, runs }),
   ];
   return Promise.resolve(figures);
+}
+
+/** What a pass allocates in all. A collection in between makes a sample too small: the largest counts. */
+function allocated(name: string, { input, runs }: { input: PassInput; runs: number }): Figure {
+  let most = 0;
+  for (let run = 0; run < runs + WARM_PASSES; run++) {
+    const before = Deno.memoryUsage().heapUsed;
+    place(input);
+    most = Math.max(most, (Deno.memoryUsage().heapUsed - before) / 1_048_576);
+  }
+  return figure({ name, unit: "MiB", target: "(< 10x)" }, [most]);
 }
 
 function measure(
