@@ -56,10 +56,11 @@ export function takeLive(lane: AttemptLane, [from, to]: Range): EndedPart[] {
 export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; end: End }): void {
   const { part, end } = of;
   const { job } = lane;
-  if (part.startedAtMs !== null) {
+  const lost = LOSSES.has(end.cause) || end.cause === "cancelled";
+  // How long it ran before something else ended it says nothing of how long its tasks take.
+  if (part.startedAtMs !== null && part.evicted === null && !lost) {
     job.measure(end.atMs - part.startedAtMs, part.to - part.from);
   }
-  const lost = LOSSES.has(end.cause) || end.cause === "cancelled";
   if (lost && part.state === "ASSIGNED") return giveBack(turn, lane, part);
   if (end.cause === "cancelled" && turn.state.shuttingDown) {
     job.endReason ??= "the cluster was stopped";

@@ -227,7 +227,7 @@ export function watch({ state, now }: Turn, job: Job<JobSpec>): void {
   const keep = (set: Set<Job<JobSpec>>, is: boolean) => is ? set.add(job) : set.delete(job);
   keep(state.placeable, job.placeable);
   keep(state.resting, job.pending.size > job.pending.ready);
-  if (job.held) job.waitReason = "is held: release it";
+  if (job.held) job.waitReason = "it is held until it is released";
   if (job.held || job.waits.size > 0) job.eligibleAtMs = null;
   else job.eligibleAtMs ??= now.wallMs;
   const { startTimeoutMs } = job.spec;

@@ -46,7 +46,7 @@ export function passInput(
     nowMs: wallMs,
     policy,
     jobs,
-    held: mayPreempt(state) ? heldTasks(state, jobs) : [],
+    held: mayPreempt(state) ? heldTasks(state, { groups: jobs, wallMs }) : [],
     workers: rooms.map(({ waiting: _, ...room }) => room),
     unavailable: state.workers.size - able.length,
     queued,
@@ -157,7 +157,10 @@ function groupsOf(job: Job<JobSpec>): PendingGroup[] {
 }
 
 /** What could make room for a job of a higher band; none when no such job waits. */
-function heldTasks(state: ClusterState, groups: readonly PendingGroup[]): HeldTasks[] {
+function heldTasks(
+  state: ClusterState,
+  { groups, wallMs }: { groups: readonly PendingGroup[]; wallMs: number },
+): HeldTasks[] {
   const rank = (band: Band) => BANDS.indexOf(band);
   const highest = Math.min(...groups.filter((one) => one.preempts).map(({ band }) => rank(band)));
   const held: HeldTasks[] = [];
@@ -165,14 +168,20 @@ function heldTasks(state: ClusterState, groups: readonly PendingGroup[]): HeldTa
     for (const { job, running, assigned } of worker.lanes.values()) {
       const spec = state.jobs.get(job.generation)?.spec;
       if (spec === undefined || !spec.preemptible || rank(spec.band) <= highest) continue;
-      // Short tasks make room by themselves.
-      if (job.meanMs !== null && job.meanMs < LONG_TASK_MS) continue;
+      // Short tasks make room by themselves; one that runs for long is none, whatever others were.
+      const short = job.meanMs !== null && job.meanMs < LONG_TASK_MS;
       const of = { ...shapeOf(spec), generation: job.generation, worker: worker.name };
-      let startedAtMs = 0;
-      for (const [, , atMs] of running) startedAtMs = Math.max(startedAtMs, atMs);
+      let [startedAtMs, count] = [0, 0];
+      for (const [from, to, atMs] of running) {
+        if (short && wallMs - atMs < LONG_TASK_MS) continue;
+        startedAtMs = Math.max(startedAtMs, atMs);
+        count += to - from;
+      }
       const { band } = spec;
-      if (running.size > 0) held.push({ ...of, band, count: running.size, startedAtMs });
-      if (assigned.size > 0) held.push({ ...of, band, count: assigned.size, startedAtMs: null });
+      if (count > 0) held.push({ ...of, band, count, startedAtMs });
+      if (assigned.size > 0 && !short) {
+        held.push({ ...of, band, count: assigned.size, startedAtMs: null });
+      }
     }
   }
   return held;

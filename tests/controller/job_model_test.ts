@@ -401,7 +401,10 @@ scenario("a held job is not placed until it is released, also after a restart", 
   world.join("w0");
   world.submit("a", { hold: true });
   world.settle();
-  assertEquals([world.job("a").held, world.job("a").reason], [true, "is held: release it"]);
+  assertEquals([world.job("a").held, world.job("a").reason], [
+    true,
+    "it is held until it is released",
+  ]);
   world.restart();
   world.join("w0");
   world.settle();
@@ -473,6 +476,36 @@ scenario("a job that was given to a worker and does not begin is late as well", 
   world.wait(5_000);
   assertEquals(world.job("a").state, "KILLED");
   assertEquals(world.job("a").reason, "no task of it could begin within 5 s");
+});
+
+scenario(
+  "how long a task ran that had to make room does not make its job one of short tasks",
+  (world) => {
+    world.join("w0");
+    world.submit("low", { band: "batch", replicas: 2 });
+    world.settle();
+    for (const name of ["first", "second"]) {
+      // As short as this no task waits to be stopped, if its job is known for such.
+      world.nowMs += 500;
+      world.submit(name, { band: "production" });
+      for (let i = 0; i < 5; i++) world.settle();
+      assertEquals(world.job(name).counts, { RUNNING: 1 }, name);
+    }
+  },
+);
+
+scenario("a task that runs for long makes room though others of its job were short", (world) => {
+  const worker = world.join("w0");
+  world.submit("low", { band: "batch", replicas: 4 });
+  world.settle();
+  world.nowMs += 100;
+  worker.finish(2, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals(world.job("low").counts, { SUCCEEDED: 2, RUNNING: 2 });
+  world.wait(60_000);
+  world.submit("high", { band: "production" });
+  for (let i = 0; i < 5; i++) world.settle();
+  assertEquals(world.job("high").counts, { RUNNING: 1 });
 });
 
 scenario("a task that makes room starts anew, on the budget of losses", (world) => {

@@ -30,8 +30,9 @@ export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
     ["tasks", `${job.replicas}: ${countsText(job)}`],
     ["command", job.spec.argv.join(" ")],
     ["submitted", new Date(job.submittedAtMs).toISOString()],
-    ["took", tookText(job)],
   ];
+  const took = tookText(job);
+  if (took !== "") facts.push(["took", took]);
   if (job.reason !== null) facts.push(["why", job.reason]);
   if (!job.done && job.endedAtMs !== null) facts.push(["", "processes of it are still ending"]);
   const head = facts.map(([name, value]) => `${name.padEnd(10)}${value}`).join("\n");
@@ -54,8 +55,8 @@ export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
 
 /** Why a job is not further than it is: the line, then what it rests on. */
 export function explanationText(explanation: JobExplanation): string {
-  const { name, state, reason, waitsFor, resting, ready, allowance, placement } = explanation;
-  const lines = [`${name} is ${state.toLowerCase()}: ${reason}`];
+  const { name, state, reason, waitsFor, held, resting, ready, allowance, placement } = explanation;
+  const lines = [`${name} ${stateWords(state)}: ${reason}`];
   for (const { job, on } of waitsFor) lines.push(`  waits for the ${on} of ${job}`);
   if (resting !== null) {
     const at = new Date(resting.untilMs).toISOString();
@@ -63,11 +64,18 @@ export function explanationText(explanation: JobExplanation): string {
       `  ${counted(resting.tasks, "task rests", "tasks rest")} after a failure, until ${at}`,
     );
   }
-  if (ready > 0) lines.push(`  ${counted(ready, "task", "tasks")} ready to be placed`);
-  if (allowance !== null) lines.push(`  ${allowance} more may run at the same time`);
+  const waits = held || waitsFor.length > 0;
+  if (ready > 0) {
+    lines.push(
+      `  ${counted(ready, "task", "tasks")} ${waits ? "after that" : "ready to be placed"}`,
+    );
+  }
+  if (allowance !== null && !waits) lines.push(`  ${allowance} more may run at the same time`);
   if (placement === null) return lines.join("\n");
   lines.push(
-    `  number ${placement.place} in the queue, ${counted(placement.workers, "worker", "workers")}`,
+    `  number ${placement.place} in the queue for ${
+      counted(placement.workers, "worker", "workers")
+    }`,
   );
   for (const { what, count } of placement.ruledOut) {
     lines.push(`  ${counted(count, "worker is", "workers are")} ruled out by ${what}`);
@@ -79,6 +87,23 @@ export function explanationText(explanation: JobExplanation): string {
     lines.push(`  nearest is ${placement.nearest.worker} (${missing.join("; ")})`);
   }
   return [...lines, `  ${placement.unblock}`].join("\n");
+}
+
+/** `is pending`, `has succeeded`. */
+function stateWords(state: JobExplanation["state"]): string {
+  switch (state) {
+    case "SUCCEEDED":
+    case "FAILED":
+      return `has ${state.toLowerCase()}`;
+    case "KILLED":
+      return "was killed";
+    case "WORKER_FAILED":
+      return "has failed with its worker";
+    case "UNSCHEDULABLE":
+      return "could not be placed";
+    default:
+      return `is ${state.toLowerCase()}`;
+  }
 }
 
 function counted(n: number, one: string, many: string): string {
