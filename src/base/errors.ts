@@ -39,6 +39,25 @@ export class IrisError extends Error {
   }
 }
 
+/** The longest text from outside that is repeated in a message, in characters. */
+const MAX_SHOWN_CHARS = 500;
+
+/**
+ * What somebody else wrote, fit for a line of a message or of a terminal: control characters and
+ * what turns the direction of writing stand as escapes, and what is too long is cut.
+ *
+ * @param text as it came
+ * @param maxChars the longest text that is given back
+ */
+export function plainLine(text: string, maxChars = MAX_SHOWN_CHARS): string {
+  const cut = text.length <= maxChars ? text : `${text.slice(0, maxChars - 3)}...`;
+  return cut.replaceAll(
+    // deno-lint-ignore no-control-regex -- control characters are what it is about
+    /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** One line for a person, whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;

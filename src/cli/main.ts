@@ -1,5 +1,5 @@
 /** The command line: from arguments to an exit code. The one place that maps results to codes. */
-import { IrisError, messageOf } from "../base/errors.ts";
+import { IrisError, messageOf, plainLine } from "../base/errors.ts";
 import { exitCodeOfError } from "../wire/error_table.ts";
 import { type CliContext, processContext } from "./context.ts";
 
@@ -22,10 +22,13 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+/** The longest line that is printed about an error, in characters. */
+const MAX_LINE_CHARS = 2_000;
+
 /** One line for a person; a stack trace only for what is our own bug. */
 function failed(context: CliContext, error: unknown): number {
   if (error instanceof IrisError) {
-    context.err(`iris: ${error.message}`);
+    context.err(`iris: ${plainLine(error.message, MAX_LINE_CHARS)}`);
     return exitCodeOfError(error.code);
   }
   context.err(`iris: this is a bug in Iris: ${messageOf(error)}`);

@@ -205,8 +205,13 @@ export class ServerBridge implements ControllerApi {
       : after === "oldest"
       ? reader.firstEvent() - 1
       : seqOf(after, cluster);
+    // Looked at first: whatever comes after it is not skipped.
+    const newest = Math.max(seq, reader.lastEvent());
     const events = reader.events(seq, filter);
-    return { events, cursor: events.at(-1)?.cursor ?? `${cluster}.${seq}` };
+    const last = events.at(-1)?.cursor;
+    // Who is past everything that was of interest must not be told one day that it is not kept.
+    if (last === undefined) return { events, cursor: `${cluster}.${newest}` };
+    return { events, cursor: last };
   }
 
   async *followEvents(after: string | null, of: FollowEvents): AsyncIterable<EventView> {

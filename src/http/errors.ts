@@ -1,10 +1,13 @@
 /** Errors as answers: every route's failure becomes one JSON body by the one error table. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { IrisError, messageOf } from "../base/errors.ts";
+import { IrisError, messageOf, plainLine } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { ErrorBody } from "../wire/api.ts";
 import { httpStatusOf } from "../wire/error_table.ts";
+
+/** The longest path of a field in an answer, in characters. */
+const MAX_FIELD_CHARS = 200;
 
 /** Turns whatever a route threw into its answer; our own bugs are logged and say nothing outside. */
 export function errorAnswer(error: unknown, c: Context): Response {
@@ -12,8 +15,8 @@ export function errorAnswer(error: unknown, c: Context): Response {
     const body: ErrorBody = {
       error: {
         code: error.code,
-        message: error.message,
-        ...(error.field === undefined ? {} : { field: error.field }),
+        message: plainLine(error.message),
+        ...(error.field === undefined ? {} : { field: plainLine(error.field, MAX_FIELD_CHARS) }),
       },
     };
     return c.json(body, httpStatusOf(error.code) as 400);
@@ -39,7 +42,10 @@ export function errorAnswer(error: unknown, c: Context): Response {
 export function notFoundAnswer(c: Context): Response {
   return c.json(
     {
-      error: { code: "not_found", message: `No such resource: ${c.req.path}` },
+      error: {
+        code: "not_found",
+        message: plainLine(`No such resource: ${c.req.method} ${c.req.path}`),
+      },
     } satisfies ErrorBody,
     404,
   );

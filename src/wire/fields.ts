@@ -1,10 +1,14 @@
 /** Schemas of single fields, whose messages say what is allowed and what was given. */
 import * as v from "valibot";
+import { plainLine } from "../base/errors.ts";
+
+/** The longest value in a message, in characters. */
+const MAX_SHOWN_CHARS = 80;
 
 /** A value for an error message: one line, and never a long one. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
+  return plainLine(text, MAX_SHOWN_CHARS);
 }
 
 /** `must be WHAT: it is VALUE`. */
@@ -26,5 +30,6 @@ export function text(what: string) {
   return v.pipe(
     v.string(must(what)),
     v.check((value) => !value.includes("\0"), "must not contain a NUL character"),
+    v.check((value) => value.isWellFormed(), "must be whole Unicode: half a character is in it"),
   );
 }

@@ -3,12 +3,13 @@
  * route calls it; nothing behind that route checks a spec again.
  */
 import * as v from "valibot";
-import { IrisError } from "../base/errors.ts";
+import { IrisError, plainLine } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { BANDS, CONSTRAINT_OPS, type JobSpec, MAX_REPLICAS } from "./api.ts";
 import { conflictOf } from "../model/constraints.ts";
 import { must, show, text, whole } from "./fields.ts";
 import { NO_OPTIONS, OPTION_ENTRIES, optionProblem } from "./task_options.ts";
+import { invalidField } from "./invalid_field.ts";
 
 /** The longest full name of a job, in characters. */
 export const MAX_NAME_CHARS = 256;
@@ -16,11 +17,14 @@ export const MAX_NAME_CHARS = 256;
 export const MAX_NAME_PARTS = 8;
 /** The most entries of `argv`. */
 export const MAX_ARGV_ENTRIES = 4_096;
-/** All of `argv` together, in bytes of UTF-8. */
+/**
+ * All of `argv` together, in bytes of UTF-8, each entry with the NUL that ends it. No single one can be
+ * larger than this when a program is started (`MAX_ARG_STRLEN` of Linux).
+ */
 export const MAX_ARGV_BYTES = 128 * 1024;
 /** The most variables in `env`. */
 export const MAX_ENV_ENTRIES = 1_000;
-/** All names and values of `env` together, in bytes of UTF-8. */
+/** All of `env` together as `NAME=VALUE`, in bytes of UTF-8, each with the NUL that ends it. */
 export const MAX_ENV_BYTES = 128 * 1024;
 /** The longest working directory, in bytes of UTF-8. */
 export const MAX_CWD_BYTES = 4_096;
@@ -81,6 +85,7 @@ export function specFromStore(json: string): JobSpec {
 
 const NAME_PART = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const UNUSABLE_KEYS = ["__proto__", "prototype", "constructor"];
 const encoder = new TextEncoder();
 
 /** Who submits. */
@@ -96,8 +101,10 @@ export interface JobSpecContext {
  * @throws {IrisError} `invalid`, one line that names the field
  */
 export function parseJobSpec(input: unknown, { user }: JobSpecContext): JobSpec {
+  checkUser(user);
+  checkKeys(input);
   const parsed = v.safeParse(JOB_SPEC_SCHEMA, input, { abortEarly: true });
-  if (!parsed.success) throw invalid(parsed.issues[0]);
+  if (!parsed.success) throw invalidField(parsed.issues[0]);
   const given = parsed.output;
   const name = fullName(given.name ?? nameFor(commandOf(given)), user);
   const after = given.after.map(({ job, on }, i) => ({
@@ -108,6 +115,31 @@ export function parseJobSpec(input: unknown, { user }: JobSpecContext): JobSpec 
   const spec: JobSpec = { ...given, name, replicas, after };
   checkTogether(spec);
   return spec;
+}
+
+/** Who submits is the first part of the job's name, and not a field of the body. */
+function checkUser(user: string): void {
+  if (NAME_PART.test(user)) return;
+  const field = "X-Iris-User";
+  const message =
+    `${field} may have letters, digits, '.', '_' and '-', at most 64 of them: it is ` +
+    show(user);
+  throw new IrisError("invalid", message, { field });
+}
+
+/** Names that mean something else in JavaScript: the schemas would leave them out in silence. */
+function checkKeys(input: unknown): void {
+  if (Array.isArray(input)) {
+    throw new IrisError("invalid", "body must be an object: it is a list", { field: "body" });
+  }
+  for (const map of ["env", "resources"]) {
+    const given = (input as Record<string, unknown> | null)?.[map];
+    if (typeof given !== "object" || given === null) continue;
+    const key = Object.keys(given).find((name) => UNUSABLE_KEYS.includes(name));
+    if (key === undefined) continue;
+    const field = `${map}.${key}`;
+    throw new IrisError("invalid", `${field} is a name that cannot be given`, { field });
+  }
 }
 
 /** An error about a name, as one about the field that holds it. */
@@ -185,17 +217,6 @@ function nameFor(command: string): string {
   return `${plain}-${randomHex(3)}`;
 }
 
-function invalid(issue: v.BaseIssue<unknown>): IrisError {
-  const field = v.getDotPath(issue) ?? "body";
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    return new IrisError("invalid", `There is no field ${field} in a job`, { field });
-  }
-  if (issue.received === "undefined") {
-    return new IrisError("invalid", `${field} is missing`, { field });
-  }
-  return new IrisError("invalid", `${field} ${issue.message}`, { field });
-}
-
 function bytesOf(text: string): number {
   return encoder.encode(text).length;
 }
@@ -208,7 +229,7 @@ const argv = v.pipe(
     `must have at most ${MAX_ARGV_ENTRIES} entries`,
   ),
   v.check(
-    (list) => list.reduce((sum, entry) => sum + bytesOf(entry), 0) <= MAX_ARGV_BYTES,
+    (list) => list.reduce((sum, entry) => sum + bytesOf(entry) + 1, 0) <= MAX_ARGV_BYTES,
     `must have at most ${MAX_ARGV_BYTES} bytes in all`,
   ),
 );
@@ -229,7 +250,7 @@ const env = v.pipe(
   ),
   v.check(
     (vars) =>
-      Object.entries(vars).reduce((sum, [k, value]) => sum + bytesOf(k) + bytesOf(value), 0) <=
+      Object.entries(vars).reduce((sum, [k, value]) => sum + bytesOf(k) + bytesOf(value) + 2, 0) <=
         MAX_ENV_BYTES,
     `must have at most ${MAX_ENV_BYTES} bytes in all`,
   ),

@@ -21,6 +21,11 @@ async function assertRefused(args: string[], says: RegExp, code = 2): Promise<vo
 
 const LOCAL = ["job", "run", "--local"];
 
+Deno.test("a job that a local cluster refuses is one line that names the flag", async () => {
+  await assertRefused([...LOCAL, "--name", "a b", "--", "true"], /--name may have letters/);
+  await assertRefused([...LOCAL, "--after", "nope", "--", "true"], /--after: there is no job/, 1);
+});
+
 Deno.test("an unknown flag is refused and the near one suggested", async () => {
   await assertRefused([...LOCAL, "--replcas", "4", "--", "true"], /--replcas.*--replicas/);
 });

@@ -57,7 +57,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
     ...{ worker: "w9", url: "http://127.0.0.1:1", token: "t", hostname: "h", version: "0", pid: 1 },
     ...{ cpuMilli: 1, memoryBytes: 1, resources: { gpu: 1 }, attributes: { zone: "a" } },
   },
-  "post /api/v1/purge": { jobs: ["/local/x"] },
+  "post /api/v1/purge": { olderThanMs: 0 },
   "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
 };
 

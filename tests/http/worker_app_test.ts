@@ -88,7 +88,7 @@ Deno.test("without this worker's token nothing is done", async () => {
 Deno.test("bodies that make no sense are refused by field", async () => {
   const { worker, post } = world();
   const bad = [
-    ["/v1/reconcile", "{", undefined],
+    ["/v1/reconcile", "{", "body"],
     ["/v1/reconcile", { ...sampleRequest(1), epoch: "one" }, "epoch"],
     ["/v1/logs", { ...logs, maxBytes: 0 }, "maxBytes"],
     ["/v1/logs", { ...logs, waitMs: 1e9 }, "waitMs"],

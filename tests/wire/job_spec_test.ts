@@ -135,15 +135,50 @@ const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
   ["maxTaskFailures", { maxTaskFailures: -1 }],
   ["ifExists", { ifExists: "maybe" }],
   ["colour", { colour: "red" }],
+  [`\u001b\n${"x".repeat(10_240)}`, { [`\u001b\n${"x".repeat(10_240)}`]: 1 }],
+  ["env.a\n\u001b[31mb", { env: { "a\n\u001b[31mb": "y" } }],
+  [`env.a b${"x".repeat(10_240)}`, { env: { [`a b${"x".repeat(10_240)}`]: "y" } }],
+  ["resources.a\n\u0085", { resources: { "a\n\u0085": 1 } }],
+  ["env.constructor", { env: { constructor: "y" } }],
+  ["env.__proto__", { env: JSON.parse('{"__proto__": "y"}') }],
+  ["resources.prototype", { resources: { prototype: 1 } }],
+  // A single variable or argument beyond what the system hands to a program.
+  ["env", { env: { A: "x".repeat(128 * 1024 - 2) } }],
+  ["argv", { argv: ["x", "x".repeat(128 * 1024 - 2)] }],
+  ["argv.1", { argv: ["x", "\ud800"] }],
+  ["entries.0", { entries: ["\udfff"] }],
+  ["name", { name: "x".repeat(10_240) }],
+  ["name", { name: "a\u001b[31m\nb" }],
+  ["name", { name: "a//b" }],
+  ["name", { name: "a/" }],
+  ["name", { name: "/" }],
+  ["name", { name: "../x" }],
+  ["replicas", { replicas: Infinity }],
 ];
 
 for (const [field, extra] of BAD) {
   Deno.test(`a job with ${JSON.stringify(extra).slice(0, 40)} is refused, naming ${field}`, () => {
     const error = assertThrows(() => parseJobSpec({ argv: ["x"], ...extra }, user), IrisError);
     assertEquals([error.code, error.field], ["invalid", field]);
-    assert(!error.message.includes("\n") && error.message.length < 300, error.message);
+    // deno-lint-ignore no-control-regex -- control characters are what it is about
+    assert(!/[\x00-\x1f\x7f-\x9f]/.test(error.message), JSON.stringify(error.message));
+    assert(error.message.length < 300, error.message);
   });
 }
+
+Deno.test("what fits into what a program can be given is taken", () => {
+  const env = { A: "x".repeat(128 * 1024 - 3) };
+  assertEquals(parseJobSpec({ argv: ["x"], env }, user).env, env);
+  const argv = ["x", "x".repeat(128 * 1024 - 3)];
+  assertEquals(parseJobSpec({ argv }, user).argv, argv);
+});
+
+Deno.test("a user who cannot be a part of a name is refused as such", () => {
+  for (const bad of ["a b", "../..", "", "u".repeat(65)]) {
+    const error = assertThrows(() => parseJobSpec({ argv: ["x"] }, { user: bad }), IrisError);
+    assertEquals([error.code, error.field], ["invalid", "X-Iris-User"]);
+  }
+});
 
 Deno.test("an error message says what is allowed and what was given", () => {
   const error = assertThrows(() => parseJobSpec({ argv: ["x"], replicas: 0 }, user), IrisError);

@@ -2,8 +2,10 @@
 import { IrisError } from "../../base/errors.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
+import type { SubmittedJob } from "../../wire/api.ts";
 import { type CliContext, fullJobName } from "../context.ts";
 import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
+import { inTermsOfFlags } from "./flag_names.ts";
 import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
 
 /** Tasks that `job show` lists. */
@@ -20,14 +22,29 @@ export interface RunOptions {
   readonly interrupted: AbortSignal;
 }
 
+/** Submits what flags said: warnings are printed, and what is refused is said of its flag. */
+export async function submitJob(
+  context: CliContext,
+  client: IrisClient,
+  request: SubmitRequest,
+): Promise<SubmittedJob> {
+  let job: SubmittedJob;
+  try {
+    job = await client.submit(request);
+  } catch (error) {
+    throw inTermsOfFlags(error);
+  }
+  for (const warning of job.warnings) context.err(`warning: ${warning}`);
+  return job;
+}
+
 /** Submits a job to a running cluster, follows it, and stops it on Ctrl-C. */
 export async function runJob(
   context: CliContext,
   client: IrisClient,
   options: RunOptions & { request: SubmitRequest },
 ): Promise<number> {
-  const job = await client.submit(options.request);
-  for (const warning of job.warnings) context.err(`warning: ${warning}`);
+  const job = await submitJob(context, client, options.request);
   if (!options.wait) {
     context.out(options.json ? JSON.stringify(job) : job.name);
     return 0;

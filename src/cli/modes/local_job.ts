@@ -1,14 +1,15 @@
 /** `job run --local`: a cluster for one job, which ends with it. Runs in main. */
 import { systemClock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
 import { configureLog } from "../../base/log.ts";
 import { IrisClient, type SubmitRequest } from "../../client/iris_client.ts";
 import type { StopReport } from "../../lifecycle/part.ts";
 import { formatReport } from "../../lifecycle/stop_report.ts";
 import type { JobView } from "../../wire/api.ts";
+import { exitCodeOfError } from "../../wire/error_table.ts";
 import { type CliContext, userName } from "../context.ts";
 import { followJob, jobExitCode } from "../commands/follow_job.ts";
-import { INTERRUPTED } from "../commands/job_commands.ts";
+import { INTERRUPTED, submitJob } from "../commands/job_commands.ts";
 import { jobResultLine } from "../commands/job_text.ts";
 import { RootControl } from "../root.ts";
 import { type ClusterAddress, ClusterManager } from "./cluster.ts";
@@ -84,26 +85,26 @@ async function followAndStop(
   const report = await control.stop("shutdown");
   // Whatever it still waited for went down with the cluster.
   abort.abort();
-  const end = first === null
-    ? await body.catch(() => null)
-    : "end" in first
-    ? first.end
-    : sayFailure(context, first.error);
+  const failed = first !== null && "error" in first ? first.error : null;
+  const end = first === null ? await body.catch(() => null) : "end" in first ? first.end : null;
+  if (failed !== null) context.err(`iris: ${plainLine(messageOf(failed))}`);
   if (options.json) {
     context.out(JSON.stringify({ job: end?.job ?? null, stop: report }));
-  } else {
+  } else if (failed === null || daemonExitCode(report, control.failure) !== 0) {
+    // Of a job that was refused there is nothing more to say than why.
     sayHow(context, end?.job ?? null, report);
   }
-  return endProcess(context, report, exitCode(control, { end, report, failed: first }));
+  return endProcess(context, report, exitCode(control, { end, report, failed }));
 }
 
 function exitCode(
   control: RootControl,
-  of: { end: JobEnd | null; report: StopReport; failed: unknown },
+  { end, report, failed }: { end: JobEnd | null; report: StopReport; failed: unknown },
 ): number {
   if (control.signals > 0) return INTERRUPTED;
-  if (of.end === null) return Math.max(1, daemonExitCode(of.report, control.failure));
-  return of.end.exitCode === 0 ? daemonExitCode(of.report, control.failure) : of.end.exitCode;
+  if (failed instanceof IrisError) return exitCodeOfError(failed.code);
+  if (end === null) return Math.max(1, daemonExitCode(report, control.failure));
+  return end.exitCode === 0 ? daemonExitCode(report, control.failure) : end.exitCode;
 }
 
 async function runToEnd(
@@ -111,16 +112,11 @@ async function runToEnd(
   client: IrisClient,
   options: LocalJobOptions & { signal: AbortSignal },
 ): Promise<JobEnd> {
-  const { name } = await client.submit(options.request);
+  const { name } = await submitJob(context, client, options.request);
   const quiet = options.quiet || options.json;
   const job = await followJob(context, client, { name, quiet, signal: options.signal });
   const tasks = job.state === "SUCCEEDED" ? [] : await client.tasks(name, { limit: 1 });
   return { job, exitCode: jobExitCode(job, tasks) };
-}
-
-function sayFailure(context: CliContext, error: unknown): null {
-  context.err(`iris: ${messageOf(error)}`);
-  return null;
 }
 
 /** One line on how the job and the shutdown went; more when the shutdown was not clean. */

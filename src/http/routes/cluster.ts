@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { IrisError } from "../../base/errors.ts";
+import { invalidField } from "../../wire/invalid_field.ts";
 import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
 import { requireRole, type Sessions, type Tokens } from "../auth.ts";
 import { jsonBody } from "../body.ts";
@@ -10,17 +11,29 @@ import type { ControllerApi } from "../../controller/controller_api.ts";
 /** The longest budget a stop may be given, in ms: a day. */
 const MAX_STOP_MS = 86_400_000;
 
+const ID_RULE = "must be 1 to 64 letters, digits, '_' and '-'";
+const STOP_RULE = `must be null or a number from 0 to ${MAX_STOP_MS}`;
+const AGE_RULE = "must be a number from 0";
+const NAMES_RULE = "must be null or a list of at most 1000 names of jobs";
+
 /** The body of a stop of the whole cluster. */
 export const CLUSTER_STOP_SCHEMA = v.strictObject({
-  id: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
-  remainingMs: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_STOP_MS))),
-});
+  id: v.pipe(v.string(ID_RULE), v.regex(/^[\w-]{1,64}$/, ID_RULE)),
+  remainingMs: v.nullable(
+    v.pipe(v.number(STOP_RULE), v.minValue(0, STOP_RULE), v.maxValue(MAX_STOP_MS, STOP_RULE)),
+  ),
+}, "must be an object");
 
 /** The body of a purge. */
 export const PURGE_SCHEMA = v.strictObject({
-  jobs: v.optional(v.nullable(v.pipe(v.array(v.string()), v.maxLength(1_000))), null),
-  olderThanMs: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
-});
+  jobs: v.optional(
+    v.nullable(
+      v.pipe(v.array(v.string("must be a text"), NAMES_RULE), v.maxLength(1_000, NAMES_RULE)),
+    ),
+    null,
+  ),
+  olderThanMs: v.optional(v.pipe(v.number(AGE_RULE), v.minValue(0, AGE_RULE)), 0),
+}, "must be an object");
 
 /** The routes under `/api/v1` that only an admin may call. */
 export function clusterRoutes(
@@ -38,10 +51,14 @@ export function clusterRoutes(
     const body = await api.backup();
     return c.body(body, 200, { "Content-Type": "application/vnd.sqlite3" });
   });
-  app.post(
-    "/purge",
-    async (c) => c.json(await api.purge(checked(PURGE_SCHEMA, await jsonBody(c)))),
-  );
+  app.post("/purge", async (c) => {
+    const request = checked(PURGE_SCHEMA, await jsonBody(c));
+    request.jobs?.forEach((name, i) => {
+      if (api.job(name) !== null) return;
+      throw new IrisError("not_found", `No such job: ${name}`, { field: `jobs.${i}` });
+    });
+    return c.json(await api.purge(request));
+  });
   app.post("/cluster/stop", async (c) => {
     const request = checked(CLUSTER_STOP_SCHEMA, await jsonBody(c));
     return c.json(await api.stopCluster(request), 202);
@@ -53,8 +70,7 @@ export function clusterRoutes(
 function checked<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
   const parsed = v.safeParse(schema, body);
   if (parsed.success) return parsed.output;
-  const field = v.getDotPath(parsed.issues[0]) ?? "body";
-  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
+  throw invalidField(parsed.issues[0]);
 }
 
 /** The one route that workers call. */
