@@ -109,6 +109,12 @@ export class FakeWorkerServer {
   }
 
   #reconcile(request: ReconcileRequest, signal: AbortSignal): Promise<Response> {
+    if (request.epoch < this.#epoch) {
+      const message = `This worker obeys epoch ${this.#epoch}, not ${request.epoch}`;
+      return Promise.resolve(
+        Response.json({ error: { code: "conflict", message } }, { status: 409 }),
+      );
+    }
     this.requests.push(request);
     const fresh = request.epoch > this.#epoch || request.seq > this.#seq;
     if (fresh) {

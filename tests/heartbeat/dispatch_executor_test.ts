@@ -39,6 +39,15 @@ Deno.test("no more calls are begun at the same time than there are slots", async
   assertEquals([executor.underWay, clock.pending], [0, 0]);
 });
 
+Deno.test("unless said otherwise 32 calls are begun at the same time", async () => {
+  const executor = new DispatchExecutor({ clock: new FakeClock() });
+  const calls = Array.from({ length: 40 }, () => new HeldCall());
+  const results = calls.map((each) => executor.run(each.call, { deadlineMs }));
+  assertEquals([executor.underWay, executor.waiting], [32, 8]);
+  for (const each of calls) each.answer();
+  await Promise.all(results);
+});
+
 Deno.test("a call that merely waits gives its slot to the next", async () => {
   const clock = new FakeClock();
   const executor = new DispatchExecutor({ clock, limit: 1, slotMs: 20 });

@@ -142,6 +142,91 @@ Deno.test("a slow worker delays no other", async () => {
   }
 });
 
+/** A worker that begins to answer at once and never comes to the end of it. */
+class Dribble implements AsyncDisposable {
+  calls = 0;
+  readonly #stop = new AbortController();
+  readonly #server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      await request.text();
+      this.calls++;
+      return new Response(this.#bytes());
+    },
+  );
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  #bytes(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    let timer: ReturnType<typeof setInterval>;
+    const end = () => clearInterval(timer);
+    return new ReadableStream({
+      start: (controller) => {
+        timer = setInterval(() => controller.enqueue(new Uint8Array([32])), 50);
+        this.#stop.signal.addEventListener("abort", () => {
+          end();
+          try {
+            controller.close();
+          } catch {
+            // Nobody reads it any more.
+          }
+        }, { once: true });
+      },
+      cancel: end,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#server.shutdown();
+  }
+}
+
+Deno.test("a worker that answers slowly for ever is lost in its time, and delays no other", async () => {
+  await using slow = new Dribble();
+  await withLoop(async (core, worker) => {
+    core.send({ type: "begin", cluster: "c", epoch: 1, seq: 0 });
+    const begin = performance.now();
+    const link = { worker: "slow", incarnation: 1, url: slow.url, token: "t" };
+    core.send({ type: "worker", link });
+    core.desire("slow");
+    const { url, token } = worker;
+    core.send({ type: "worker", link: { worker: "w0", incarnation: 1, url, token } });
+    core.desire("w0");
+    await core.observed(({ worker: name }) => name === "w0");
+    assertLess(performance.now() - begin, 450, "the other one is heard of meanwhile");
+    const lost = await core.next((message) => message.type === "lost" ? message : null);
+    assertEquals(lost.worker, "slow");
+    assert(lost.reason.includes("no answer within 500 ms"), lost.reason);
+    assert(slow.calls >= TIMING.minFailures, `it was asked ${slow.calls} times`);
+    assert(performance.now() - begin >= TIMING.graceMs);
+  });
+});
+
+Deno.test("a worker that obeys a controller of a higher epoch is lost to this one, untouched", async () => {
+  await withLoop(async (core, worker) => {
+    const { url, token } = worker;
+    const call = {
+      ...{ cluster: "c", worker: "w0", epoch: 9, seq: 1, waitMs: 0, ackFacts: 0, stop: [] },
+      ...{ specs: [sampleSpec(1)], run: [[1, 0, 2, 0]] },
+    };
+    const other = await fetch(`${url}/v1/reconcile`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}` },
+      body: JSON.stringify(call),
+    });
+    assertEquals(other.status, 200, await other.text());
+    assertEquals(worker.sim.running, 2);
+    core.begin(worker);
+    const lost = await core.next((message) => message.type === "lost" ? message : null);
+    assert(/409.*epoch 9, not 1/.test(lost.reason), lost.reason);
+    assertEquals(worker.sim.running, 2, "what the other one wants goes on");
+    assertEquals(worker.requests.map(({ epoch }) => epoch), [9]);
+  });
+});
+
 Deno.test("an answer by somebody else, or with the wrong token, counts as none", async () => {
   await withLoop(async (core, worker) => {
     core.send({ type: "begin", cluster: "c", epoch: 1, seq: 2 ** 36 });
