@@ -42,13 +42,14 @@ function jobEvents(
   job: Job<JobSpec>,
   { newJobs, wallMs }: { newJobs: Changed["newJobs"]; wallMs: number },
 ): EventRow[] {
-  const { name, generation, state, done, told, reason } = job;
+  const { name, generation, state, held, done, told, reason } = job;
   const of = { atMs: wallMs, job: name, generation, worker: null };
   const events: EventRow[] = [];
   if (newJobs.has(job)) {
     const { replicas } = job.spec;
     events.push({ ...of, kind: "job_submitted", data: { replicas, retryOf: job.retryOf } });
   }
+  if (held !== (told?.held ?? false)) events.push({ ...of, kind: "job_held", data: { held } });
   const before = told?.state ?? "PENDING";
   if (before !== state) {
     events.push({ ...of, kind: "job_state", data: { from: before, to: state, reason } });
@@ -56,7 +57,7 @@ function jobEvents(
   if (done && told?.done !== true) {
     events.push({ ...of, kind: "job_done", data: { state, counts: job.tally.toCounts() } });
   }
-  job.told = { state, done };
+  job.told = { state, held, done };
   return events;
 }
 

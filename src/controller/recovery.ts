@@ -71,7 +71,7 @@ function jobOf(row: JobRow, wallMs: number): Job<JobSpec> {
   }
   job.avoided.push(...row.avoided);
   job.eligibleAtMs = row.eligibleAtMs;
-  job.told = { state: row.state, done: row.done };
+  job.told = { state: row.state, held: row.held, done: row.done };
   job.startedAtMs = row.startedAtMs;
   job.endedAtMs = row.endedAtMs;
   job.quarantined = row.quarantined;

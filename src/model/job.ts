@@ -73,8 +73,8 @@ export class Job<Spec extends JobLimits = JobLimits> {
   /** Workers that tasks avoid: their ids in `pending` are the positions here, from 1. */
   readonly avoided: string[] = [];
   readonly submitted: JobInit<Spec>["submitted"];
-  /** What was last told of it: its state, and whether it was done. */
-  told: { state: JobState; done: boolean } | null = null;
+  /** What was last told of it: its state, and whether it was held and done. */
+  told: { state: JobState; held: boolean; done: boolean } | null = null;
   tally: TaskTally;
   held: boolean;
   /** Since when it may be placed, as far as it itself goes: wall time in ms, or null. */

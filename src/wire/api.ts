@@ -164,6 +164,7 @@ export interface PurgeAnswer {
 export const EVENT_KINDS = [
   "cluster_started",
   "job_submitted",
+  "job_held",
   "job_state",
   "job_done",
   "task_ended",

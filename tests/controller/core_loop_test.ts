@@ -258,6 +258,19 @@ inCluster("events are followed from a cursor as they come", async (controller, w
   assert(seen.includes("worker_registered") && seen.includes("job_submitted"), seen.join());
 });
 
+inCluster("who waits for events of a job that is quiet is not left behind", async (controller) => {
+  const { bridge } = controller;
+  await controller.submit("a");
+  const { cursor } = bridge.events("oldest", { limit: 100 });
+  await controller.submit("b");
+  const quiet = bridge.events(cursor, { job: "/u/a", limit: 100 });
+  assertEquals(quiet.events, []);
+  // From there on nothing that was not asked for has to be kept.
+  assertEquals(bridge.events(quiet.cursor, { limit: 100 }).events, []);
+  await controller.submit("c");
+  assertEquals(bridge.events(quiet.cursor, { limit: 100 }).events[0]?.job?.endsWith("/c"), true);
+});
+
 inCluster("errors come back as they are", async (controller) => {
   await controller.submit("a");
   const conflict = await assertRejects(() => controller.submit("a"), IrisError);

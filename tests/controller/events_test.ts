@@ -44,6 +44,19 @@ scenario("a job's way is told once, in order, also over a restart", (world) => {
   assertEquals(world.reader.events(cursors.at(-2)!, { limit: 9 }).length, 1);
 });
 
+scenario("holds and releases are told of, each once, also over a restart", (world) => {
+  world.submit("a", { hold: true });
+  world.restart();
+  world.verb("hold_job", "a");
+  world.verb("release_job", "a");
+  world.verb("hold_job", "a");
+  assertEquals(told(world, "/u/a").slice(1).map(({ kind, data }) => [kind, data.held]), [
+    ["job_held", true],
+    ["job_held", false],
+    ["job_held", true],
+  ]);
+});
+
 scenario("workers are told of: registered, silent, back, lost", (world) => {
   world.join("w0");
   world.react({ type: "liveness", workers: [["w0", "suspect", 0]] });
