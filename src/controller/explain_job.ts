@@ -43,13 +43,23 @@ export function explainDone(job: JobView): JobExplanation {
   };
 }
 
+/** Nothing waits to be placed: what workers run, and what waits there for its turn. */
+function withWorkers(running: number, assigned: number): string {
+  const counted = (n: number, verb: string) => `${n} ${n === 1 ? "task" : "tasks"} ${verb}`;
+  const runs = counted(running, running === 1 ? "runs" : "run");
+  const waits = counted(assigned, assigned === 1 ? "waits" : "wait");
+  const turn = `with ${assigned === 1 ? "its" : "their"} worker until a task there ends`;
+  if (assigned === 0) return `${runs}, none waits`;
+  return running === 0 ? `${waits} ${turn}` : `${runs}, ${waits} ${turn}`;
+}
+
 function reasonOf(job: Job<JobSpec>, placement: string | null): string {
   const { tally, pending } = job;
   if (isTerminalJob(job.state)) {
     return `${job.endReason ?? "it is over"}; processes of it are still ending`;
   }
   if (job.held || job.waits.size > 0) return job.waitReason ?? "it waits";
-  if (pending.size === 0) return `${tally.open} of its tasks are with workers, none waits`;
+  if (pending.size === 0) return withWorkers(tally.of("RUNNING"), tally.of("ASSIGNED"));
   if (pending.ready === 0) return "all that is left of it rests after a failure";
   if (job.spec.gang !== null && pending.ready < tally.open) {
     return "its gang is taken apart, to start anew together";

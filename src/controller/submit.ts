@@ -220,22 +220,28 @@ function isRefusal(value: object | null): value is Refusal {
   return value !== null && "code" in value;
 }
 
+/** Whether there is a worker with as much, whatever runs there. */
+function someHolds({ workers }: Turn["state"], { cpuMilli, memoryBytes }: JobSpec): boolean {
+  for (const { info } of workers.values()) {
+    if (info.cpuMilli >= cpuMilli && info.memoryBytes >= memoryBytes) return true;
+  }
+  return false;
+}
+
 /** What is worth a word at once though it may change: asked only of jobs that ask for much. */
 function warningsOf({ state, now }: Turn, job: Job<JobSpec>): string[] {
   const { gang, constraints, resources, graceMs } = job.spec;
   const warnings: string[] = [];
   const { stopTimeoutMs } = state;
   if (stopTimeoutMs !== null && graceMs > stopTimeoutMs) {
+    const [grace, stop] = [graceMs / 1_000, stopTimeoutMs / 1_000];
     warnings.push(
-      `its grace of ${graceMs / 1_000} s is longer than the ${
-        stopTimeoutMs / 1_000
-      } s that a stop ` +
-        "of the cluster may take: then it gets less",
+      `its grace of ${grace} s is longer than the ${stop} s that a stop of the cluster may take: ` +
+        "then it gets less",
     );
   }
-  if (gang === null && constraints.length === 0 && Object.keys(resources).length === 0) {
-    return warnings;
-  }
+  const plain = gang === null && constraints.length === 0 && Object.keys(resources).length === 0;
+  if (plain && someHolds(state, job.spec)) return warnings;
   const why = neverFits(state, job, now);
   if (why !== null) warnings.push(`no worker that is here now could hold it: it ${why}`);
   return warnings;

@@ -12,7 +12,7 @@ import { placeGang } from "./gangs.ts";
 import type { PassInput, Placement } from "./pass.ts";
 import { makeRoom } from "./preempt.ts";
 import { Allowances, queueOf, Usage, type Waiting } from "./queue.ts";
-import { serveLarge } from "./reserve.ts";
+import { serveLarge, smallestOf } from "./reserve.ts";
 
 /**
  * Places what can be placed. Order: bands, what waited long a band higher; in a band what is large and
@@ -28,8 +28,9 @@ export function place(input: PassInput): Placement {
     allowances: new Allowances(),
     out: new Assignments(),
   };
+  const smallest = smallestOf(waiting);
   for (const band of Map.groupBy(waiting, (entry) => entry.band).values()) {
-    serveLarge(band, { state, nowMs: input.nowMs });
+    serveLarge(band, { state, nowMs: input.nowMs, smallest });
     for (const entry of band) if (entry.of.gang !== null && entry.left > 0) placeGang(entry, state);
     fillFree(band.filter(isOpen), state);
   }

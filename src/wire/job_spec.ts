@@ -3,7 +3,7 @@
  * route calls it; nothing behind that route checks a spec again.
  */
 import * as v from "valibot";
-import { IrisError, plainLine } from "../base/errors.ts";
+import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { BANDS, CONSTRAINT_OPS, type JobSpec, MAX_REPLICAS } from "./api.ts";
 import { conflictOf } from "../model/constraints.ts";

@@ -11,6 +11,7 @@ Deno.test("what is wrong with a field is said of its flag", () => {
   const rows = [
     ["after.0.job", "after.0.job: there is no job /u/x", "--after: there is no job /u/x"],
     ["constraints.1", "constraints.1 can never hold: a", "--constraint can never hold: a"],
+    ["gang.groupBy", "gang.groupBy must be a name", "--gang must be a name"],
     ["env.1X", "env.1X has letters", "--env 1X has letters"],
     ["cpuMilli", "cpuMilli must be less", "--cpu must be less"],
     ["argv", "argv must have at most 3 bytes", "the command must have at most 3 bytes"],

@@ -123,6 +123,10 @@ scenario("a job that no known worker could hold is taken in with a warning", (wo
     "is w0 (gpu 1)",
   ]);
   assertEquals(warnings("plain", {}), []);
+  assertEquals(warnings("large", { cpuMilli: 64_000 }), [
+    "no worker that is here now could hold it: it needs 64 cores: 0 of 1 worker has it; nearest " +
+    "is w0 (2 cores)",
+  ]);
 });
 
 scenario("a job of a higher band makes room for itself, and what made it starts anew", (world) => {

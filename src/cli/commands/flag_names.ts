@@ -27,6 +27,9 @@ const FLAGS: Readonly<Record<string, string>> = {
   ifExists: "--if-exists",
 };
 
+/** Fields that hold one thing for each name. */
+const NAMED = ["env", "resources"];
+
 /**
  * What a submit threw, for whoever typed flags: `after.0.job: there is no job x` becomes
  * `--after: there is no job x`. What does not begin with its field stays as it is.
@@ -37,8 +40,8 @@ export function inTermsOfFlags(error: unknown): unknown {
   const flag = Object.hasOwn(FLAGS, head) ? FLAGS[head] : undefined;
   const path = /^([A-Za-z]+)(?:\.([^\s:]+))?(?=[\s:])/.exec(error.message);
   if (flag === undefined || path?.[1] !== head) return error;
-  // A number is a place in a list, which the flags do not show; a name tells which of them.
-  const which = path[2] === undefined || /^\d+(?:\.|$)/.test(path[2]) ? "" : ` ${path[2]}`;
+  // Only of these the user knows the names; others have places in a list, or fields within.
+  const which = path[2] !== undefined && NAMED.includes(head) ? ` ${path[2]}` : "";
   const message = `${flag}${which}${error.message.slice(path[0].length)}`;
   return new IrisError(error.code, message, { field: error.field, cause: error });
 }
