@@ -41,6 +41,40 @@ scenario("a task that failed rests, and longer each time", (world) => {
   assert(rests[2]! >= 2_000 && rests[2]! <= 4_500, `${rests}`);
 });
 
+scenario(
+  "a task that failed goes to another worker, and back only when there is no other",
+  (world) => {
+    const first = world.join("w0", { cpuMilli: 8_000 });
+    world.submit("a", { retries: 2, backoffMs: 0 });
+    world.settle();
+    const second = world.join("w1");
+    const fail = (worker: typeof first) => {
+      worker.finish(1, { atMs: world.now.wallMs, end: () => EXIT(1) });
+      for (let i = 0; i < 3; i++) world.settle();
+    };
+    fail(first);
+    assertEquals([world.tasks("a")[0]!.worker, second.running], ["w1", 1]);
+    world.workers.delete("w0");
+    world.lose("w0");
+    fail(second);
+    assertEquals([world.tasks("a")[0]!.worker, world.tasks("a")[0]!.attempt], ["w1", 2]);
+  },
+);
+
+scenario("an explanation tells what runs from what waits at a worker for its turn", (world) => {
+  const worker = world.join("w0");
+  world.submit("a", { replicas: 3 });
+  world.submit("b");
+  world.settle();
+  const reason = (generation: number) =>
+    explainJob(world.state, world.state.jobs.get(generation)!).reason;
+  assertEquals(reason(1), "2 tasks run, 1 task waits with its worker until a task there ends");
+  assertEquals(reason(2), "1 task waits with its worker until a task there ends");
+  worker.finish(2, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals([reason(1), reason(2)], ["1 task runs, none waits", "1 task runs, none waits"]);
+});
+
 scenario("a rest survives a restart of the core, and so does what the task avoids", (world) => {
   const worker = world.join("w0");
   world.submit("a", { retries: 3, backoffMs: 60_000 });
