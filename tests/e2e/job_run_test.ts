@@ -32,6 +32,20 @@ Deno.test("a local job streams each task's line with its prefix and leaves nothi
   assertNothingLeft(world);
 });
 
+Deno.test("a job has a task for each line of a file, with the line in its environment", async () => {
+  using world = makeWorld();
+  Deno.writeTextFileSync(`${world.dir}/lines`, "first line\n\n* $HOME\n");
+  const { code, stdout, stderr } = await run(world, [
+    ...["job", "run", "--local", "--each-line", `${world.dir}/lines`, "--"],
+    ...["sh", "-c", 'echo "$IRIS_TASK_INDEX of $IRIS_REPLICAS: $IRIS_ENTRY"'],
+  ]);
+  assertEquals(code, 0, stderr);
+  assertEquals(stdout.trimEnd().split("\n").sort().map((line) => line.split(" | ")[1]), [
+    "0 of 2: first line",
+    "1 of 2: * $HOME",
+  ]);
+});
+
 Deno.test("a failed job of one task ends with the task's own exit code", async () => {
   using world = makeWorld();
   const { code, stderr } = await run(world, ["job", "run", "--local", "--", "sh", "-c", "exit 42"]);
