@@ -11,6 +11,7 @@ import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import { formatCursor, type OpenRow, parseCursor } from "./log_cursor.ts";
 import type { LogRow, LogStore } from "./log_store.ts";
 import { SlotFiles } from "./slot_files.ts";
+import { Holders } from "./slot_holders.ts";
 
 /** Output in one answer at most, in bytes, whatever the caller allows. */
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -106,7 +107,7 @@ export class LogReader {
     const { store, folder } = this.#options;
     const { generation } = request;
     const progress = this.#resume(request, cursor);
-    const files = new SlotFiles(folder);
+    const files = { slots: new SlotFiles(folder), holders: new Holders(`${folder}/logs`) };
     try {
       const open: OpenRow[] = [];
       for (const row of progress.open) {
@@ -134,7 +135,8 @@ export class LogReader {
       progress.complete = open.length === 0 && progress.next >= end;
       return progress;
     } finally {
-      files.close();
+      files.slots.close();
+      files.holders.close();
     }
   }
 
@@ -189,14 +191,16 @@ export class LogReader {
 
   /** Reads on in one attempt. @returns where it stands, or null when it is read to its end */
   async #readRow(
-    files: SlotFiles,
+    files: Files,
     at: OpenRow,
     call: { request: LogsRequest; progress: Progress },
   ): Promise<OpenRow | null> {
     const row = this.#options.store.row(call.request.generation, at.number);
     if (row === null || row.index !== at.index) return null;
-    const out = await readStream(files, row, { stream: "stdout", from: at.out, ...call });
-    const err = await readStream(files, row, { stream: "stderr", from: at.err, ...call });
+    const { generation } = call.request;
+    const of = { generation, progress: call.progress };
+    const out = await readStream(files, row, { stream: "stdout", from: at.out, ...of });
+    const err = await readStream(files, row, { stream: "stderr", from: at.err, ...of });
     if (out === "end" && err === "end") return null;
     // A place past the end means: read, and its end was said.
     const place = (result: number | "end", to: number | null) =>
@@ -214,6 +218,12 @@ export class LogReader {
   }
 }
 
+/** What one answer reads from. */
+interface Files {
+  readonly slots: SlotFiles;
+  readonly holders: Holders;
+}
+
 function roomLeft(progress: Progress): boolean {
   return progress.bytesLeft > 0 && progress.chunks.length < MAX_CHUNKS;
 }
@@ -225,9 +235,10 @@ function roomLeft(progress: Progress): boolean {
  * @returns the new position, or "end"
  */
 async function readStream(
-  files: SlotFiles,
+  { slots, holders }: Files,
   row: LogRow,
   call: {
+    generation: number;
     stream: "stdout" | "stderr";
     from: number;
     progress: Progress;
@@ -251,12 +262,16 @@ async function readStream(
   };
   while (roomLeft(progress)) {
     const limit = Math.min(CHUNK_BYTES, progress.bytesLeft, (range.to ?? Infinity) - at);
-    const piece = limit <= 0 ? null : await files.read(file, { from: at, limit, to: range.to });
+    const piece = limit <= 0 ? null : await slots.read(file, { from: at, limit, to: range.to });
     if (piece === null) {
       if (range.to === null) return at;
       chunk(at, new Uint8Array(), true);
       return "end";
     }
+    // It may have ended, and the next one writes here: looked at after the bytes were read.
+    const held = range.to !== null ||
+      holders.isHeldBy(row.slot, { ...row, generation: call.generation });
+    if (!held) return at;
     const offset = at;
     at = piece.to;
     progress.bytesLeft -= piece.bytes.length;

@@ -4,6 +4,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { LogChunk } from "../../src/wire/api.ts";
 import type { LogsRequest, LogsResponse } from "../../src/wire/logs.ts";
 import { LogReader } from "../../src/worker/log_reader.ts";
+import { Slots } from "../../src/worker/keeper/slots.ts";
 import { LogStore } from "../../src/worker/log_store.ts";
 import { endedFact, startedFact } from "../support/reconcile_samples.ts";
 
@@ -91,6 +92,35 @@ Deno.test("each attempt's bytes come from its range, in order, with its end", as
     const next = await ask(reader, { cursor: answer.cursor });
     assertEquals([next.chunks, next.complete], [[], true]);
     assertEquals(show((await ask(reader, { task: 1 })).chunks).length, 2);
+  });
+});
+
+Deno.test("what the next attempt of a slot writes is not read as that of the one before it", async () => {
+  await world(async ({ folder, store, reader, write }) => {
+    const slots = new Slots(`${folder}/logs`);
+    const first = slots.take({ generation: 1, index: 0, attempt: 0 });
+    const name = first.slot.outPath.split("/").at(-1)!;
+    const { number: slot, rotation } = first.slot;
+    store.add({ started: [startedFact(1, 0, { slot, rotation })], ended: [] });
+    write(name, "one");
+    const early = await ask(reader);
+    assertEquals(show(early.chunks), ["0.0.stdout@0:one"]);
+    // It ends and the next one begins to write, and neither has been told of yet.
+    const end = write(name, "ly\n");
+    slots.sizes(first.slot);
+    slots.give(first.slot);
+    const second = slots.take({ generation: 1, index: 3, attempt: 0 });
+    assertEquals([second.slot.number, second.outFrom], [slot, end]);
+    const last = write(name, "another\n");
+    const meanwhile = await ask(reader, { cursor: early.cursor });
+    assertEquals([meanwhile.chunks, meanwhile.complete], [[], false]);
+    store.add({
+      started: [startedFact(1, 3, { slot, rotation, outFrom: end })],
+      ended: [endedFact(1, 0, { outTo: end }), endedFact(1, 3, { outTo: last })],
+    });
+    const rest = await ask(reader, { cursor: meanwhile.cursor });
+    assertEquals(show(rest.chunks), ["0.0.stdout@3:ly\n.", "3.0.stdout@0:another\n."]);
+    slots.close();
   });
 });
 

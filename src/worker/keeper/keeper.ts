@@ -253,7 +253,7 @@ export class Keeper {
   #spawn(prepared: Prepared, which: AttemptKey): void {
     const { spec } = prepared;
     const { cluster, worker, clock } = this.#options;
-    const { slot, outFrom, errFrom } = this.#slots.take();
+    const { slot, outFrom, errFrom } = this.#slots.take(which);
     let pid: number;
     try {
       prepared.path ??= resolveCommand(spec.argv[0] ?? "", {

@@ -3,6 +3,7 @@
  * another, since making files is what costs. An attempt's output is a range of bytes in them. Owns
  * the files' handles; runs in the keeper.
  */
+import { type Holder, HolderNotes } from "../slot_holders.ts";
 
 /** A slot whose file is longer than this begins a new pair, in bytes. */
 export const ROTATE_BYTES = 64 * 1024 * 1024;
@@ -27,6 +28,7 @@ export class Slots {
   readonly #folder: string;
   readonly #free: OpenSlot[] = [];
   readonly #all: OpenSlot[] = [];
+  readonly #holders: HolderNotes;
   /** The first rotation number that no earlier keeper of this folder has used. */
   readonly #firstRotation: number;
 
@@ -40,12 +42,14 @@ export class Slots {
       if (used !== null) rotation = Math.max(rotation, Number(used[1]) + 1);
     }
     this.#firstRotation = rotation;
+    this.#holders = new HolderNotes(folder);
   }
 
-  /** A slot that nothing writes to, and the sizes of its files. */
-  take(): { slot: Slot; outFrom: number; errFrom: number } {
+  /** A slot that nothing writes to, for this attempt from now on, and the sizes of its files. */
+  take(holder: Holder): { slot: Slot; outFrom: number; errFrom: number } {
     const slot = this.#free.pop() ?? this.#open(this.#all.length);
     if (slot.outSize > ROTATE_BYTES || slot.errSize > ROTATE_BYTES) this.#rotate(slot);
+    this.#holders.note(slot.number, holder);
     // Nothing writes between a slot's attempts: its files are as long as they were at the last end.
     return { slot, outFrom: slot.outSize, errFrom: slot.errSize };
   }
@@ -67,6 +71,7 @@ export class Slots {
 
   /** Closes all files. */
   close(): void {
+    this.#holders.close();
     for (const { out, err } of this.#all) {
       out.close();
       err.close();
