@@ -12,7 +12,8 @@ export function explainJob(state: ClusterState, job: Job<JobSpec>): JobExplanati
     on,
   }));
   const untilMs = pending.nextMs;
-  const placement = state.placeable.has(job) ? job.placement : null;
+  // Of a job that has as much as it allows, no worker is in the way.
+  const placement = state.placeable.has(job) && job.allowance > 0 ? job.placement : null;
   return {
     name: job.name,
     generation: job.generation,

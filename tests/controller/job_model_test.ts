@@ -482,6 +482,19 @@ scenario("no more of a job runs than it allows", (world) => {
   assertEquals(world.job("a").state, "SUCCEEDED");
 });
 
+scenario("a job that has as much running as it allows is not said to wait for workers", (world) => {
+  world.submit("a", { replicas: 2, maxRunning: 1, cpuMilli: 2_000 });
+  world.submit("b", { replicas: 2, cpuMilli: 2_000 });
+  world.join("w0");
+  world.join("w1");
+  for (let i = 0; i < 3; i++) world.settle();
+  const explained = explainJob(world.state, world.state.jobs.get(1)!);
+  assertEquals(
+    [explained.reason, explained.allowance, explained.placement],
+    ["as much of it runs as it allows", 0, null],
+  );
+});
+
 scenario("a job that cannot begin in time is over, and says why", (world) => {
   world.submit("a", { startTimeoutMs: 5_000 });
   world.wait(4_999);

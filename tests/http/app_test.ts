@@ -56,6 +56,28 @@ Deno.test("a body that is wrong is refused with the field's name and changes not
   assertEquals(api.jobs({ limit: 10 }), []);
 });
 
+Deno.test("a body that says it is something else than JSON is refused, one that says nothing is not", async () => {
+  const { call } = setup();
+  const body = JSON.stringify({ argv: ["true"] });
+  const as = async (type: string | null) => {
+    const headers: Record<string, string> = type === null ? {} : { "Content-Type": type };
+    const answer = await call("/api/v1/jobs", {
+      method: "POST",
+      // Of bytes nobody says what they are.
+      body: new TextEncoder().encode(body),
+      headers,
+    });
+    const { error } = await answer.json();
+    return [answer.status, error?.field];
+  };
+  for (const type of ["application/json; charset=utf-8", "application/x.y+json", null]) {
+    assertEquals(await as(type), [201, undefined], `${type}`);
+  }
+  for (const type of ["application/x-www-form-urlencoded", "multipart/form-data", "text/json5"]) {
+    assertEquals(await as(type), [400, "Content-Type"], type);
+  }
+});
+
 Deno.test("a body over the limit is refused as too large", async () => {
   const { call } = setup();
   const body = JSON.stringify({ argv: ["x".repeat(9 * 1024 * 1024)] });
