@@ -70,13 +70,14 @@ export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; en
   if (end.cause === "exit" && end.code === 0) {
     return finish(turn, lane, { part, end, event: "succeed" });
   }
-  // Whatever it made of being asked to end: that was not its own fault.
-  if (part.evicted === "gang") return again(turn, lane, part);
-  if (part.evicted === "preempted") {
+  // Whatever it made of being asked to end: that was not its own fault. But one that ran out of time
+  // had done so before it was asked, and would do so again.
+  const evicted = end.cause === "timeout" ? null : part.evicted;
+  if (evicted === "gang") return again(turn, lane, part);
+  if (evicted === "preempted") {
     return chargeLoss(turn, lane, { part, end: { ...end, cause: "preempted" } });
   }
   if (lost) return chargeLoss(turn, lane, { part, end });
-  // A task that ran out of time would do so again.
   if (job.spec.retries > 0 && end.cause !== "timeout") {
     return chargeFailure(turn, lane, { part, end });
   }

@@ -559,6 +559,27 @@ scenario("a task that runs for long makes room though others of its job were sho
   assertEquals(world.job("high").counts, { RUNNING: 1 });
 });
 
+scenario(
+  "a task whose time is over as it shall make room has run out of time, and is not tried again",
+  (world) => {
+    const worker = world.join("w0", { cpuMilli: 1_000 });
+    world.submit("low", { band: "batch", timeoutMs: 1_000 });
+    world.settle();
+    const high = world.submit("high", { band: "production" });
+    const preempt = [[world.job("low").generation, "w0", 1, high.generation]] as const;
+    world.react({
+      type: "placed",
+      placement: { assign: [], recall: [], preempt, explanations: [] },
+    });
+    // Asked to end by its worker it ends well enough, before it hears that it shall make room.
+    worker.finish(1, { atMs: world.now.wallMs, end: () => ({ cause: "timeout", code: 0 }) });
+    world.settle();
+    const { state, reason } = world.job("low");
+    assertEquals([state, reason], ["FAILED", "task 0 ran out of time"]);
+    assertEquals(world.job("high").counts, { RUNNING: 1 });
+  },
+);
+
 scenario("a task that makes room starts anew, on the budget of losses", (world) => {
   const worker = world.join("w0", { cpuMilli: 1_000 });
   world.submit("low", { band: "batch", retries: 0, lossRetries: 1 });
