@@ -66,5 +66,6 @@ function reasonOf(job: Job<JobSpec>, placement: string | null): string {
     return "its gang is taken apart, to start anew together";
   }
   if (job.allowance === 0) return "as much of it runs as it allows";
-  return placement ?? "a scheduling pass will look at it in a moment";
+  // After a restart the last pass of the run before had something to say as well.
+  return placement ?? job.waitReason ?? "a scheduling pass will look at it in a moment";
 }

@@ -52,18 +52,43 @@ const SAID: Readonly<Record<string, readonly [typed: readonly string[], means: o
   crashRetries: [["6"], { crashRetries: 6 }],
   maxTaskFailures: [["2"], { maxTaskFailures: 2 }],
   ifExists: [["replace"], { ifExists: "replace" }],
+  image: [["busybox"], { container: { image: "busybox" } }],
+  port: [["web"], { ports: ["web"] }],
+  signal: [["USR1@1s", "--timeout", "2m"], {
+    warn: { signal: "SIGUSR1", beforeMs: 1_000 },
+    timeoutMs: 120_000,
+  }],
+  cpuLimit: [["1.5"], { cpuLimitMilli: 1_500 }],
+  pids: [["9"], { pidsLimit: 9 }],
+  logLimit: [["1MB"], { logBytes: 1_000_000 }],
+  outputs: [["2MB"], { outputBytes: 2_000_000 }],
 };
+
+/** What is in a file or a folder is read elsewhere; a module stands in the place of a command. */
+const ELSEWHERE = ["eachLine", "bundle", "module", "args"];
 
 Deno.test("every flag of a job says what it means, and nothing else", () => {
   const { name: _, ...plain } = specOf();
   for (const flag of Object.keys(JOB_FLAGS)) {
-    // What is in a file is read elsewhere.
-    if (flag === "eachLine") continue;
+    if (ELSEWHERE.includes(flag)) continue;
     const [typed, means] = SAID[flag]!;
     const { name, ...spec } = specOf(typedName(flag), ...typed);
     const said = flag === "name" ? { name, ...spec } : spec;
     assertEquals(said as object, { ...plain, ...means }, flag);
   }
+});
+
+Deno.test("a module and its arguments stand in the place of a command", () => {
+  const parsed = parseCommandLine(
+    ["job", "run", "--module", "/a/train.ts#main", "--args", '{"n":3}'],
+    { commands: COMMANDS, env: () => undefined },
+  );
+  assert(parsed.kind === "run");
+  const { values, argv } = parsed.invocation;
+  const spec = parseJobSpec(jobRequest(values as never, { argv, cwd: null }), { user: "u" });
+  assertEquals(spec.module, { file: "/a/train.ts", export: "main", args: { n: 3 } });
+  assertEquals(spec.argv, []);
+  assertEquals(/^\/u\/main-/.test(spec.name), true);
 });
 
 Deno.test("the lines of a file are entries: without their ends and without empty ones", () => {

@@ -25,6 +25,15 @@ const FLAGS: Readonly<Record<string, string>> = {
   gang: "--gang",
   after: "--after",
   ifExists: "--if-exists",
+  module: "--module",
+  container: "--image",
+  bundle: "--bundle",
+  ports: "--port",
+  warn: "--signal",
+  cpuLimitMilli: "--cpu-limit",
+  pidsLimit: "--pids",
+  logBytes: "--log-limit",
+  outputBytes: "--outputs",
 };
 
 /** Fields that hold one thing for each name. */
