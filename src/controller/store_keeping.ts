@@ -76,17 +76,20 @@ export class StoreKeeping {
   purge({ jobs, olderThanMs }: { jobs: readonly string[] | null; olderThanMs: number }): number {
     const { clock, forgetting } = this.#options;
     this.#measureAtMs = -Infinity;
-    if (jobs !== null) return jobs.reduce((sum, name) => sum + forgetting.purge({ name }), 0);
-    return forgetting.purge({ endedBeforeMs: clock.wall() - olderThanMs, limit: MAX_PURGE });
+    const wallMs = clock.wall();
+    if (jobs !== null) {
+      return jobs.reduce((sum, name) => sum + forgetting.purge({ name }, wallMs), 0);
+    }
+    const which = { endedBeforeMs: wallMs - olderThanMs, limit: MAX_PURGE };
+    return forgetting.purge(which, wallMs);
   }
 
   #expire(): void {
     const { clock, forgetting, retentionMs } = this.#options;
     if (retentionMs === null || clock.now() < this.#expireAtMs) return;
-    const count = forgetting.purge({
-      endedBeforeMs: clock.wall() - retentionMs,
-      limit: EXPIRE_BATCH,
-    });
+    const wallMs = clock.wall();
+    const which = { endedBeforeMs: wallMs - retentionMs, limit: EXPIRE_BATCH };
+    const count = forgetting.purge(which, wallMs);
     // There may be more at once.
     this.#expireAtMs = clock.now() + (count === EXPIRE_BATCH ? 0 : EXPIRE_EVERY_MS);
   }

@@ -1,6 +1,6 @@
 /** How long a task rests before it is tried again. Pure. */
 
-/** No rest is longer than this, in ms. */
+/** No rest grows beyond this, in ms, unless it began longer. */
 export const MAX_BACKOFF_MS = 300_000;
 /** Rests end at multiples of this, in ms, so that tasks that failed together stay together. */
 const STEP_MS = 250;
@@ -15,7 +15,7 @@ export interface FailureOf {
 
 /**
  * The wall time, in ms, before which the task is not placed again; 0 for at once. The rest doubles
- * with each failure up to five minutes, and half of it is spread ("equal jitter", as in "Exponential
+ * with each failure up to five minutes (or stays as it is, if it is longer), and half of it is spread ("equal jitter", as in "Exponential
  * Backoff And Jitter", AWS Architecture Blog, 2015). What is drawn depends on the failure alone: the
  * same history gives the same times.
  *
@@ -23,14 +23,18 @@ export interface FailureOf {
  */
 export function restUntil(baseMs: number, of: FailureOf, wallMs: number): number {
   if (baseMs === 0) return 0;
-  const full = Math.min(MAX_BACKOFF_MS, baseMs * 2 ** Math.min(30, of.failures - 1));
+  const full = fullRest(baseMs, of.failures - 1);
   const rest = full / 2 + full / 2 * unit(of);
   return Math.ceil((wallMs + rest) / STEP_MS) * STEP_MS;
 }
 
 /** The longest rest, in ms, of a task that is tried again at most so often. */
 export function longestRestMs(baseMs: number, retries: number): number {
-  return Math.min(MAX_BACKOFF_MS, baseMs * 2 ** Math.min(30, retries)) + STEP_MS;
+  return fullRest(baseMs, retries) + STEP_MS;
+}
+
+function fullRest(baseMs: number, doublings: number): number {
+  return Math.min(Math.max(baseMs, MAX_BACKOFF_MS), baseMs * 2 ** Math.min(30, doublings));
 }
 
 /** A number from 0 to 1 that looks drawn (mixing step of MurmurHash3). */

@@ -28,9 +28,13 @@ export class Forgetting {
    * Forgets jobs that are done, with everything about them, the oldest first.
    *
    * @param which up to `limit` that ended before a time, or all of a name
+   * @param wallMs now, in ms since the epoch: each is told of
    * @returns how many
    */
-  purge(which: { readonly endedBeforeMs: number; limit: number } | { name: string }): number {
+  purge(
+    which: { readonly endedBeforeMs: number; limit: number } | { name: string },
+    wallMs: number,
+  ): number {
     const s = this.#statements;
     const rows = "name" in which
       ? s.doneOf.all(which.name)
@@ -39,7 +43,8 @@ export class Forgetting {
     this.#transaction(() => {
       // A generation must never be used again, though its job is forgotten.
       s.rememberGeneration.run();
-      for (const { generation } of rows) {
+      for (const { generation, name } of rows) {
+        s.purged.run(wallMs, String(name), Number(generation));
         s.forgotten.run(Number(generation));
         s.forgetJob.run(Number(generation));
       }
@@ -108,13 +113,16 @@ export class Forgetting {
 function prepareAll(db: DatabaseSync) {
   const p = (sql: string): StatementSync => db.prepare(sql);
   return {
-    doneOf: p("SELECT generation FROM jobs WHERE name = ? AND done = 1"),
+    doneOf: p("SELECT generation, name FROM jobs WHERE name = ? AND done = 1"),
     doneBefore: p(
-      "SELECT generation FROM jobs WHERE done = 1 AND ended_ms < ? ORDER BY ended_ms LIMIT ?",
+      "SELECT generation, name FROM jobs WHERE done = 1 AND ended_ms < ? ORDER BY ended_ms LIMIT ?",
     ),
     overdue: p("SELECT count(*) AS n FROM jobs WHERE done = 1 AND ended_ms < ?"),
     rememberGeneration: p(
       `INSERT OR REPLACE INTO meta (key, value) SELECT 'last_generation', ${LAST_GENERATION}`,
+    ),
+    purged: p(
+      "INSERT INTO events (at_ms, kind, job, generation, data) VALUES (?, 'job_purged', ?, ?, '{}')",
     ),
     forgotten: p("INSERT OR IGNORE INTO forgotten VALUES (?)"),
     forgetJob: p("DELETE FROM jobs WHERE generation = ?"),

@@ -167,6 +167,7 @@ export const EVENT_KINDS = [
   "job_held",
   "job_state",
   "job_done",
+  "job_purged",
   "task_ended",
   "task_retried",
   "worker_registered",

@@ -182,6 +182,8 @@ inCluster("a purge forgets what is done and refuses what is not", async (control
     "PENDING",
   ]);
   assertEquals(await controller.bridge.purge({ jobs: null, olderThanMs: 60_000 }), { purged: 0 });
+  const events = controller.bridge.events("oldest", { limit: 100, job: "/u/a" }).events;
+  assertEquals(events.at(-1)?.kind, "job_purged");
 });
 
 Deno.test("jobs that are done go by themselves once they are old enough", async () => {
@@ -234,6 +236,20 @@ Deno.test("a store that is larger than allowed takes in nothing new until jobs a
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+inCluster("submits that come together share one commit", async (controller, worker) => {
+  await controller.register(worker);
+  const file = `${controller.path}-wal`;
+  await controller.submit("warm");
+  const before = Deno.statSync(file).size;
+  await controller.submit("alone");
+  const one = Deno.statSync(file).size - before;
+  const names = Array.from({ length: 100 }, (_, i) => `together${i}`);
+  await Promise.all(names.map((name) => controller.submit(name, { hold: true })));
+  const together = Deno.statSync(file).size - before - one;
+  // A commit writes whole pages: a hundred of their own would write a hundred times as much.
+  assertLess(together, one * 40);
+}, {});
 
 inCluster("a grace beyond what a stop may take is warned of", async (controller) => {
   const spec = (graceMs: number) => parseJobSpec({ argv: ["x"], graceMs }, { user: "u" });

@@ -272,14 +272,14 @@ inFolder("a purged job leaves no row, and its generation is never used again", (
     details: [[2, 0, 0, "why"]],
     charges: [[3, 0, 1, 0, 0]],
   });
-  assertEquals(writer.forgetting.purge({ name: "/u/j3" }), 0, "it is not done");
-  assertEquals(writer.forgetting.purge({ endedBeforeMs: 1_000, limit: 9 }), 1);
+  assertEquals(writer.forgetting.purge({ name: "/u/j3" }, 7), 0, "it is not done");
+  assertEquals(writer.forgetting.purge({ endedBeforeMs: 1_000, limit: 9 }, 7), 1);
   assertEquals(
-    writer.forgetting.purge({ endedBeforeMs: 1_001, limit: 1 }),
+    writer.forgetting.purge({ endedBeforeMs: 1_001, limit: 1 }, 7),
     1,
     "no more than asked for",
   );
-  assertEquals(writer.forgetting.purge({ name: "/u/j4" }), 1);
+  assertEquals(writer.forgetting.purge({ name: "/u/j4" }, 7), 1);
   while (writer.forgetting.sweep(5) > 0);
   writer.close();
   const db = new DatabaseSync(path);
@@ -305,7 +305,7 @@ inFolder(
     const full = writer.forgetting.size();
     writer.forgetting.shrink(1_000);
     assertEquals(writer.forgetting.size(), full, "there is nothing to give back");
-    assertEquals(writer.forgetting.purge({ name: "/u/j1" }), 1);
+    assertEquals(writer.forgetting.purge({ name: "/u/j1" }, 7), 1);
     assertEquals(writer.newest(["/u/j1"]).size, 0, "it is forgotten at once");
     assertEquals(writer.forgetting.sweep(20_000), 20_000);
     writer.close();
