@@ -57,6 +57,7 @@ function fill(path: string, count: number): void {
     charges: [],
     workers: [],
     goneWorkers: [],
+    workerMarks: [],
     events: [],
   };
   writer.write({

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "unauthorized"
   | "forbidden"
   | "closing"
+  | "incompatible"
   | "too_large"
   | "unavailable"
   | "timeout"

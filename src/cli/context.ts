@@ -3,6 +3,7 @@ import { IrisError } from "../base/errors.ts";
 import { IrisClient } from "../client/iris_client.ts";
 import { clusterAlive, listClusters } from "../host/cluster_registry.ts";
 import { stateHome } from "../host/state_dir.ts";
+import { httpClient, readCertificates } from "../host/tls.ts";
 
 /** The outside of a command, so that tests can stand in for it. */
 export interface CliContext {
@@ -39,6 +40,7 @@ function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Arra
 export interface TargetFlags {
   readonly controller?: string | undefined;
   readonly tokenFile?: string | undefined;
+  readonly caFile?: string | undefined;
 }
 
 /**
@@ -50,6 +52,7 @@ export interface TargetFlags {
 export function connect(context: CliContext, target: TargetFlags): IrisClient {
   const given = target.controller ?? context.env("IRIS_CONTROLLER");
   const tokenFile = target.tokenFile ?? context.env("IRIS_TOKEN_FILE");
+  const caFile = target.caFile ?? context.env("IRIS_CA_FILE");
   const user = userName(context);
   const running = listClusters(stateHome(context.env)).filter((entry) =>
     !entry.temporary && clusterAlive(entry)
@@ -63,7 +66,8 @@ export function connect(context: CliContext, target: TargetFlags): IrisClient {
         field: "--token-file",
       });
     }
-    return new IrisClient({ url, token: readToken(file), user });
+    const trust = caFile ?? entry?.caFile;
+    return new IrisClient({ url, token: readToken(file), user, ...trusting(trust) });
   }
   const [entry, second] = running;
   if (entry === undefined) {
@@ -87,38 +91,59 @@ export function connect(context: CliContext, target: TargetFlags): IrisClient {
     url: entry.url,
     token: readToken(tokenFile ?? `${entry.stateDir}/token`),
     user,
+    ...trusting(caFile ?? entry.caFile),
   });
 }
 
-function controllerUrl(given: string): string {
+/** Calls that trust the certificates in a file; the process ends before their connections do. */
+function trusting(caFile: string | undefined): { fetch?: typeof fetch } {
+  if (caFile === undefined) return {};
+  const client = httpClient([readCertificates(caFile, "--ca-file")]);
+  return { fetch: (input, init) => fetch(input, { ...init, client }) };
+}
+
+/** A controller's address as it was typed. @throws {IrisError} `usage` when it is none */
+export function controllerUrl(given: string): string {
   let url: URL;
   try {
     url = new URL(given);
   } catch (error) {
     throw new IrisError(
       "usage",
-      `--controller must be a URL such as http://127.0.0.1:10000: it is "${given}"`,
+      `Invalid --controller: "${given}" is not a URL such as http://127.0.0.1:10000`,
       { field: "--controller", cause: error },
     );
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new IrisError("usage", `--controller must be http or https: it is "${given}"`, {
-      field: "--controller",
-    });
+    const hint = /^[\w.-]+:\d*$/.test(given) ? `; did you mean http://${given}?` : "";
+    throw new IrisError(
+      "usage",
+      `Invalid --controller: "${given}" is not a URL such as http://127.0.0.1:10000${hint}`,
+      { field: "--controller" },
+    );
+  }
+  if (url.pathname !== "/" || url.search !== "" || url.username !== "") {
+    throw new IrisError(
+      "usage",
+      `Invalid --controller: "${given}" says more than where it is: give ${url.origin}`,
+      { field: "--controller" },
+    );
   }
   return url.origin;
 }
 
 /** The token in a file. @throws {IrisError} `usage` when it cannot be read */
 export function readToken(file: string): string {
+  const bad = (what: string, cause?: unknown) =>
+    new IrisError("usage", `The token file ${file} ${what}`, { field: "--token-file", cause });
+  let token: string;
   try {
-    return Deno.readTextFileSync(file).trim();
+    token = Deno.readTextFileSync(file).trim();
   } catch (error) {
-    throw new IrisError("usage", `The token file ${file} cannot be read`, {
-      field: "--token-file",
-      cause: error,
-    });
+    throw bad("cannot be read", error);
   }
+  if (/^[\w.~+/=-]{1,512}$/.test(token)) return token;
+  throw bad(token === "" ? "is empty" : "holds no token");
 }
 
 /** Whose jobs short names mean: `IRIS_USER`, else the login name. */

@@ -3,7 +3,8 @@
  * deadline or takes a signal.
  */
 import { sleep, systemClock } from "../base/clock.ts";
-import { IrisError, messageOf } from "../base/errors.ts";
+import { IrisError } from "../base/errors.ts";
+import { fetchProblem } from "../base/fetch_problem.ts";
 import { randomHex } from "../base/ids.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
@@ -31,6 +32,8 @@ export interface ClientOptions {
   readonly user?: string;
   /** How long a call that is no stream may take, in ms. Default 30,000. */
   readonly timeoutMs?: number;
+  /** What calls go through, for instance one that trusts a certificate; `fetch` when left out. */
+  readonly fetch?: typeof fetch;
 }
 
 /** What a submit may say; what is left out gets its default from the controller. */
@@ -200,6 +203,23 @@ export class IrisClient {
     return this.#json("GET", "/api/v1/workers");
   }
 
+  /** One worker. @throws {IrisError} `not_found` */
+  worker(name: string): Promise<WorkerView> {
+    return this.#json("GET", workerPath(name));
+  }
+
+  /** Gives a worker no new tasks; what runs there goes on. @throws {IrisError} `not_found` */
+  drainWorker(name: string, why?: string): Promise<WorkerView> {
+    return this.#json("POST", `${workerPath(name)}/drain`, {
+      body: why === undefined ? {} : { why },
+    });
+  }
+
+  /** Gives tasks again to a worker that was drained or set aside. @throws {IrisError} `not_found` */
+  releaseWorker(name: string): Promise<WorkerView> {
+    return this.#json("POST", `${workerPath(name)}/release`);
+  }
+
   /** The live ownership tree. */
   tree(): Promise<TreeNode> {
     return this.#json("GET", "/api/v1/tree");
@@ -224,7 +244,7 @@ export class IrisClient {
 
   /** Fetches the report of a stop from where its answer said; waits for it within `timeoutMs`. */
   async stopReport(answer: ClusterStopAnswer, timeoutMs: number): Promise<StopReport> {
-    const response = await fetch(answer.reportUrl, {
+    const response = await this.#through(answer.reportUrl, {
       headers: this.#headers(),
       signal: AbortSignal.timeout(timeoutMs),
     });
@@ -257,7 +277,7 @@ export class IrisClient {
   ): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(`${this.#options.url}${path}`, {
+      response = await this.#through(`${this.#options.url}${path}`, {
         method,
         headers: { ...this.#headers(), ...options.headers },
         ...(options.body === undefined ? {} : { body: options.body }),
@@ -267,12 +287,16 @@ export class IrisClient {
       if (error instanceof DOMException && error.name === "AbortError") throw error;
       throw new IrisError(
         error instanceof DOMException && error.name === "TimeoutError" ? "timeout" : "unavailable",
-        `No answer from the controller at ${this.#options.url}: ${messageOf(error)}`,
+        `No answer from the controller at ${this.#options.url}: ${fetchProblem(error)}`,
         { cause: error },
       );
     }
     if (response.ok) return response;
     return await checked<never>(response);
+  }
+
+  #through(url: string, init: RequestInit): Promise<Response> {
+    return (this.#options.fetch ?? fetch)(url, init);
   }
 
   #headers(): Record<string, string> {
@@ -286,6 +310,10 @@ export class IrisClient {
 
 function jobPath(name: string): string {
   return `/api/v1/jobs/${encodeURIComponent(name)}`;
+}
+
+function workerPath(name: string): string {
+  return `/api/v1/workers/${encodeURIComponent(name)}`;
 }
 
 async function checked<T>(response: Response): Promise<T> {

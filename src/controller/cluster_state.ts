@@ -9,6 +9,8 @@ import type { Job } from "../model/job.ts";
 import { RangeSet } from "../model/range_set.ts";
 import type { JobSpec } from "../wire/api.ts";
 import type { WorkerNode } from "./worker_node.ts";
+import { RefusedWorkers } from "./refused_workers.ts";
+import { WorkerTrust } from "./worker_trust.ts";
 
 /** The state of the core. */
 export class ClusterState {
@@ -25,6 +27,10 @@ export class ClusterState {
   /** By when a job must have begun that did not yet: monotonic time in ms. */
   readonly startLimits = new Map<Job<JobSpec>, number>();
   readonly workers = new Map<string, WorkerNode>();
+  /** Which of them fail tasks that are not to blame themselves. */
+  readonly trust = new WorkerTrust();
+  /** Workers that may not register. */
+  readonly refused = new RefusedWorkers();
   /** Jobs that are not done, by who submitted them and what the submit called itself. */
   readonly marks = new Map<string, Job<JobSpec>>();
   /** Generations whose spec the heartbeat was given. */

@@ -71,6 +71,10 @@ export interface ControllerApi {
   /** Tasks of a job in index order. */
   tasks(name: string, page: { offset: number; limit: number }): TaskView[];
   workers(): WorkerView[];
+  /** No new tasks for a worker; durable. What runs there goes on. @throws `not_found` */
+  drainWorker(name: string, why: string): Promise<WorkerView>;
+  /** A worker that was drained or set aside gets tasks again. @throws `not_found` */
+  releaseWorker(name: string): Promise<WorkerView>;
   register(request: RegisterRequest): Promise<RegisterResponse>;
   /** What was written, in order by stream; with `follow` until the job is done or aborted. */
   logs(

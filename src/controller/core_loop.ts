@@ -30,6 +30,7 @@ import { explainJob } from "./explain_job.ts";
 import { recover } from "./recovery.ts";
 import { StoreKeeping } from "./store_keeping.ts";
 import { namesIn } from "./submit.ts";
+import { PROTOCOL } from "../wire/protocol.ts";
 import type { Now } from "./turn.ts";
 
 /**
@@ -202,7 +203,13 @@ class Core {
       }
       case "purge":
         return this.#purge(message.id, message.request);
-      case "register":
+      case "register": {
+        const { version = "" } = this.#context.config;
+        return this.#event({ ...message, ours: { version, protocol: PROTOCOL } });
+      }
+      case "drain_worker":
+      case "release_worker":
+        if (this.#refused !== null) return this.#refuse(message.id);
         return this.#event(message);
     }
   }
@@ -360,14 +367,22 @@ class Core {
   }
 
   #toMessage(answer: Answer): CoreToServer {
+    if (answer.type === "worker") {
+      const { type, id, name } = answer;
+      return { type, id, worker: this.#reactor.state.workers.get(name)!.toInfo() };
+    }
     if (answer.type !== "registered") return answer;
     const { cluster, epoch } = this.#store;
-    return { ...answer, response: { cluster, epoch } };
+    const { version = "", graceMs } = this.#context.config;
+    const known = { version, protocol: PROTOCOL, ...(graceMs === undefined ? {} : { graceMs }) };
+    return { ...answer, response: { cluster, epoch, ...known } };
   }
 
   #tellWorkers(): void {
-    const workers = [...this.#reactor.state.workers.values()].map((worker) => worker.toInfo());
-    this.#server.post({ type: "workers", workers });
+    const { state } = this.#reactor;
+    const workers = [...state.workers.values()].map((worker) => worker.toInfo());
+    const refused = state.refused.list().filter(({ name }) => !state.workers.has(name));
+    this.#server.post({ type: "workers", workers: [...workers, ...refused] });
   }
 
   /** One pass at a time; when something changed meanwhile, another follows it. */

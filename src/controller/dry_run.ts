@@ -104,7 +104,7 @@ export function dryRun(
 function answerTo({ worker, incarnation, version, run }: Desired) {
   return {
     ...{ worker, incarnation, version, facts: null, missing: [], backlog: 0 },
-    ...{ running: sizeOf(run), accepting: true, reason: null },
+    ...{ running: sizeOf(run), accepting: true, reason: null, stopping: false },
   };
 }
 

@@ -32,6 +32,7 @@ export type Answer =
     readonly warnings: readonly string[];
   }
   | { readonly type: "registered"; readonly id: number }
+  | { readonly type: "worker"; readonly id: number; readonly name: string }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
 
 /** What is to be done, in the order of these fields. */
@@ -62,6 +63,8 @@ export class EffectLog {
   readonly copiedResults: (readonly [from: number, to: number])[] = [];
   readonly details: DetailRow[] = [];
   readonly registered: RegisterRequest[] = [];
+  /** Workers about which something was decided, or is not any more. */
+  readonly marked = new Set<WorkerNode>();
   readonly goneWorkers: string[] = [];
   /** What is to be told beside what follows from the rest. */
   readonly events: EventRow[] = [];
@@ -94,7 +97,8 @@ export class EffectLog {
 
   #toChanges(wallMs: number): StoreChanges | null {
     const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
-      this.details.length + this.registered.length + this.goneWorkers.length + this.events.length;
+      this.details.length + this.registered.length + this.goneWorkers.length + this.events.length +
+      this.marked.size;
     if (size === 0) return null;
     const charges = this.#charges();
     return {
@@ -108,6 +112,9 @@ export class EffectLog {
       details: this.details,
       charges,
       workers: this.registered,
+      workerMarks: [...this.marked].map(({ name: worker, drained, setAside }) => ({
+        ...{ worker, drained, setAside },
+      })),
       goneWorkers: this.goneWorkers,
     };
   }

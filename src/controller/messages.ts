@@ -57,7 +57,14 @@ export type ServerToCore =
   }
   | { readonly type: "purge"; readonly id: number; readonly request: PurgeRequest }
   | { readonly type: JobVerb | "explain"; readonly id: number; readonly name: string }
-  | { readonly type: "register"; readonly id: number; readonly request: RegisterRequest };
+  | { readonly type: "register"; readonly id: number; readonly request: RegisterRequest }
+  | {
+    readonly type: "drain_worker";
+    readonly id: number;
+    readonly name: string;
+    readonly why: string;
+  }
+  | { readonly type: "release_worker"; readonly id: number; readonly name: string };
 
 /** An error as data. */
 export interface Refusal {
@@ -72,6 +79,7 @@ export interface WorkerInfo extends Omit<WorkerView, "lastSeenMs"> {
   readonly lastSeenAtMs: number;
   /** For `/v1/logs`. */
   readonly token: string;
+  readonly certificate: string | null;
 }
 
 /** Core to server. */
@@ -88,6 +96,8 @@ export type CoreToServer =
   | { readonly type: "purged"; readonly id: number; readonly count: number }
   | { readonly type: "explained"; readonly id: number; readonly explanation: JobExplanation | null }
   | { readonly type: "registered"; readonly id: number; readonly response: RegisterResponse }
+  /** What was asked of a worker is stored. */
+  | { readonly type: "worker"; readonly id: number; readonly worker: WorkerInfo }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal }
   /** Why nothing new is taken in though the core is up; null when that is over. */
   | { readonly type: "trouble"; readonly line: string | null }
@@ -129,6 +139,10 @@ export interface CoreConfig {
   readonly maxStoreBytes: number | null;
   /** What tasks get when the cluster stops, in ms; null when they do not end with the controller. */
   readonly stopTimeoutMs: number | null;
+  /** Told to workers: one that does not answer for this long is given up, in ms. */
+  readonly graceMs?: number;
+  /** The program's version; workers of one that does not fit are refused. */
+  readonly version?: string;
 }
 
 /** What the core says with `ready`. */

@@ -23,6 +23,14 @@ import {
 } from "./jobs.ts";
 import { type RetryCall, retryJob, submit, type SubmitCall } from "./submit.ts";
 import type { Now, Turn } from "./turn.ts";
+import {
+  type DrainCall,
+  drainWorker,
+  endProbations,
+  moveProbations,
+  releaseWorker,
+  type WorkerCall,
+} from "./worker_marks.ts";
 import { live, lose, observe, reconnect, register, type RegisterCall } from "./workers.ts";
 
 /** What can happen to a core. */
@@ -31,6 +39,8 @@ export type CoreEvent =
   | { readonly type: "stop_job" | "hold_job" | "release_job" } & JobCall
   | { readonly type: "retry_job" } & RetryCall
   | { readonly type: "register" } & RegisterCall
+  | { readonly type: "drain_worker" } & DrainCall
+  | { readonly type: "release_worker" } & WorkerCall
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
   | { readonly type: "placed"; readonly placement: Placement }
@@ -124,6 +134,10 @@ export class Reactor {
         return retryJob(turn, event);
       case "register":
         return register(turn, event);
+      case "drain_worker":
+        return drainWorker(turn, event);
+      case "release_worker":
+        return releaseWorker(turn, event);
       case "observed":
         return observe(turn, event.observed);
       case "sent":
@@ -131,7 +145,7 @@ export class Reactor {
       case "liveness":
         return live(turn, event.workers);
       case "lost":
-        return lose(turn, event.worker, event.incarnation);
+        return lose(turn, event);
       case "placed":
         return this.#placed(turn, event.placement);
       case "closing":
@@ -141,8 +155,10 @@ export class Reactor {
       case "hello":
         return this.#tellAll(turn);
       case "clock_set":
+        moveProbations(turn, event.byMs);
         return moveWaits(turn, event.byMs);
       case "tick":
+        endProbations(turn);
         return tick(turn);
     }
   }

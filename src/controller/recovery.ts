@@ -49,13 +49,20 @@ export function recover(stored: StoredState, wallMs: number): Recovered {
   return { state, broken };
 }
 
-/** Only workers that hold something matter: others register again if they live. */
+/**
+ * Only workers that hold something matter, and those about which something was decided: others
+ * register again if they live.
+ */
 function addWorkers(state: ClusterState, of: { stored: StoredState; wallMs: number }): void {
   const holding = new Set(of.stored.lanes.map((lane) => lane.worker));
-  for (const info of of.stored.workers) {
-    if (!holding.has(info.worker)) continue;
+  for (const { drained, setAside, ...info } of of.stored.workers) {
+    const isHolding = holding.has(info.worker);
+    if (!isHolding && drained === null && setAside === null) continue;
     const incarnation = ++state.lastIncarnation;
-    state.workers.set(info.worker, new WorkerNode(info, { incarnation, wallMs: of.wallMs }));
+    const worker = new WorkerNode(info, { incarnation, wallMs: of.wallMs });
+    Object.assign(worker, { drained, setAside });
+    if (!isHolding) worker.state = "lost";
+    state.workers.set(info.worker, worker);
   }
 }
 

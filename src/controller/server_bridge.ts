@@ -142,11 +142,19 @@ export class ServerBridge implements ControllerApi {
   }
 
   workers(): WorkerView[] {
-    const wallMs = this.#options.clock.wall();
-    return this.#workers.map(({ token: _, lastSeenAtMs, ...worker }) => ({
-      ...worker,
-      lastSeenMs: Math.max(0, wallMs - lastSeenAtMs),
-    }));
+    return this.#workers.map((worker) => workerView(worker, this.#options.clock.wall()));
+  }
+
+  async drainWorker(name: string, why: string): Promise<WorkerView> {
+    const id = this.#nextId++;
+    const info = await this.#ask<WorkerInfo>(id, { type: "drain_worker", id, name, why });
+    return workerView(info, this.#options.clock.wall());
+  }
+
+  async releaseWorker(name: string): Promise<WorkerView> {
+    const id = this.#nextId++;
+    const info = await this.#ask<WorkerInfo>(id, { type: "release_worker", id, name });
+    return workerView(info, this.#options.clock.wall());
   }
 
   async *logs(
@@ -268,7 +276,7 @@ export class ServerBridge implements ControllerApi {
 
   #sources(generation: number): LogSource[] {
     const held = new Set(this.#options.reader.workersOf(generation));
-    return this.#workers.filter((worker) => held.has(worker.name));
+    return this.#workers.filter(({ name, state }) => held.has(name) && state !== "refused");
   }
 
   #stored(generation: number): JobView {
@@ -314,6 +322,8 @@ export class ServerBridge implements ControllerApi {
         return this.#calls.get(message.id)?.resolve(message.explanation);
       case "registered":
         return this.#calls.get(message.id)?.resolve(message.response);
+      case "worker":
+        return this.#calls.get(message.id)?.resolve(message.worker);
       case "refused":
         return this.#refused(message.id, message.refusal);
       case "trouble":
@@ -362,6 +372,14 @@ export class ServerBridge implements ControllerApi {
     this.#waiters.delete(name);
     for (const wake of [...waiters ?? []]) wake();
   }
+}
+
+/** What is shown of a worker: no secrets. */
+function workerView(
+  { token: _, certificate: __, lastSeenAtMs, ...worker }: WorkerInfo,
+  wallMs: number,
+): WorkerView {
+  return { ...worker, lastSeenMs: Math.max(0, wallMs - lastSeenAtMs) };
 }
 
 /** The number in a cursor. @throws {IrisError} `invalid` when it is none of this cluster */

@@ -9,6 +9,7 @@ import type { Job, JobLimits } from "../model/job.ts";
 import type { WorkerRoom } from "../scheduler/pass.ts";
 import type { ReconcileRequest, RegisterRequest } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
+import type { SetAside } from "../wire/api.ts";
 import type { WorkerInfo } from "./messages.ts";
 
 /** The most attempts that one worker holds. */
@@ -36,6 +37,14 @@ export class WorkerNode {
   probed = false;
   /** Why it takes nothing new, when it does not. */
   refusal: string | null = null;
+  /** Whether that is because it stops for good. */
+  leaving = false;
+  /** Why a user drained it; null for not. */
+  drained: string | null = null;
+  /** Why Iris gives it nothing new for a while. */
+  setAside: SetAside | null = null;
+  /** Why its last call failed, while it is suspect or lost. */
+  trouble: string | null = null;
   backlog = 0;
   running = 0;
   lastSeenAtMs: number;
@@ -54,7 +63,20 @@ export class WorkerNode {
 
   /** Whether it may get new work. */
   get placeable(): boolean {
-    return this.state === "alive" && this.probed && this.refusal === null;
+    return this.state === "alive" && this.probed && this.refusal === null && !this.isMarked;
+  }
+
+  /** Whether something was decided about it that must not be forgotten. */
+  get isMarked(): boolean {
+    return this.drained !== null || this.setAside !== null;
+  }
+
+  /** Why it gets nothing new, in one line; null when it may. */
+  get reason(): string | null {
+    if (this.trouble !== null && this.state !== "alive") return this.trouble;
+    if (this.refusal !== null) return this.refusal;
+    if (this.drained !== null) return `drained: ${this.drained}`;
+    return this.setAside === null ? null : `set aside: ${this.setAside.why}`;
   }
 
   /** The attempts of a job that share a number, if there are any here. */
@@ -175,8 +197,8 @@ export class WorkerNode {
 
   /** Where the heartbeat finds it. */
   toLink(): WorkerLink {
-    const { url, token } = this.info;
-    return { worker: this.name, incarnation: this.incarnation, url, token };
+    const { url, token, certificate = null } = this.info;
+    return { worker: this.name, incarnation: this.incarnation, url, token, certificate };
   }
 
   /** What the server shows of it. */
@@ -186,7 +208,11 @@ export class WorkerNode {
       url: this.info.url,
       state: this.state,
       hostname: this.info.hostname,
+      version: this.info.version,
       pid: this.info.pid,
+      reason: this.reason,
+      drained: this.drained,
+      setAside: this.setAside,
       cpuMilli: this.info.cpuMilli,
       memoryBytes: this.info.memoryBytes,
       resources: this.info.resources,
@@ -195,6 +221,7 @@ export class WorkerNode {
       backlog: this.backlog,
       lastSeenAtMs: this.lastSeenAtMs,
       token: this.info.token,
+      certificate: this.info.certificate ?? null,
     };
   }
 }

@@ -11,6 +11,7 @@ import type { Owner } from "../lifecycle/owner.ts";
 import type { AttemptSpec } from "../wire/reconcile.ts";
 import { DispatchExecutor } from "./dispatch_executor.ts";
 import { CORE_CHANNEL, type FromHeartbeat, type Liveness, type ToHeartbeat } from "./messages.ts";
+import { WorkerConnections } from "./connections.ts";
 import { fetchPost, type PostJson, reconcile } from "./reconcile_call.ts";
 import {
   DEFAULT_TIMING,
@@ -21,20 +22,20 @@ import {
 
 /** How often the core is told who is alive, and the loop says that it is, in ms. */
 const LIVENESS_MS = 500;
-/** Connections kept for a worker between calls. */
-const IDLE_CONNECTIONS = 2;
 
 /** What the heartbeat is told by whoever composes it. Plain data. */
 export interface HeartbeatConfig {
   readonly timing?: HeartbeatTiming;
   /** Calls begun at the same time. */
   readonly limit?: number;
+  /** Certificates that workers may be known by, beside those they tell; PEM, or null. */
+  readonly trust?: string | null;
 }
 
 /** Powers that the heartbeat is handed. */
 export interface HeartbeatPorts {
   /** Makes what calls go through, owned by the run of the loop. */
-  readonly connect: (owner: Owner) => Promise<PostJson>;
+  readonly connect: (owner: Owner, context: LoopContext<HeartbeatConfig>) => Promise<PostJson>;
 }
 
 /** The body of the heartbeat's loop. */
@@ -42,7 +43,7 @@ export function heartbeatLoop(
   { connect }: HeartbeatPorts = { connect: connectHttp },
 ): LoopBody<HeartbeatConfig> {
   return async (context) => {
-    const post = await connect(context.owner);
+    const post = await connect(context.owner, context);
     const executor = new DispatchExecutor({
       clock: context.clock,
       ...(context.config.limit === undefined ? {} : { limit: context.config.limit }),
@@ -52,10 +53,13 @@ export function heartbeatLoop(
   };
 }
 
-async function connectHttp(owner: Owner): Promise<PostJson> {
-  const client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
-  await owner.own({ name: "connections", kind: "resource", release: () => client.close() });
-  return fetchPost(client);
+async function connectHttp(
+  owner: Owner,
+  { clock, config }: LoopContext<HeartbeatConfig>,
+): Promise<PostJson> {
+  const connections = new WorkerConnections(clock, config.trust ?? null);
+  await owner.own({ name: "connections", kind: "resource", release: () => connections.close() });
+  return fetchPost(connections);
 }
 
 interface Conversation {
@@ -63,6 +67,8 @@ interface Conversation {
   timer: Timer | null;
   /** Wall time of the last answer, in ms. */
   seenAtMs: number;
+  /** Why the last call failed. */
+  trouble: string | null;
 }
 
 class Heartbeat {
@@ -156,7 +162,12 @@ class Heartbeat {
       // A worker obeys the highest number of an epoch: one count for all sessions never goes back.
       nextSeq: () => ++this.#seq,
     });
-    this.#conversations.set(link.worker, { session, timer: null, seenAtMs: clock.wall() });
+    this.#conversations.set(link.worker, {
+      session,
+      timer: null,
+      seenAtMs: clock.wall(),
+      trouble: null,
+    });
   }
 
   #forget(name: string): void {
@@ -215,6 +226,7 @@ class Heartbeat {
     const wasSuspect = session.suspect;
     const observed = session.answered(request.seq, response, clock.now());
     conversation.seenAtMs = clock.wall();
+    conversation.trouble = null;
     if (this.#conversations.get(nameOf(conversation)) !== conversation && !this.#over) return;
     if (observed !== null) this.#core.post({ type: "observed", observed });
     if (wasSuspect) {
@@ -230,6 +242,7 @@ class Heartbeat {
     const failure = session.failed(seq, this.#context.clock.now());
     const { worker, incarnation } = session.link;
     const reason = messageOf(error);
+    conversation.trouble = reason;
     if (failure === "lost") {
       logger("heartbeat").warn("worker {worker} is lost: {reason}", { worker, reason });
       this.#forget(worker);
@@ -254,6 +267,7 @@ function nameOf({ session }: Conversation): string {
   return session.link.worker;
 }
 
-function livenessOf({ session, seenAtMs }: Conversation): Liveness {
-  return [session.link.worker, session.suspect ? "suspect" : "alive", seenAtMs];
+function livenessOf({ session, seenAtMs, trouble }: Conversation): Liveness {
+  const { suspect, link } = session;
+  return [link.worker, suspect ? "suspect" : "alive", seenAtMs, suspect ? trouble : null];
 }

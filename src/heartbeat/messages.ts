@@ -9,6 +9,8 @@ export interface WorkerLink {
   readonly url: string;
   /** Shown to the worker. */
   readonly token: string;
+  /** The certificate that it told when it registered, in PEM form; null for plain HTTP. */
+  readonly certificate?: string | null;
 }
 
 /** What a worker shall have now: complete. */
@@ -51,10 +53,20 @@ export interface Observed {
   readonly running: number;
   readonly accepting: boolean;
   readonly reason: string | null;
+  /** Whether it accepts nothing because it stops for good. */
+  readonly stopping: boolean;
 }
 
-/** How a worker is doing: its name, whether its last call was answered, and when one last was (wall ms). */
-export type Liveness = readonly [worker: string, state: "alive" | "suspect", lastSeenAtMs: number];
+/**
+ * How a worker is doing: its name, whether its last call was answered, when one last was (wall ms),
+ * and why the last one was not.
+ */
+export type Liveness = readonly [
+  worker: string,
+  state: "alive" | "suspect",
+  lastSeenAtMs: number,
+  trouble?: string | null,
+];
 
 /** Heartbeat to core. */
 export type FromHeartbeat =

@@ -1,7 +1,9 @@
 /** One HTTP call to a worker. Used in the heartbeat isolate. */
 import { IrisError, messageOf } from "../base/errors.ts";
+import { fetchProblem } from "../base/fetch_problem.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
 import { parseReconcileResponse } from "../wire/reconcile_schema.ts";
+import type { WorkerConnections } from "./connections.ts";
 import type { WorkerLink } from "./messages.ts";
 
 /** The largest answer that is read, in bytes. */
@@ -9,30 +11,38 @@ export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** Posts JSON and gives the JSON of the answer. */
 export type PostJson = (
-  to: { readonly url: string; readonly token: string; readonly path: string },
+  to: Pick<WorkerLink, "url" | "token" | "certificate"> & { readonly path: string },
   body: unknown,
   signal: AbortSignal,
 ) => Promise<unknown>;
 
-/**
- * A {@linkcode PostJson} over `fetch`.
- *
- * @param client whose connections it uses; closed by its owner
- */
-export function fetchPost(client: Deno.HttpClient): PostJson {
-  return async ({ url, token, path }, body, signal) => {
-    const response = await fetch(url + path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
-      body: JSON.stringify(body),
-      redirect: "error",
-      signal,
-      client,
+/** A {@linkcode PostJson} over `fetch`, and connections that their owner closes. */
+export function fetchPost(connections: WorkerConnections): PostJson {
+  return ({ url, token, path, certificate }, body, signal) =>
+    connections.use(certificate, async (client) => {
+      const response = await fetch(url + path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+        body: JSON.stringify(body),
+        redirect: "error",
+        signal,
+        client,
+      });
+      const text = await limitedText(response);
+      if (response.ok) return JSON.parse(text);
+      throw new IrisError("unavailable", `it answered ${response.status}: ${saidIn(text)}`);
     });
-    const text = await limitedText(response);
-    if (response.ok) return JSON.parse(text);
-    throw new IrisError("unavailable", `it answered ${response.status}: ${text.slice(0, 200)}`);
-  };
+}
+
+/** What an error answer says, for a person. */
+function saidIn(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error: { message: unknown } };
+    if (typeof error.message === "string") return error.message.slice(0, 200);
+  } catch {
+    // No answer of ours.
+  }
+  return text.slice(0, 200);
 }
 
 /**
@@ -50,13 +60,13 @@ export async function reconcile(
 ): Promise<ReconcileResponse> {
   let answer: ReconcileResponse;
   try {
-    const { url, token } = link;
     answer = parseReconcileResponse(
-      await post({ url, token, path: "/v1/reconcile" }, request, signal),
+      await post({ ...link, path: "/v1/reconcile" }, request, signal),
     );
   } catch (error) {
     if (error instanceof IrisError && error.code === "unavailable") throw error;
-    throw new IrisError("unavailable", messageOf(error), { cause: error });
+    const why = error instanceof IrisError ? messageOf(error) : fetchProblem(error);
+    throw new IrisError("unavailable", why, { cause: error });
   }
   if (answer.worker !== request.worker || answer.epoch !== request.epoch) {
     const what = `it is worker ${answer.worker} of epoch ${answer.epoch}`;

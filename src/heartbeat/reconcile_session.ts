@@ -197,11 +197,12 @@ export class ReconcileSession {
     const missing = this.#takeMissing(seq, response.missing);
     this.#answeredSeq = Math.max(this.#answeredSeq, seq);
     this.#held = new Set(response.specs);
-    const { facts, backlog, running, accepting, reason } = response;
+    const { facts, backlog, running, accepting, reason, stopping = !accepting } = response;
     const last = this.#last;
     const toStore = facts !== null || missing.length > 0;
     const news = toStore || last === null || call.version > this.#forwardedVersion ||
-      last.backlog !== backlog || last.running !== running || last.accepting !== accepting;
+      last.backlog !== backlog || last.running !== running || last.accepting !== accepting ||
+      last.reason !== reason;
     this.#last = { backlog, running, accepting, reason };
     if (toStore && this.#underWay.size === 0) {
       this.#awaiting = { version: this.#desired!.version, untilMs: nowMs + CORE_WAIT_MS };
@@ -217,8 +218,8 @@ export class ReconcileSession {
     if (!news) return null;
     this.#forwardedVersion = Math.max(this.#forwardedVersion, call.version);
     const { worker, incarnation } = this.link;
-    const { version } = call;
-    return { worker, incarnation, version, facts, missing, backlog, running, accepting, reason };
+    const of = { worker, incarnation, version: call.version };
+    return { ...of, facts, missing, backlog, running, accepting, reason, stopping };
   }
 
   /**

@@ -13,6 +13,8 @@ export interface ClusterEntry {
   readonly startTime: number;
   readonly url: string;
   readonly stateDir: string;
+  /** What its clients must trust, PEM, when it speaks TLS. */
+  readonly caFile?: string;
   /** True for the cluster of one `job run --local`: its folder goes with it. */
   readonly temporary: boolean;
   readonly startedAtMs: number;

@@ -5,16 +5,28 @@
 import { type Clock, sleep } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { Part } from "../lifecycle/part.ts";
+import { type HostPort, urlHost } from "./address.ts";
 import { ourListeners } from "./ports.ts";
+import type { TlsIdentity } from "./tls.ts";
 
 /** How often the kernel's table is looked at for our socket, in ms. */
 const VERIFY_MS = 5;
 
-/** How a server listens, and who answers. */
-export interface HttpServerOptions {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+/** Where and how a server listens. Plain data. */
+export interface ListenConfig {
+  /** A name or an address; `0.0.0.0` or `::` for every address of this machine. */
   readonly hostname: string;
+  /** 0 for any free one. */
   readonly port: number;
+  /** What it shows; without it plain HTTP is spoken. */
+  readonly tls?: TlsIdentity | null;
+  /** Where others reach it, when that is not where it listens. */
+  readonly advertise?: HostPort | null;
+}
+
+/** How a server listens, and who answers. */
+export interface HttpServerOptions extends ListenConfig {
+  readonly fetch: (request: Request) => Response | Promise<Response>;
   readonly clock: Clock;
   /** Ends what would keep a request open. */
   readonly endHeld: () => void;
@@ -34,18 +46,20 @@ export class HttpServer implements Part {
     this.#options = options;
   }
 
-  /** Where it listens; known once it has started. */
+  /** Where it is reached; known once it has started. */
   get url(): string {
-    const host = this.#options.hostname;
-    return `http://${host.includes(":") ? `[${host}]` : host}:${this.#port}`;
+    const { hostname, tls, advertise } = this.#options;
+    const scheme = tls ? "https" : "http";
+    return `${scheme}://${urlHost(advertise?.host ?? hostname)}:${advertise?.port ?? this.#port}`;
   }
 
   start(): void {
-    const { hostname, port, fetch } = this.#options;
+    const { hostname, port, tls, fetch } = this.#options;
     try {
       this.#server = Deno.serve({
         hostname,
         port,
+        ...(tls ? { cert: tls.cert, key: tls.key } : {}),
         signal: this.#kill.signal,
         onListen: () => {},
       }, (request) => fetch(request));
@@ -56,7 +70,7 @@ export class HttpServer implements Part {
         taken ? "port_in_use" : "unavailable",
         taken
           ? `Port ${port} on ${hostname} is in use`
-          : `Cannot listen on ${hostname}:${port}: ${messageOf(error)}`,
+          : `Cannot listen on ${urlHost(hostname)}:${port}: ${messageOf(error)}`,
         { cause: error },
       );
     }

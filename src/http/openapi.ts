@@ -17,7 +17,7 @@ import {
   TASK_SCHEMA,
   WORKER_SCHEMA,
 } from "../wire/view_schemas.ts";
-import { CLUSTER_STOP_SCHEMA, PURGE_SCHEMA } from "./routes/cluster.ts";
+import { CLUSTER_STOP_SCHEMA, DRAIN_SCHEMA, PURGE_SCHEMA } from "./routes/cluster.ts";
 
 /** One route, as it is described. */
 export interface ApiRoute {
@@ -92,6 +92,22 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ...{ method: "get", path: "/api/v1/workers", status: 200 },
     summary: "Workers that registered.",
     answer: v.array(WORKER_SCHEMA),
+  },
+  {
+    ...{ method: "get", path: "/api/v1/workers/:name", status: 200 },
+    summary: "One worker.",
+    answer: WORKER_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/workers/:name/drain", status: 200 },
+    summary: "Give a worker no new tasks; what runs there goes on.",
+    body: DRAIN_SCHEMA,
+    answer: WORKER_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/workers/:name/release", status: 200 },
+    summary: "Give tasks again to a worker that was drained or set aside.",
+    answer: WORKER_SCHEMA,
   },
   {
     ...{ method: "post", path: "/api/v1/workers", status: 201 },

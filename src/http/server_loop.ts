@@ -3,7 +3,7 @@
  * owns the listening socket and the streams of whoever follows.
  */
 import { sleep } from "../base/clock.ts";
-import { HttpServer } from "../host/http_server.ts";
+import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
 import { Sessions, type Tokens } from "./auth.ts";
@@ -14,9 +14,9 @@ const TICK_MS = 500;
 
 /** What a controller's server is told by whoever composes it. Plain data. */
 export interface ControllerServerConfig {
-  readonly hostname: string;
-  /** 0 for any free one. */
-  readonly port: number;
+  readonly listen: ListenConfig;
+  /** Certificates that workers may be known by, beside those they tell; PEM, or null. */
+  readonly trust?: string | null;
   readonly tokens: Tokens;
   readonly version: string;
   /** The database, read through a connection of the server's own. */
@@ -44,8 +44,7 @@ export function controllerServerLoop(ports: {
     });
     const server = new HttpServer({
       fetch: (request) => app.fetch(request),
-      hostname: config.hostname,
-      port: config.port,
+      ...config.listen,
       clock,
       endHeld: () => api.close(),
     });

@@ -4,6 +4,8 @@
  * in main: one path, no framework, nothing that blocks.
  */
 import type { Clock } from "../base/clock.ts";
+import { urlHost } from "../host/address.ts";
+import type { ListenConfig } from "../host/http_server.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import type { Part, StopReport } from "../lifecycle/part.ts";
 
@@ -23,12 +25,12 @@ export interface StopResponder {
  * Makes a responder.
  *
  * @param options.token who shows it may read the report
- * @param options.hostname the address the controller's server listens on
+ * @param options.listen how the controller's server listens
  */
 export function stopResponder(options: {
   id: string;
   token: string;
-  hostname: string;
+  listen: ListenConfig;
   clock: Clock;
 }): StopResponder {
   const report = Promise.withResolvers<StopReport>();
@@ -54,13 +56,19 @@ export function stopResponder(options: {
       name: "stop-responder",
       kind: "server",
       start() {
-        server = Deno.serve({ hostname: options.hostname, port: 0, onListen: () => {} }, handle);
+        const { hostname, tls } = options.listen;
+        const show = tls ? { cert: tls.cert, key: tls.key } : {};
+        server = Deno.serve({ hostname, port: 0, ...show, onListen: () => {} }, handle);
       },
       async ask() {
         await server?.shutdown();
       },
     },
-    url: () => `http://${options.hostname}:${server?.addr.port}${path}`,
+    url() {
+      const { hostname, tls, advertise } = options.listen;
+      const host = urlHost(advertise?.host ?? hostname);
+      return `${tls ? "https" : "http"}://${host}:${server?.addr.port}${path}`;
+    },
     async deliver(given) {
       report.resolve(given);
       const late = options.clock.setTimer(COLLECT_MS, () => collected.resolve());

@@ -3,6 +3,7 @@
 /// <reference lib="deno.worker" />
 import { CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
 import { ServerBridge } from "../controller/server_bridge.ts";
+import { WorkerConnections } from "../heartbeat/connections.ts";
 import { fetchPost } from "../heartbeat/reconcile_call.ts";
 import { controllerServerLoop } from "../http/server_loop.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
@@ -12,14 +13,14 @@ serveIsolate(controllerServerLoop({
   async api({ owner, clock, config, channel }) {
     const reader = openReader(config.database);
     await owner.own({ name: "reader", kind: "resource", release: () => reader.close() });
-    const client = Deno.createHttpClient({});
-    await owner.own({ name: "connections", kind: "resource", release: () => client.close() });
+    const connections = new WorkerConnections(clock, config.trust ?? null);
+    await owner.own({ name: "connections", kind: "resource", release: () => connections.close() });
     const bridge = new ServerBridge({
       core: channel(CORE_CHANNEL),
       main: channel(MAIN_CHANNEL),
       reader,
       database: config.database,
-      post: fetchPost(client),
+      post: fetchPost(connections),
       clock,
     });
     await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });

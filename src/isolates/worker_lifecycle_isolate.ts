@@ -3,19 +3,38 @@
 /// <reference lib="deno.worker" />
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import { hostProblem } from "../host/host_health.ts";
+import { localAddressTowards } from "../host/local_address.ts";
+import { httpClient } from "../host/tls.ts";
+import { tokenIn } from "../host/token_file.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
 import { processRuntime } from "../runtimes/process/process_runtime.ts";
 import { connectKeeper } from "../worker/keeper/keeper_client.ts";
 import { sweepAttempts } from "../worker/keeper/sweep_attempts.ts";
-import { lifecycleLoop } from "../worker/lifecycle_loop.ts";
+import { type LifecycleConfig, lifecycleLoop } from "../worker/lifecycle_loop.ts";
+import { rememberCluster } from "../worker/worker_folder.ts";
 
 /** How long a keeper that is just starting may take to answer, in ms. */
 const CONNECT_MS = 20_000;
 
-serveIsolate(lifecycleLoop({
-  connect: ({ keeperSocket }, signal) =>
-    connectKeeper(keeperSocket, { clock: systemClock, timeoutMs: CONNECT_MS, signal }),
-  runtime: processRuntime,
-  random: systemRandom,
-  sweep: (attempts) => sweepAttempts(attempts, systemClock),
-}));
+serveIsolate<LifecycleConfig>(async (context) => {
+  const { owner, config } = context;
+  const { folder, tokenFile = null, trust = null, version } = config;
+  const client = httpClient([trust]);
+  await owner.own({ name: "connections", kind: "resource", release: () => client.close() });
+  const body = lifecycleLoop({
+    connect: ({ keeperSocket }, signal) =>
+      connectKeeper(keeperSocket, { clock: systemClock, timeoutMs: CONNECT_MS, signal }),
+    runtime: processRuntime,
+    random: systemRandom,
+    sweep: (attempts) => sweepAttempts(attempts, systemClock),
+    fetch: (url, init) => fetch(url, { ...init, client }),
+    localAddress: localAddressTowards,
+    ...(tokenFile === null ? {} : { token: () => tokenIn(tokenFile) }),
+    ...(folder === undefined ? {} : {
+      remember: (cluster) => rememberCluster(folder, { cluster, version }),
+      checkHealth: () => hostProblem(folder),
+    }),
+  });
+  await body(context);
+});

@@ -1,7 +1,7 @@
 /** What goes into the tables and comes out of them: plain data, close to the columns. */
 import type { EndCause, RegisterRequest } from "../wire/reconcile.ts";
 import type { WaitFor } from "../model/job.ts";
-import type { EventKind, JobSpec, JobState, TaskCounts, TaskState } from "../wire/api.ts";
+import type { EventKind, JobSpec, JobState, SetAside, TaskCounts, TaskState } from "../wire/api.ts";
 
 /** What changes of a job while it lives. */
 export interface JobProgress {
@@ -119,6 +119,16 @@ export interface EventRow {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What users and Iris itself decided about a worker. */
+export interface WorkerMarks {
+  /** Why a user drained it; null for not. */
+  readonly drained: string | null;
+  readonly setAside: SetAside | null;
+}
+
+/** A worker as it registered last, and what was decided about it. */
+export interface StoredWorker extends RegisterRequest, WorkerMarks {}
+
 /** Everything that one transaction changes. */
 export interface StoreChanges {
   readonly newJobs: readonly JobRow[];
@@ -131,6 +141,8 @@ export interface StoreChanges {
   readonly details: readonly DetailRow[];
   readonly charges: readonly ChargeRow[];
   readonly workers: readonly RegisterRequest[];
+  /** Of workers that are stored, or are in `workers`. */
+  readonly workerMarks: readonly (WorkerMarks & { readonly worker: string })[];
   readonly goneWorkers: readonly string[];
   readonly events: readonly EventRow[];
 }
@@ -141,7 +153,7 @@ export interface StoredState {
   readonly jobs: readonly JobRow[];
   readonly lanes: readonly LaneRow[];
   readonly charges: readonly ChargeRow[];
-  readonly workers: readonly RegisterRequest[];
+  readonly workers: readonly StoredWorker[];
   /** The highest generation ever used. */
   readonly lastGeneration: number;
 }

@@ -154,5 +154,7 @@ export const MIGRATIONS: readonly string[] = [
   -- What users and Iris itself decided about a worker, and when: drained, set aside.
   ALTER TABLE workers ADD COLUMN drained TEXT;     -- why, null for not
   ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not
+  ALTER TABLE workers ADD COLUMN set_aside_until REAL;
+  ALTER TABLE workers ADD COLUMN certificate TEXT; -- what its server shows, PEM
   `,
 ];

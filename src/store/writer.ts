@@ -4,10 +4,9 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
-import type { RegisterRequest } from "../wire/reconcile.ts";
 import { fromBlob, toBlob } from "./columns.ts";
 import { Forgetting, LAST_GENERATION } from "./forgetting.ts";
-import { jobRowOf, type Row } from "./job_row.ts";
+import { jobRowOf, type Row, textOrNull } from "./job_row.ts";
 import type {
   ChargeRow,
   JobProgress,
@@ -17,6 +16,7 @@ import type {
   StoreChanges,
   StoredJob,
   StoredState,
+  StoredWorker,
 } from "./rows.ts";
 
 /** So many events are kept; the count is looked at after so many were added. */
@@ -180,7 +180,11 @@ export class StoreWriter {
         w.memoryBytes,
         JSON.stringify(w.resources),
         JSON.stringify(w.attributes),
+        w.certificate ?? null,
       );
+    }
+    for (const { worker, drained, setAside } of changes.workerMarks) {
+      s.workerMarks.run(drained, setAside?.why ?? null, setAside?.untilMs ?? null, worker);
     }
   }
 
@@ -263,13 +267,18 @@ function prepareAll(db: DatabaseSync) {
     goneCharges: p("DELETE FROM charges WHERE generation = ?"),
     worker: p(
       `INSERT INTO workers (worker, url, token, hostname, version, pid, cpu_milli, memory_bytes,
-       resources, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       resources, attributes, certificate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET url = excluded.url, token = excluded.token,
        hostname = excluded.hostname, version = excluded.version, pid = excluded.pid,
        cpu_milli = excluded.cpu_milli, memory_bytes = excluded.memory_bytes,
-       resources = excluded.resources, attributes = excluded.attributes`,
+       resources = excluded.resources, attributes = excluded.attributes,
+       certificate = excluded.certificate`,
     ),
-    goneWorker: p("DELETE FROM workers WHERE worker = ?"),
+    workerMarks: p(
+      "UPDATE workers SET drained = ?, set_aside = ?, set_aside_until = ? WHERE worker = ?",
+    ),
+    // What was decided about a worker outlives its absence.
+    goneWorker: p("DELETE FROM workers WHERE worker = ? AND drained IS NULL AND set_aside IS NULL"),
   };
 }
 
@@ -292,7 +301,7 @@ function chargeRowOf(row: Row): ChargeRow {
   return [Number(generation), Number(task), Number(failures), Number(losses), Number(crashes)];
 }
 
-function workerRowOf(row: Row): RegisterRequest {
+function workerRowOf(row: Row): StoredWorker {
   return {
     worker: String(row.worker),
     url: String(row.url),
@@ -305,5 +314,10 @@ function workerRowOf(row: Row): RegisterRequest {
     // Written by this program from checked values.
     resources: JSON.parse(String(row.resources)) as Record<string, number>,
     attributes: JSON.parse(String(row.attributes)) as Record<string, string>,
+    certificate: textOrNull(row.certificate),
+    drained: textOrNull(row.drained),
+    setAside: row.set_aside === null
+      ? null
+      : { why: String(row.set_aside), untilMs: Number(row.set_aside_until ?? 0) },
   };
 }

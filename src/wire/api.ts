@@ -171,7 +171,11 @@ export const EVENT_KINDS = [
   "task_ended",
   "task_retried",
   "worker_registered",
+  "worker_refused",
   "worker_state",
+  "worker_drained",
+  "worker_set_aside",
+  "worker_released",
 ] as const;
 
 /** See {@linkcode EVENT_KINDS}. */
@@ -212,13 +216,26 @@ export interface TaskView {
   readonly detail: string | null;
 }
 
-/** `GET /api/v1/workers`. */
+/** Why Iris itself gives a worker nothing new, and until when (ms since the epoch). */
+export interface SetAside {
+  readonly why: string;
+  readonly untilMs: number;
+}
+
+/** `GET /api/v1/workers`, `GET /api/v1/workers/:name`. */
 export interface WorkerView {
   readonly name: string;
   readonly url: string;
-  readonly state: "alive" | "suspect" | "lost" | "stopping";
+  /** `refused`: it cannot register, see `reason`. */
+  readonly state: "alive" | "suspect" | "lost" | "stopping" | "refused";
   readonly hostname: string;
+  readonly version: string;
   readonly pid: number;
+  /** Why it gets nothing new, in one line; null when it may. */
+  readonly reason: string | null;
+  /** Why a user drained it; null for not. */
+  readonly drained: string | null;
+  readonly setAside: SetAside | null;
   readonly cpuMilli: number;
   readonly memoryBytes: number;
   readonly resources: Readonly<Record<string, number>>;

@@ -17,6 +17,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   forbidden: { httpStatus: 403, exitCode: 1 },
   not_found: { httpStatus: 404, exitCode: 1 },
   conflict: { httpStatus: 409, exitCode: 1 },
+  incompatible: { httpStatus: 426, exitCode: 1 },
   closing: { httpStatus: 503, exitCode: 1 },
   unavailable: { httpStatus: 503, exitCode: 1 },
   timeout: { httpStatus: 504, exitCode: 1 },

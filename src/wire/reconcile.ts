@@ -108,6 +108,8 @@ export interface ReconcileResponse {
   /** False when the worker must not get new work (it stops, or its host is ill); why. */
   readonly accepting: boolean;
   readonly reason: string | null;
+  /** Whether it is not accepting because it stops for good; an older worker only ever did. */
+  readonly stopping?: boolean;
 }
 
 /** Worker to controller, `POST /api/v1/workers`. */
@@ -125,11 +127,19 @@ export interface RegisterRequest {
   readonly attributes: Readonly<Record<string, string>>;
   readonly hostname: string;
   readonly version: string;
+  /** See `protocol.ts`; an older worker tells none, which means 1. */
+  readonly protocol?: number;
   readonly pid: number;
+  /** What its server shows, in PEM form, for the controller to trust; null for plain HTTP. */
+  readonly certificate?: string | null;
 }
 
-/** The controller's answer. */
+/** The controller's answer. What an older controller does not tell is left out. */
 export interface RegisterResponse {
   readonly cluster: string;
   readonly epoch: number;
+  readonly version?: string;
+  readonly protocol?: number;
+  /** A worker that does not answer for this long is given up, and its tasks run elsewhere; ms. */
+  readonly graceMs?: number;
 }

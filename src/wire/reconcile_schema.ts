@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import type { LogsRequest, LogsResponse } from "./logs.ts";
+import { FIRST_PROTOCOL } from "./protocol.ts";
 import { OPTION_ENTRIES } from "./task_options.ts";
 import type {
   AttemptSpec,
@@ -26,6 +27,8 @@ export const MAX_WAIT_MS = 60_000;
 const MAX_ID_CHARS = 1_024;
 /** The longest reason or detail, in characters. */
 const MAX_TEXT_CHARS = 8_192;
+/** The longest certificate, its chain with it, in characters. */
+const MAX_CERTIFICATE_CHARS = 64 * 1_024;
 
 const OPTIONS_SCHEMA = v.object(OPTION_ENTRIES);
 
@@ -65,7 +68,7 @@ export function parseReconcileRequest(input: unknown): ReconcileRequest {
   for (const tuple of runs(o, "stop", 5)) {
     if (!STOP_REASONS.has(tuple[4])) throw wrong("stop", "an attempt range and a stop reason");
   }
-  only(o, REQUEST_KEYS);
+  // What a later version adds is not looked at.
   return input as ReconcileRequest;
 }
 
@@ -86,6 +89,7 @@ export function parseReconcileResponse(input: unknown): ReconcileResponse {
   if (o.reason !== null && !isText(o.reason, MAX_TEXT_CHARS)) {
     throw wrong("reason", "a text or null");
   }
+  if (typeof (o.stopping ?? false) !== "boolean") throw wrong("stopping", "true or false");
   return input as ReconcileResponse;
 }
 
@@ -97,7 +101,7 @@ export function parseRegisterRequest(input: unknown): RegisterRequest {
     throw wrong("worker", "letters, digits, '.', '_' and '-'");
   }
   id(o, "url");
-  if (!/^https?:\/\/[^/?#@]+$/.test(o.url as string)) {
+  if (!/^https?:\/\/[^/?#@]+$/.test(o.url as string) || !URL.canParse(o.url as string)) {
     throw wrong("url", "like http://host:port");
   }
   id(o, "token");
@@ -106,15 +110,19 @@ export function parseRegisterRequest(input: unknown): RegisterRequest {
   id(o, "hostname");
   id(o, "version");
   whole(o, "pid");
-  only(o, REGISTER_KEYS);
-  // A worker of an earlier version has neither.
+  // A worker of an earlier version has none of these; what a later one adds is not looked at.
+  const { protocol = FIRST_PROTOCOL, certificate = null } = o;
+  if (!isWhole(protocol)) throw wrong("protocol", "a whole number, not negative");
+  if (certificate !== null && !isText(certificate, MAX_CERTIFICATE_CHARS)) {
+    throw wrong("certificate", "a certificate in PEM form, or null");
+  }
   const resources = object(o.resources ?? {}, "resources");
   for (const name of Object.keys(resources)) whole(resources, name, "resources");
   const attributes = object(o.attributes ?? {}, "attributes");
   if (!Object.values(attributes).every((value) => isText(value, MAX_ID_CHARS))) {
     throw wrong("attributes", "an object of texts");
   }
-  return { ...o, resources, attributes } as unknown as RegisterRequest;
+  return { ...o, resources, attributes, protocol, certificate } as unknown as RegisterRequest;
 }
 
 /** @throws {IrisError} `invalid`, naming the field */
@@ -141,29 +149,6 @@ export function parseLogsResponse(input: unknown): LogsResponse {
 
 type Fields = Record<string, unknown>;
 
-const REQUEST_KEYS: ReadonlySet<string> = new Set([
-  "cluster",
-  "worker",
-  "epoch",
-  "seq",
-  "waitMs",
-  "specs",
-  "run",
-  "stop",
-  "ackFacts",
-]);
-const REGISTER_KEYS: ReadonlySet<string> = new Set([
-  "worker",
-  "url",
-  "token",
-  "cpuMilli",
-  "memoryBytes",
-  "resources",
-  "attributes",
-  "hostname",
-  "version",
-  "pid",
-]);
 const LOGS_KEYS: ReadonlySet<string> = new Set([
   "generation",
   "task",

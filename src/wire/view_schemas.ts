@@ -152,9 +152,13 @@ export const TASK_SCHEMA = v.strictObject({
 export const WORKER_SCHEMA = v.strictObject({
   name: text,
   url: text,
-  state: v.picklist(["alive", "suspect", "lost", "stopping"]),
+  state: v.picklist(["alive", "suspect", "lost", "stopping", "refused"]),
   hostname: text,
+  version: text,
   pid: count,
+  reason: orNull(text),
+  drained: orNull(text),
+  setAside: orNull(v.strictObject({ why: text, untilMs: time })),
   cpuMilli: count,
   memoryBytes: count,
   resources: amounts,
@@ -218,13 +222,18 @@ export const REGISTER_SCHEMA = v.strictObject({
   attributes: texts,
   hostname: text,
   version: text,
+  protocol: v.exactOptional(count),
   pid: count,
+  certificate: v.exactOptional(orNull(text)),
 }) satisfies SchemaOf<RegisterRequest>;
 
 /** The answer to it. */
 export const REGISTERED_SCHEMA = v.strictObject({
   cluster: text,
   epoch: count,
+  version: v.exactOptional(text),
+  protocol: v.exactOptional(count),
+  graceMs: v.exactOptional(time),
 }) satisfies SchemaOf<RegisterResponse>;
 
 /** Every error answer. */

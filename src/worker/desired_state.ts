@@ -62,6 +62,8 @@ export class DesiredState {
   #missing: Run[] = [];
   #wanted: readonly Run[] = [];
   #closed: string | null = null;
+  /** Why nothing new is taken in for now. */
+  #unwell: string | null = null;
   #lost = false;
 
   /** @param worker the id under which the controller knows this worker */
@@ -81,7 +83,17 @@ export class DesiredState {
 
   /** False when nothing new is taken in. */
   get accepting(): boolean {
-    return this.#closed === null;
+    return this.#closed === null && this.#unwell === null;
+  }
+
+  /** The highest epoch that was obeyed; -1 for none. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The cluster this worker belongs to, if that is known. */
+  get cluster(): string | null {
+    return this.#cluster;
   }
 
   /** True when there is something to tell that no answer carried yet. */
@@ -173,14 +185,22 @@ export class DesiredState {
       specs: [...this.#specs],
       backlog: this.#queued.size,
       running: this.#running.size,
-      accepting: this.#closed === null,
-      reason: this.#closed,
+      accepting: this.accepting,
+      reason: this.#closed ?? this.#unwell,
+      stopping: this.#closed !== null,
     };
   }
 
   /** Takes in nothing new from now on; the first reason stays. */
   close(reason: string): void {
     this.#closed ??= reason;
+  }
+
+  /** Takes in nothing new while there is a reason. @returns whether that is news */
+  unwell(reason: string | null): boolean {
+    const before = this.#unwell;
+    this.#unwell = reason;
+    return before !== reason;
   }
 
   /** The keeper is gone: what it had ended in an unknown way. Nothing can start here any more. */
@@ -280,7 +300,7 @@ export class DesiredState {
   #startNew(run: readonly Run[], commands: KeeperCommand[]): void {
     const start: Run[] = [];
     for (const fresh of this.#unknown(run)) {
-      if (this.#closed !== null || !this.#specs.has(fresh[0])) {
+      if (!this.accepting || !this.#specs.has(fresh[0])) {
         this.#missing.push(fresh);
         continue;
       }

@@ -1,4 +1,5 @@
 /** What the lifecycle loop of a worker is made with: plain data, and the powers it is handed. */
+import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { TaskRuntime } from "../runtimes/task_runtime.ts";
 import type { FetchText } from "./registration.ts";
@@ -27,6 +28,18 @@ export interface LifecycleConfig {
   readonly onControllerLost: "finish" | "stop" | "wait";
   /** The controller counts as lost after this long without a call, in ms. */
   readonly controllerLostMs: number;
+  /** What the worker's server shows, PEM; null for plain HTTP. */
+  readonly certificate?: string | null;
+  /** Certificates that are trusted in the controller, PEM; null for the system's alone. */
+  readonly trust?: string | null;
+  /** A file with the token, read anew at each registration. */
+  readonly tokenFile?: string | null;
+  /** The worker's folder. */
+  readonly folder?: string;
+  /** The cluster that the folder belongs to; null for none yet. */
+  readonly cluster?: string | null;
+  /** TCP ports that tasks may be given, both among them; null for any free one. */
+  readonly portRange?: { readonly from: number; readonly to: number } | null;
 }
 
 /** Powers that a lifecycle loop is handed. */
@@ -37,6 +50,17 @@ export interface LifecyclePorts {
   readonly random: Random;
   /** What registrations go through; `fetch` when left out. */
   readonly fetch?: FetchText;
+  /** The token to show now; that of the config when left out, or for null. */
+  readonly token?: () => string | null;
+  /** This host's address on the way to a URL's. @throws {IrisError} when that cannot be reached */
+  readonly localAddress?: (
+    url: string,
+    of: { readonly clock: Clock; readonly signal: AbortSignal },
+  ) => Promise<string>;
+  /** Remembers across restarts which cluster this worker belongs to. */
+  readonly remember?: (cluster: string) => void;
+  /** What is wrong with the host, in one line; null for nothing. */
+  readonly checkHealth?: () => Promise<string | null>;
   /**
    * After the keeper was lost: ends what is left of these attempts. Resolves to what could not be
    * proved gone. Without it nothing is promised about them.

@@ -3,14 +3,12 @@
  * turns reconcile calls into commands for the keeper and its facts into answers. Runs in the
  * worker's lifecycle isolate, which owns the link to the keeper.
  */
-import { backoffMs } from "../base/backoff.ts";
-import { sleep } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopRequest } from "../lifecycle/part.ts";
-import type { RegisterRequest } from "../wire/reconcile.ts";
+import type { RegisterResponse } from "../wire/reconcile.ts";
 import { DesiredState, type KeeperCommand } from "./desired_state.ts";
 import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
 import { HeldCall } from "./held_call.ts";
@@ -22,7 +20,8 @@ import {
   type ToServer,
   WORKER_CHANNEL,
 } from "./messages.ts";
-import { registerWorker } from "./registration.ts";
+import { HealthWatch } from "./health_watch.ts";
+import { Registrar } from "./registrar.ts";
 import { Wakeup } from "./wakeup.ts";
 
 export type { LifecycleConfig, LifecyclePorts };
@@ -33,8 +32,8 @@ const COALESCE_MS = 5;
 const RESEND_MS = 50;
 /** How often the loop looks at its clock, in ms. */
 const LOOK_MS = 250;
-/** The first and the longest wait before another attempt to register, in ms. */
-const REGISTER_BACKOFF = { minMs: 50, maxMs: 5_000 };
+/** So many different things are said about controllers that were refused. */
+const MAX_STRANGERS = 20;
 /** After the last attempt ended: how long its fact may wait for the controller, in ms. */
 const LAST_FACTS_MS = 1_000;
 /** After the keeper was lost: how long the controller may take to hear of it, in ms. */
@@ -59,11 +58,14 @@ class Lifecycle {
   readonly #running = new Map<string, StartedFact>();
   /** Something changed that a wait of this loop may be about. */
   readonly #wakeup = new Wakeup();
-  #url: string | null = null;
-  #registeredUrl: string | null = null;
+  readonly #registrar: Registrar;
+  readonly #health: HealthWatch;
+  /** Controllers that were refused, by what was said of them. */
+  readonly #strangers = new Set<string>();
   /** When the controller last called or took a registration. */
   #contactAt = -Infinity;
   #controllerLost = false;
+  #toldProblem: string | null = null;
   /** True when an answer said that nothing new is taken in. */
   #toldClosed = false;
   #keeperLost: { readonly why: string; readonly atMs: number; told: boolean } | null = null;
@@ -84,6 +86,17 @@ class Lifecycle {
         running: () => this.#running.values(),
       },
     });
+    this.#registrar = new Registrar(context, {
+      ports,
+      wakeup: this.#wakeup,
+      joined: (answer) => this.#joined(answer),
+    });
+    this.#health = new HealthWatch(context.clock, {
+      check: ports.checkHealth,
+      changed: (problem) => this.#onHealth(problem),
+    });
+    const { cluster } = context.config;
+    if (cluster !== undefined && cluster !== null) this.#state.join(cluster);
     this.#held = new HeldCall(context.clock, (id, request) => {
       const response = this.#state.answer(request);
       this.#toldClosed = !response.accepting;
@@ -101,7 +114,8 @@ class Lifecycle {
     signal.addEventListener("abort", stopRegistering, { once: true });
     this.#adopt();
     if (closing.aborted) this.#close();
-    const registration = this.#keepRegistered(registering.signal);
+    const registration = this.#registrar.run(registering.signal);
+    const health = this.#health.run(registering.signal);
     try {
       await this.#serve();
       // A run that failed is told to end as well, but its owner is not closing: the attempts go on.
@@ -110,7 +124,7 @@ class Lifecycle {
       registering.abort();
       signal.removeEventListener("abort", stopRegistering);
       closing.removeEventListener("abort", onClosing);
-      await Promise.all([registration, this.#sweeping]);
+      await Promise.all([registration, health, this.#sweeping]);
       this.#held.answer();
       this.#server.onMessage((message) => this.#refuse(message));
     }
@@ -205,15 +219,15 @@ class Lifecycle {
 
   /** A server that began anew has no index of the logs yet: tell what runs. */
   #onListening(url: string): void {
-    this.#url = url;
     this.#server.post({
       type: "facts",
       again: true,
       started: [...this.#running.values()],
       ended: [],
     });
-    if (this.#keeperLost !== null) this.#tellProblem(this.#keeperLost.why);
-    this.#wakeup.wake();
+    this.#toldProblem = null;
+    this.#tellProblem();
+    this.#registrar.listening(url);
   }
 
   #onReconcile(call: ToLifecycle & { type: "reconcile" }): void {
@@ -227,6 +241,7 @@ class Lifecycle {
     } catch (error) {
       if (!(error instanceof IrisError)) throw error;
       const { code, message } = error;
+      this.#onStranger(message);
       return this.#server.post({ type: "refused", id: call.id, code, message });
     }
     if (this.#state.hasNews) this.#held.nudge(COALESCE_MS);
@@ -275,8 +290,51 @@ class Lifecycle {
     this.#wakeup.wake();
   }
 
-  #tellProblem(why: string): void {
-    this.#server.post({ type: "health", problem: `The keeper is lost: ${why}` });
+  #tellProblem(): void {
+    const lost = this.#keeperLost;
+    const problem = lost === null ? this.#health.problem : `The keeper is lost: ${lost.why}`;
+    if (problem !== this.#toldProblem) this.#server.post({ type: "health", problem });
+    this.#toldProblem = problem;
+  }
+
+  /** The host became unwell, or well again: it takes in no new tasks meanwhile. */
+  #onHealth(problem: string | null): void {
+    if (problem === null) logger("worker").warn("this host is well again");
+    else logger("worker").warn("no new tasks: {problem}", { problem });
+    this.#tellProblem();
+    if (this.#state.unwell(problem)) this.#held.answer();
+  }
+
+  /** Somebody else's controller calls: said once. */
+  #onStranger(message: string): void {
+    if (this.#strangers.has(message) || this.#strangers.size >= MAX_STRANGERS) return;
+    this.#strangers.add(message);
+    logger("worker").warn("a controller was refused: {message}", { message });
+  }
+
+  /** @throws {IrisError} `conflict` when it is not this worker's controller that answered */
+  #joined({ cluster, epoch }: RegisterResponse): void {
+    const { controllerUrl, folder } = this.#context.config;
+    const own = this.#state.cluster;
+    if (own !== null && own !== cluster) {
+      const where = folder === undefined ? "" : ` (${folder})`;
+      throw new IrisError(
+        "conflict",
+        `The controller at ${controllerUrl} is of cluster ${cluster}, but this worker's folder` +
+          `${where} belongs to cluster ${own}: give that one's --controller, or another --state-dir`,
+      );
+    }
+    if (epoch < this.#state.epoch) {
+      throw new IrisError(
+        "conflict",
+        `The controller at ${controllerUrl} is of epoch ${epoch}, but this worker obeyed one of ` +
+          `epoch ${this.#state.epoch}: a newer controller of the cluster runs, or ran`,
+      );
+    }
+    this.#state.join(cluster);
+    this.#ports.remember?.(cluster);
+    // From now on it has its time to make the first call.
+    this.#contactAt = this.#context.clock.now();
   }
 
   #onKeeperLost(why: string): void {
@@ -284,7 +342,7 @@ class Lifecycle {
     if (this.#keeperLost !== null || this.#end.over) return;
     this.#keeperLost = { why, atMs: this.#context.clock.now(), told: false };
     logger("worker").error("keeper lost: {why}", { why });
-    this.#tellProblem(why);
+    this.#tellProblem();
     this.#state.close(`The worker lost its keeper: ${why}`);
     this.#held.answer();
     this.#sweeping = this.#afterKeeperLost(why);
@@ -321,8 +379,7 @@ class Lifecycle {
     if (clock.now() - this.#contactAt < config.controllerLostMs) return;
     if (this.#contactAt === -Infinity) return;
     this.#contactAt = clock.now();
-    this.#registeredUrl = null;
-    this.#wakeup.wake();
+    this.#registrar.again();
     if (this.#controllerLost) return;
     this.#controllerLost = true;
     logger("worker").warn("no call from the controller for {ms} ms: {policy}", {
@@ -335,56 +392,6 @@ class Lifecycle {
     } else if (config.onControllerLost === "wait") {
       this.#link.capacity({ cpuMilli: 0, memoryBytes: 0, maxRunning: 0 });
     }
-  }
-
-  /** Registers whenever the controller does not know where this worker is. */
-  async #keepRegistered(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    for (let failures = 0; !signal.aborted;) {
-      const url = this.#url;
-      if (url === null || url === this.#registeredUrl) {
-        await this.#wakeup.wait(clock, LOOK_MS, signal);
-        continue;
-      }
-      try {
-        const answer = await registerWorker(this.#registration(url), {
-          controllerUrl: this.#context.config.controllerUrl,
-          token: this.#context.config.controllerToken,
-          clock,
-          signal,
-          fetch: this.#ports.fetch ?? fetch,
-        });
-        this.#state.join(answer.cluster);
-        this.#registeredUrl = url;
-        // From now on it has its time to make the first call.
-        this.#contactAt = clock.now();
-        failures = 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        const ms = backoffMs(failures++, REGISTER_BACKOFF, this.#ports.random);
-        logger("worker").warn("not registered: {error}; again in {ms} ms", {
-          error: messageOf(error),
-          ms: Math.round(ms),
-        });
-        await sleep(clock, ms, signal);
-      }
-    }
-  }
-
-  #registration(url: string): RegisterRequest {
-    const { config } = this.#context;
-    return {
-      worker: config.worker,
-      url,
-      token: config.serverToken,
-      cpuMilli: config.capacity.cpuMilli,
-      memoryBytes: config.capacity.memoryBytes,
-      resources: config.capacity.resources ?? {},
-      attributes: config.attributes,
-      hostname: config.hostname,
-      version: config.version,
-      pid: config.pid,
-    };
   }
 }
 

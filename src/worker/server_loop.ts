@@ -3,7 +3,7 @@
  * isolate, and reads logs from the slot files itself. Runs in the worker's server isolate, which
  * owns the listening socket.
  */
-import { HttpServer } from "../host/http_server.ts";
+import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { LogReader } from "./log_reader.ts";
 import { LogStore } from "./log_store.ts";
@@ -17,9 +17,7 @@ const TICK_MS = 500;
 
 /** What a worker's server is told by whoever composes it. Plain data. */
 export interface WorkerServerConfig {
-  readonly hostname: string;
-  /** 0 for any free one. */
-  readonly port: number;
+  readonly listen: ListenConfig;
   /** What callers must show. */
   readonly token: string;
   /** The worker's folder. */
@@ -45,8 +43,7 @@ export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<Wor
     );
     const server = new HttpServer({
       fetch: ports.app(service, { token: config.token }),
-      hostname: config.hostname,
-      port: config.port,
+      ...config.listen,
       clock,
       endHeld: () => service.close(),
     });

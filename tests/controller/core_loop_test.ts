@@ -8,6 +8,8 @@ import type { CoreReady } from "../../src/controller/messages.ts";
 import { schedulingLoop } from "../../src/controller/scheduling_loop.ts";
 import { ServerBridge } from "../../src/controller/server_bridge.ts";
 import { heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
+import { WorkerConnections } from "../../src/heartbeat/connections.ts";
+import { PROTOCOL } from "../../src/wire/protocol.ts";
 import { fetchPost } from "../../src/heartbeat/reconcile_call.ts";
 import { channelPair } from "../../src/lifecycle/channel.ts";
 import { openReader, type StoreReader } from "../../src/store/reader.ts";
@@ -32,7 +34,7 @@ class Controller {
   ready!: CoreReady;
   retentionMs: number | null = null;
   maxStoreBytes: number | null = null;
-  readonly #client = Deno.createHttpClient({});
+  readonly #connections = new WorkerConnections(systemClock, null);
   readonly #main = channelPair<never, never>();
 
   constructor(folder: string) {
@@ -60,7 +62,7 @@ class Controller {
       main: this.#main[0],
       reader: this.reader,
       database: this.path,
-      post: fetchPost(this.#client),
+      post: fetchPost(this.#connections),
       clock: systemClock,
     });
     return this;
@@ -94,7 +96,7 @@ class Controller {
     this.reader.close();
     await this.heartbeat.stop();
     await this.core.stop();
-    this.#client.close();
+    this.#connections.close();
     for (const channel of this.#main) channel.close();
   }
 }
@@ -134,7 +136,12 @@ function inCluster(
 }
 
 inCluster("a job runs from submit to done within a few ms", async (controller, worker) => {
-  assertEquals(await controller.register(worker), { cluster: "c1", epoch: 1 });
+  assertEquals(await controller.register(worker), {
+    cluster: "c1",
+    epoch: 1,
+    version: "",
+    protocol: PROTOCOL,
+  });
   const begin = performance.now();
   const submitted = await controller.submit("a", { replicas: 2 });
   assertEquals([submitted.name, submitted.state], ["/u/a", "PENDING"]);

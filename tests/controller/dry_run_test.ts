@@ -20,7 +20,14 @@ function jobRow(generation: number, name: string, more: Partial<JobRow> = {}): J
 const WORKER = sampleRegistration("w0", { cpuMilli: 2_000 });
 
 function stored(jobs: readonly JobRow[], more: Partial<StoredState> = {}): StoredState {
-  return { jobs, lanes: [], charges: [], workers: [WORKER], lastGeneration: 9, ...more };
+  return {
+    jobs,
+    lanes: [],
+    charges: [],
+    workers: [{ ...WORKER, drained: null, setAside: null }],
+    lastGeneration: 9,
+    ...more,
+  };
 }
 
 const NOW = { wallMs: 10_000, monoMs: 50 };

@@ -188,12 +188,32 @@ export class FakeControllerApi implements ControllerApi {
     return this.#workers;
   }
 
+  drainWorker(name: string, why: string): Promise<WorkerView> {
+    return this.#mark(name, { drained: why, reason: `drained: ${why}` });
+  }
+
+  releaseWorker(name: string): Promise<WorkerView> {
+    return this.#mark(name, { drained: null, setAside: null, reason: null });
+  }
+
+  #mark(name: string, mark: Partial<WorkerView>): Promise<WorkerView> {
+    const at = this.#workers.findIndex((worker) => worker.name === name);
+    if (at < 0) return Promise.reject(new IrisError("not_found", `No such worker: ${name}`));
+    const worker = { ...this.#workers[at]!, ...mark };
+    this.#workers[at] = worker;
+    return Promise.resolve(worker);
+  }
+
   register(request: RegisterRequest): Promise<RegisterResponse> {
     this.#workers.push({
       name: request.worker,
       url: request.url,
       state: "alive",
       hostname: request.hostname,
+      version: request.version,
+      reason: null,
+      drained: null,
+      setAside: null,
       pid: request.pid,
       cpuMilli: request.cpuMilli,
       memoryBytes: request.memoryBytes,

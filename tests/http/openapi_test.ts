@@ -57,6 +57,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
     ...{ worker: "w9", url: "http://127.0.0.1:1", token: "t", hostname: "h", version: "0", pid: 1 },
     ...{ cpuMilli: 1, memoryBytes: 1, resources: { gpu: 1 }, attributes: { zone: "a" } },
   },
+  "post /api/v1/workers/:name/drain": { why: "a new disk" },
   "post /api/v1/purge": { olderThanMs: 0 },
   "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
 };
@@ -67,7 +68,8 @@ for (const { method, path, status, answer } of API_ROUTES) {
     const { call } = setup();
     await (await call("post", "/api/v1/jobs", { argv: ["true"], name: "a" })).body?.cancel();
     await (await call("post", "/api/v1/workers", BODIES["post /api/v1/workers"])).body?.cancel();
-    const at = path.replace(":name", encodeURIComponent("/local/a")) +
+    const name = path.includes("/workers/") ? "w9" : encodeURIComponent("/local/a");
+    const at = path.replace(":name", name) +
       (path.endsWith("/wait") ? "?waitMs=0" : "");
     const response = await call(method, at, BODIES[`${method} ${path}`]);
     const body = await response.json();

@@ -19,6 +19,7 @@ const NOTHING: StoreChanges = {
   charges: [],
   workers: [],
   goneWorkers: [],
+  workerMarks: [],
   events: [],
 };
 

@@ -132,6 +132,7 @@ export class SimWorker {
       running: this.#running.size,
       accepting: this.accepting,
       reason: this.accepting ? null : "it stops",
+      stopping: !this.accepting,
     };
   }
 

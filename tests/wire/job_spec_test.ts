@@ -220,7 +220,8 @@ Deno.test("what is wrong in a reconcile call is refused by name", () => {
   refused("waitMs", { waitMs: Infinity });
   refused("specs.0.argv", { specs: [{ ...sampleSpec(1), argv: [1] }] });
   refused("specs.0.env", { specs: [{ ...sampleSpec(1), env: { A: 1 } }] });
-  refused("extra", { extra: 1 });
+  const later = { ...sampleRequest(1), extra: 1 };
+  assertEquals(parseReconcileRequest(later) as unknown, later, "a later version may say more");
 });
 
 Deno.test("what is wrong in a worker's answer is refused by name", () => {
@@ -254,7 +255,7 @@ Deno.test("what is wrong in a worker's answer is refused by name", () => {
   refused("accepting", { accepting: 1 });
 });
 
-Deno.test("a worker's registration names where it is, and nothing else", () => {
+Deno.test("a worker's registration names where it is; a later version may say more", () => {
   const good = {
     worker: "w0",
     url: "http://127.0.0.1:4000",
@@ -265,10 +266,12 @@ Deno.test("a worker's registration names where it is, and nothing else", () => {
     version: "1",
     pid: 1,
   };
-  const none = { resources: {}, attributes: {} };
-  assertEquals(parseRegisterRequest(good), { ...good, ...none }, "an earlier version has neither");
-  const rich = { ...good, resources: { gpu: 2_000 }, attributes: { zone: "a" } };
-  assertEquals(parseRegisterRequest(rich), rich);
+  const none = { resources: {}, attributes: {}, protocol: 1, certificate: null };
+  assertEquals(parseRegisterRequest(good), { ...good, ...none }, "an earlier version has none");
+  const rich = { ...good, ...none, resources: { gpu: 2_000 }, attributes: { zone: "a" } };
+  assertEquals(parseRegisterRequest({ ...rich, protocol: 3, later: 1 }) as unknown, {
+    ...{ ...rich, protocol: 3, later: 1 },
+  });
   for (const wrong of [{ resources: { gpu: -1 } }, { attributes: { zone: 1 } }]) {
     assertThrows(() => parseRegisterRequest({ ...good, ...wrong }), IrisError);
   }

@@ -5,6 +5,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import { Deadline } from "../../src/lifecycle/deadline.ts";
 import type { Channel } from "../../src/lifecycle/loop.ts";
 import { processRuntime } from "../../src/runtimes/process/process_runtime.ts";
+import { PROTOCOL } from "../../src/wire/protocol.ts";
 import type {
   ReconcileRequest,
   ReconcileResponse,
@@ -199,7 +200,9 @@ Deno.test("it registers with its address, its capacity and the worker token", as
       attributes: { zone: "a" },
       hostname: "host",
       version: "0.1.0",
+      protocol: PROTOCOL,
       pid: 42,
+      certificate: null,
     });
   });
 });

@@ -23,8 +23,7 @@ async function world(test: (world: World) => Promise<void>): Promise<void> {
   const lifecycle = loop.far<ToLifecycle, ToServer>("worker");
   const app = (...args: Parameters<typeof createWorkerApp>) => createWorkerApp(...args).fetch;
   loop.run(workerServerLoop({ app }), {
-    hostname: "127.0.0.1",
-    port: 0,
+    listen: { hostname: "127.0.0.1", port: 0 },
     token: "t0ken",
     folder,
     instance: "i1",
@@ -168,8 +167,7 @@ Deno.test("a port in use is an error that names it", async () => {
     const second = new FakeLoop<WorkerServerConfig>();
     const port = Number(new URL(url).port);
     second.run(workerServerLoop({ app: () => () => new Response() }), {
-      hostname: "127.0.0.1",
-      port,
+      listen: { hostname: "127.0.0.1", port },
       token: "t",
       folder,
       instance: "i2",

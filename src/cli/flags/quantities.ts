@@ -119,6 +119,12 @@ export const parseAfter: Parse<{ readonly job: string; readonly on: "success" | 
   return { job: match[1]!, on: match[2] === "end" ? "end" : "success" };
 };
 
+/** A worker's name. */
+export const parseWorkerName: Parse<string> = (text, flag) => {
+  if (/^[\w.-]{1,128}$/.test(text)) return text;
+  throw invalid(flag, text, "a name of letters, digits, '.', '_' and '-'");
+};
+
 /** Any text but the empty one. */
 export const parseText: Parse<string> = (text, flag) => {
   if (text === "") throw invalid(flag, text, "a text");

@@ -42,6 +42,10 @@ export const TARGET_FLAGS = {
     ...flagText("FILE", "a file with the token to show"),
     env: "IRIS_TOKEN_FILE",
   },
+  caFile: {
+    ...flagText("FILE", "certificates to trust in the controller, beside the system's (PEM)"),
+    env: "IRIS_CA_FILE",
+  },
 } as const;
 
 const duration = (help: string) =>

@@ -1,23 +1,25 @@
 /** The modes a process can run in, as declarations. */
 import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
-import { type CliContext, readToken } from "../context.ts";
+import { type CliContext, controllerUrl } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
+import { HOST_FLAG, SERVER_FLAGS } from "../flags/listen_flags.ts";
+import { WORKER_MODE_FLAGS } from "../flags/worker_mode_flags.ts";
 import {
   CONTROLLER_FLAGS,
   flagSwitch,
-  flagText,
   LISTEN_FLAGS,
   MODE_FLAGS,
   WORKER_FLAGS,
 } from "../flags/shared.ts";
-import { parseAmount, parseCores, parseCount, parsePair, parseSize } from "../flags/quantities.ts";
+import { parseCount } from "../flags/quantities.ts";
 import { runController } from "./controller.ts";
 import { runDryRun } from "./dry_run.ts";
+import { OWN_CERT } from "./listen.ts";
 import { runLocal } from "./local.ts";
 import { runWorker } from "./worker.ts";
 
-/** Everything listens on loopback: other addresses need TLS, which comes with remote hosts. */
+/** A local cluster is for this machine. */
 const LOOPBACK = "127.0.0.1";
 /** The most workers of a local cluster. */
 const MAX_WORKERS = 64;
@@ -58,17 +60,21 @@ const controller = command({
   flags: {
     dryRun: flagSwitch("only say what a controller would do on this state"),
     json: flagSwitch("with --dry-run: print JSON for programs"),
+    host: HOST_FLAG,
     ...LISTEN_FLAGS,
+    ...SERVER_FLAGS,
+    tlsSelfSigned: flagSwitch(
+      `show a certificate of its own, kept as ${OWN_CERT} in the state folder for others to trust`,
+    ),
     ...CONTROLLER_FLAGS,
     ...MODE_FLAGS,
   },
-  example: "iris --mode=controller --port 10000",
+  example: "iris --mode=controller --host 0.0.0.0 --tls-self-signed",
   ctrlC: "stops the controller; tasks on workers go on.",
   run(context: CliContext, { values }) {
     const options = {
       ...values,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/controller`,
-      hostname: LOOPBACK,
       stopTimeoutMs: values.stopTimeout,
       retentionMs: values.retention === 0 ? null : values.retention,
       maxStoreBytes: values.maxStore === 0 ? null : values.maxStore,
@@ -83,49 +89,28 @@ const worker = command({
   path: [],
   summary: "--mode=worker: a worker alone, for a controller elsewhere.",
   flags: {
-    controller: { ...flagText("URL", "the controller it works for"), env: "IRIS_CONTROLLER" },
-    tokenFile: {
-      ...flagText("FILE", "a file with the worker token of that controller"),
-      env: "IRIS_TOKEN_FILE",
-    },
-    name: flagText("NAME", "the worker's name; the host's when left out"),
-    cpu: {
-      kind: "value",
-      parse: parseCores,
-      value: "CORES",
-      help: "what it has; all when left out",
-    },
-    memory: {
-      kind: "value",
-      parse: parseSize,
-      value: "SIZE",
-      help: "what it has; all when left out",
-    },
-    resource: {
-      kind: "repeated",
-      parse: parseAmount,
-      value: "NAME=N",
-      help: "a named resource it has, for instance gpu=2 or licence=0.5",
-    },
-    attr: {
-      kind: "repeated",
-      parse: parsePair,
-      value: "KEY=VALUE",
-      help: "an attribute that constraints of jobs look at",
-    },
+    ...WORKER_MODE_FLAGS,
     ...WORKER_FLAGS,
     ...MODE_FLAGS,
   },
-  example: "iris --mode=worker --controller http://127.0.0.1:10000 --token-file worker-token",
+  example: "iris --mode=worker --controller https://head:10000 --token-file worker-token " +
+    "--tls-ca tls-cert.pem",
   ctrlC: "ends its tasks and the worker.",
   run(context: CliContext, { values }) {
     const { controller: url, tokenFile } = values;
     if (url === undefined) throw missing("--controller");
     if (tokenFile === undefined) throw missing("--token-file");
+    const gpus = gpusOf(values.gpu);
     return runWorker(context, {
       ...values,
-      controllerUrl: checkedUrl(url),
-      controllerToken: readToken(tokenFile),
+      resource: [
+        ...values.resource,
+        ...gpus.resource,
+        ...(values.disk === undefined ? [] : [["disk", values.disk] as const]),
+      ],
+      attr: [...gpus.attr, ...values.attr],
+      controllerUrl: controllerUrl(url),
+      tokenFile,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/worker`,
       stopTimeoutMs: values.stopTimeout,
     });
@@ -136,15 +121,19 @@ function missing(flag: string): IrisError {
   return new IrisError("usage", `--mode=worker needs ${flag}`, { field: flag });
 }
 
-function checkedUrl(text: string): string {
-  try {
-    const url = new URL(text);
-    if (url.protocol === "http:") return url.origin;
-  } catch {
-    // Said below.
+/** `h100=4`: the resource that jobs ask for, and the attribute that says of which kind it is. */
+function gpusOf(given: readonly { readonly kind: string | null; readonly milli: number }[]): {
+  resource: (readonly [string, number])[];
+  attr: (readonly [string, string])[];
+} {
+  if (given.length === 0) return { resource: [], attr: [] };
+  const kinds = new Set(given.map(({ kind }) => kind).filter((kind) => kind !== null));
+  if (kinds.size > 1 || (kinds.size === 1 && given.some(({ kind }) => kind === null))) {
+    const message = "Invalid --gpu: a worker has GPUs of one kind; run a worker for each";
+    throw new IrisError("usage", message, { field: "--gpu" });
   }
-  const message = `Invalid --controller: "${text}" is not a URL such as http://127.0.0.1:10000`;
-  throw new IrisError("usage", message, { field: "--controller" });
+  const milli = given.reduce((sum, one) => sum + one.milli, 0);
+  return { resource: [["gpu", milli]], attr: [...kinds].map((kind) => ["gpu", kind] as const) };
 }
 
 const BY_NAME: Readonly<Record<string, Command<CliContext>>> = { local, controller, worker };

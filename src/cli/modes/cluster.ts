@@ -6,6 +6,7 @@ import type { LogLevel } from "../../base/log.ts";
 import { newToken, randomHex } from "../../base/ids.ts";
 import { readHardware } from "../../host/hardware.ts";
 import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
+import type { ListenConfig } from "../../host/http_server.ts";
 import { openStateDir, type StateDir, stateHome } from "../../host/state_dir.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
@@ -64,7 +65,7 @@ export interface ClusterPorts {
   readonly root: () => Owner;
   readonly onStop: (
     request: ClusterStopRequest,
-    address: { hostname: string; token: string },
+    address: { listen: ListenConfig; token: string },
   ) => Promise<ClusterStopAnswer>;
   readonly onUp: (address: ClusterAddress) => void;
 }
@@ -93,11 +94,12 @@ export class ClusterManager implements Part {
     const vm = new MessageChannel();
     const main = new MessageChannel();
     const local = new MessageChannel();
+    const { hostname, port } = this.#options;
+    const listen = { hostname, port };
     const status = statusPart({
       port: main.port2,
       root: this.#ports.root(),
-      onStop: (request) =>
-        this.#ports.onStop(request, { hostname: this.#options.hostname, token: tokens.admin }),
+      onStop: (request) => this.#ports.onStop(request, { listen, token: tokens.admin }),
     });
     const channel = new PortChannel<ToLocalOwner, FromLocalOwner>(local.port2);
     const workers = new LocalWorkers({
@@ -106,7 +108,6 @@ export class ClusterManager implements Part {
         this.#worker(name, { id, state, url: listening.promise, token: tokens.worker }),
     });
     const database = `${state.path}/iris.db`;
-    const { hostname, port } = this.#options;
     await owner.own(status, { stage: 1 });
     const link = { name: "vm-link", kind: "resource", release: () => channel.close() } as const;
     await owner.own(link, { stage: 1 });
@@ -120,9 +121,11 @@ export class ClusterManager implements Part {
             retentionMs: this.#options.retentionMs,
             maxStoreBytes: this.#options.maxStoreBytes,
             stopTimeoutMs: this.#options.stopTimeoutMs,
+            graceMs: LOCAL_GRACE_MS,
+            version: VERSION,
           },
           heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
-          server: { hostname, port, tokens, version: VERSION, database },
+          server: { listen, tokens, version: VERSION, database },
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,

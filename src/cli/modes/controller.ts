@@ -1,5 +1,7 @@
 /** `--mode=controller`: the controller alone. Workers register with it. Runs in main. */
 import { randomHex } from "../../base/ids.ts";
+import { IrisError } from "../../base/errors.ts";
+import type { ListenConfig } from "../../host/http_server.ts";
 import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import type { PlacementPolicy } from "../../scheduler/pass.ts";
@@ -11,11 +13,21 @@ import { stateDirPart } from "../parts/state_dir_part.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { VERSION } from "../version.ts";
 import { type DaemonOptions, type DaemonPorts, runDaemon } from "./daemon.ts";
+import {
+  advertised,
+  checkExposure,
+  type ListenFlags,
+  OWN_CERT,
+  ownIdentity,
+  readTlsFiles,
+  type TlsFiles,
+} from "./listen.ts";
 
 /** How a controller is run. */
-export interface ControllerOptions extends DaemonOptions {
-  readonly hostname: string;
-  readonly port: number;
+export interface ControllerOptions extends DaemonOptions, ListenFlags {
+  readonly host: string;
+  /** Whether it shows a certificate that it makes itself and keeps in its state folder. */
+  readonly tlsSelfSigned: boolean;
   readonly placement: PlacementPolicy;
   /** Jobs that are done are forgotten after this long, in ms; null for never. */
   readonly retentionMs: number | null;
@@ -25,15 +37,26 @@ export interface ControllerOptions extends DaemonOptions {
 
 /** Runs a controller until a signal, a request or a failure stops it. */
 export function runController(context: CliContext, options: ControllerOptions): Promise<number> {
-  return runDaemon(context, options, (ports) => controllerRoot(context, options, ports));
+  const { host, tlsSelfSigned, insecure, tlsCert } = options;
+  if (tlsSelfSigned && (insecure || tlsCert !== undefined)) {
+    const other = insecure ? "--insecure" : "--tls-cert";
+    const message = `--tls-self-signed and ${other} exclude each other`;
+    throw new IrisError("usage", message, { field: "--tls-self-signed" });
+  }
+  const files = readTlsFiles(options);
+  checkExposure(context, {
+    ...{ what: "controller", host, insecure },
+    tls: tlsSelfSigned || files.identity !== null,
+    remedy: "--tls-self-signed, or --tls-cert and --tls-key",
+  });
+  return runDaemon(context, options, (ports) => controllerRoot(context, { options, files, ports }));
 }
 
 function controllerRoot(
   context: CliContext,
-  options: ControllerOptions,
-  { control, requests }: DaemonPorts,
+  of: { options: ControllerOptions; files: TlsFiles; ports: DaemonPorts },
 ): Part {
-  const { hostname, port } = options;
+  const { options, files, ports: { control, requests } } = of;
   return {
     name: "controller-process",
     kind: "component",
@@ -42,6 +65,13 @@ function controllerRoot(
       await owner.own(stateDirPart(state, { temporary: false }), { stage: 0 });
       const id = state.id("cluster-id", () => randomHex(4));
       const tokens = { admin: state.token("token"), worker: state.token("worker-token") };
+      const { host: hostname, port, tlsSelfSigned } = options;
+      const isTls = tlsSelfSigned || files.identity !== null;
+      const advertise = advertised(options, { host: hostname, tls: isTls });
+      const tls = tlsSelfSigned
+        ? await ownIdentity(context, state, advertise.host)
+        : files.identity;
+      const listen: ListenConfig = { hostname, port, tls, advertise };
       const listening = Promise.withResolvers<string>();
       const main = new MessageChannel();
       // No VM manager here: what the autoscaler says goes nowhere.
@@ -50,7 +80,7 @@ function controllerRoot(
         statusPart({
           port: main.port2,
           root: control.owner,
-          onStop: (request) => requests.ask(request, { hostname, token: tokens.admin }),
+          onStop: (request) => requests.ask(request, { listen, token: tokens.admin }),
         }),
         { stage: 1 },
       );
@@ -64,9 +94,11 @@ function controllerRoot(
             retentionMs: options.retentionMs,
             maxStoreBytes: options.maxStoreBytes,
             stopTimeoutMs: null,
+            graceMs: DEFAULT_TIMING.graceMs,
+            version: VERSION,
           },
-          heartbeat: { timing: DEFAULT_TIMING },
-          server: { hostname, port, tokens, version: VERSION, database },
+          heartbeat: { timing: DEFAULT_TIMING, trust: files.trust },
+          server: { listen, trust: files.trust, tokens, version: VERSION, database },
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,
@@ -74,8 +106,17 @@ function controllerRoot(
         { stage: 2 },
       );
       const url = await listening.promise;
-      await owner.own(clusterEntry(context, { id, url, state, temporary: false }), { stage: 1 });
+      const caFile = caFileOf(options, state.path);
+      const entry = { ...{ id, url, state, temporary: false }, ...(caFile && { caFile }) };
+      await owner.own(clusterEntry(context, entry), { stage: 1 });
       context.out(url);
     },
   };
+}
+
+/** What commands of this user on this host need to trust the controller; null without TLS. */
+function caFileOf(options: ControllerOptions, stateDir: string): string | null {
+  if (options.tlsSelfSigned) return `${stateDir}/${OWN_CERT}`;
+  const file = options.tlsCa ?? options.tlsCert;
+  return file === undefined ? null : Deno.realPathSync(file);
 }

@@ -1,6 +1,7 @@
 /** A stop that was asked for over HTTP: opens the responder, then stops. Runs in main. */
 import { IrisError } from "../../base/errors.ts";
 import { type StopResponder, stopResponder } from "../../http/stop_responder.ts";
+import type { ListenConfig } from "../../host/http_server.ts";
 import type { StopReport } from "../../lifecycle/part.ts";
 import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
 import type { RootControl } from "../root.ts";
@@ -18,7 +19,7 @@ export class StopRequests {
   /** Begins the stop; the same id again gets the same answer. */
   async ask(
     request: ClusterStopRequest,
-    at: { hostname: string; token: string },
+    at: { listen: ListenConfig; token: string },
   ): Promise<ClusterStopAnswer> {
     if (this.#asked !== null) {
       if (this.#asked.id !== request.id) {

@@ -1,40 +1,107 @@
 /** `--mode=worker`: a worker alone, for a controller elsewhere. Runs in main. */
+import { systemClock } from "../../base/clock.ts";
+import { IrisError } from "../../base/errors.ts";
 import { newToken, randomHex } from "../../base/ids.ts";
+import { hostOf, isLoopback } from "../../host/address.ts";
 import { readHardware } from "../../host/hardware.ts";
+import type { ListenConfig } from "../../host/http_server.ts";
+import { ownNames, selfSigned } from "../../host/self_signed.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import type { Part } from "../../lifecycle/part.ts";
-import type { CliContext } from "../context.ts";
+import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
+import { type CliContext, readToken } from "../context.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { workerPart } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type DaemonOptions, runDaemon } from "./daemon.ts";
+import { checkExposure, type ListenFlags, readTlsFiles, type TlsFiles } from "./listen.ts";
 import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
-/** The controller counts as lost after this long without a call, in ms. */
-const CONTROLLER_LOST_MS = 60_000;
 /** Never more processes than this at a time. */
 const MAX_RUNNING = 10_000;
 
 /** How a worker is run. */
-export interface WorkerOptions extends DaemonOptions, KeeperFlags {
+export interface WorkerOptions extends DaemonOptions, KeeperFlags, ListenFlags {
   readonly controllerUrl: string;
-  readonly controllerToken: string;
+  readonly tokenFile: string;
   readonly name?: string | undefined;
   /** What it offers; all that the host has when left out. */
   readonly cpu?: number | undefined;
   readonly memory?: number | undefined;
   readonly resource: readonly (readonly [name: string, milli: number])[];
   readonly attr: readonly (readonly [name: string, value: string])[];
+  readonly portRange?: LifecycleConfig["portRange"] | undefined;
+  readonly onControllerLost: LifecycleConfig["onControllerLost"];
+  /** The controller counts as lost after this long without a call, in ms. */
+  readonly controllerLostAfter: number;
 }
 
 /** Runs a worker until a signal or a failure stops it. */
 export function runWorker(context: CliContext, options: WorkerOptions): Promise<number> {
-  return runDaemon(context, options, () => workerRoot(context, options));
+  const token = readToken(options.tokenFile);
+  const files = readTlsFiles(options);
+  const plan = planListening(context, options, files);
+  return runDaemon(context, options, () => workerRoot(context, { options, token, files, plan }));
 }
 
-function workerRoot(context: CliContext, options: WorkerOptions): Part {
+/** How a worker's server is to listen. */
+interface ListenPlan {
+  readonly host: string;
+  /** Whether it shows a certificate that it makes itself. */
+  readonly selfSigned: boolean;
+}
+
+/** A worker is called by its controller: where that is decides where the worker listens. */
+function planListening(
+  context: CliContext,
+  options: WorkerOptions,
+  files: TlsFiles,
+): ListenPlan {
+  const { controllerUrl, insecure } = options;
+  const isNear = isLoopback(hostOf(controllerUrl));
+  if (!isNear && controllerUrl.startsWith("http:")) {
+    if (!insecure) {
+      throw new IrisError(
+        "usage",
+        `--controller ${controllerUrl} is plain HTTP on a network: give an https: address, or ` +
+          "--insecure on a network where everybody may run tasks",
+        { field: "--controller" },
+      );
+    }
+  }
+  const host = options.host ?? (isNear ? "127.0.0.1" : anyAddress());
+  // Its certificate is told to the controller, inside of a connection that is safe already.
+  const selfSigned = files.identity === null && !insecure && !isLoopback(host) &&
+    (isNear || controllerUrl.startsWith("https:"));
+  const tls = selfSigned || files.identity !== null;
+  checkExposure(context, { what: "worker", host, tls, insecure, remedy: "--tls-cert, --tls-key" });
+  return { host, selfSigned };
+}
+
+/** All addresses of this host, those of IPv6 too where there are any. */
+function anyAddress(): string {
+  return Deno.networkInterfaces().some(({ family }) => family === "IPv6") ? "::" : "0.0.0.0";
+}
+
+async function listenConfig(
+  options: WorkerOptions,
+  { files, plan }: { files: TlsFiles; plan: ListenPlan },
+): Promise<ListenConfig> {
+  const { port, advertise = null } = options;
+  const { host: hostname, selfSigned: isOwn } = plan;
+  const tls = isOwn
+    ? await selfSigned(ownNames([hostname, advertise?.host ?? null]), systemClock.wall())
+    : files.identity;
+  return { hostname, port, tls, advertise };
+}
+
+function workerRoot(
+  context: CliContext,
+  of: { options: WorkerOptions; token: string; files: TlsFiles; plan: ListenPlan },
+): Part {
+  const { options, token, files, plan } = of;
   const hardware = readHardware();
-  const { controllerUrl, controllerToken, logLevel } = options;
+  const { controllerUrl, tokenFile, portRange, logLevel } = options;
   const name = options.name ?? hardware.hostname.replaceAll(/[^\w-]/g, "-");
   return {
     name: "worker-process",
@@ -52,10 +119,12 @@ function workerRoot(context: CliContext, options: WorkerOptions): Part {
       });
       await owner.own(
         workerPart({
-          ...{ worker: name, folder, controllerUrl, controllerToken, keeper },
+          ...{ worker: name, folder, controllerUrl, controllerToken: token, tokenFile, keeper },
           serverToken: newToken(),
           hostname: hardware.hostname,
-          listen: { hostname: "127.0.0.1", port: 0 },
+          listen: await listenConfig(options, { files, plan }),
+          trust: files.trust,
+          ...(portRange === undefined ? {} : { portRange }),
           capacity: {
             cpuMilli: options.cpu ?? hardware.cpuMilli,
             memoryBytes: options.memory ?? hardware.memoryBytes,
@@ -67,8 +136,8 @@ function workerRoot(context: CliContext, options: WorkerOptions): Part {
           instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home: context.env("HOME") ?? "/",
-          onControllerLost: "finish",
-          controllerLostMs: CONTROLLER_LOST_MS,
+          onControllerLost: options.onControllerLost,
+          controllerLostMs: options.controllerLostAfter,
           onListening: (url) => context.out(`worker ${name} ${url}`),
         }),
         { stage: 1 },

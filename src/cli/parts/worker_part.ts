@@ -3,10 +3,12 @@
  * the lifecycle ends the attempts and tells the controller, the server goes silent, the keeper ends.
  * Runs in main.
  */
+import type { ListenConfig } from "../../host/http_server.ts";
 import type { KeeperCapacity } from "../../worker/keeper_link.ts";
 import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
 import { type ServerReady, WORKER_CHANNEL } from "../../worker/messages.ts";
 import type { WorkerServerConfig } from "../../worker/server_loop.ts";
+import { openWorkerFolder } from "../../worker/worker_folder.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import { loopPart } from "./loops.ts";
 
@@ -22,8 +24,7 @@ export interface WorkerPartOptions {
   /** What callers of its server must show. */
   readonly serverToken: string;
   readonly hostname: string;
-  /** The address its server listens on, and the port (0 for any free one). */
-  readonly listen: { readonly hostname: string; readonly port: number };
+  readonly listen: ListenConfig;
   readonly capacity: KeeperCapacity;
   /** What constraints look at. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -33,6 +34,10 @@ export interface WorkerPartOptions {
   readonly home: string;
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   readonly controllerLostMs: number;
+  /** Certificates that are trusted in the controller, PEM; null for the system's alone. */
+  readonly trust?: string | null;
+  readonly tokenFile?: string;
+  readonly portRange?: LifecycleConfig["portRange"];
   /** The keeper as a part, and where it listens. */
   readonly keeper: { readonly part: Part; readonly socket: string };
   /** Told when the server listens. */
@@ -46,6 +51,7 @@ export function workerPart(options: WorkerPartOptions): Part {
     kind: "component",
     async start({ owner }) {
       const { port1, port2 } = new MessageChannel();
+      const { cluster } = openWorkerFolder(options.folder, options.version);
       // All three come up side by side; the stages say in which order they go down.
       await Promise.all([
         owner.own(options.keeper.part, { stage: 0 }),
@@ -61,7 +67,7 @@ export function workerPart(options: WorkerPartOptions): Part {
         owner.own(
           loopPart<LifecycleConfig>("worker-lifecycle", {
             name: "lifecycle",
-            config: lifecycleConfig(options),
+            config: { ...lifecycleConfig(options), cluster },
             channels: { [WORKER_CHANNEL]: port2 },
           }),
           { stage: 2 },
@@ -73,8 +79,7 @@ export function workerPart(options: WorkerPartOptions): Part {
 
 function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
   return {
-    hostname: options.listen.hostname,
-    port: options.listen.port,
+    listen: options.listen,
     token: options.serverToken,
     folder: options.folder,
     instance: options.instance,
@@ -97,5 +102,10 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     home: options.home,
     onControllerLost: options.onControllerLost,
     controllerLostMs: options.controllerLostMs,
+    folder: options.folder,
+    certificate: options.listen.tls?.cert ?? null,
+    trust: options.trust ?? null,
+    tokenFile: options.tokenFile ?? null,
+    portRange: options.portRange ?? null,
   };
 }

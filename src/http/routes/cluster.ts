@@ -35,6 +35,11 @@ export const PURGE_SCHEMA = v.strictObject({
   olderThanMs: v.optional(v.pipe(v.number(AGE_RULE), v.minValue(0, AGE_RULE)), 0),
 }, "must be an object");
 
+/** The body of a drain. */
+export const DRAIN_SCHEMA = v.strictObject({
+  why: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(500)), "asked for"),
+});
+
 /** The routes under `/api/v1` that only an admin may call. */
 export function clusterRoutes(
   api: ControllerApi,
@@ -42,6 +47,20 @@ export function clusterRoutes(
 ): Hono {
   const app = new Hono();
   app.get("/workers", (c) => c.json(api.workers()));
+  app.get("/workers/:name", (c) => {
+    const name = c.req.param("name");
+    const worker = api.workers().find((one) => one.name === name);
+    if (worker !== undefined) return c.json(worker);
+    throw new IrisError("not_found", `No such worker: ${name}`, { field: "name" });
+  });
+  app.post("/workers/:name/drain", async (c) => {
+    const { why } = checked(DRAIN_SCHEMA, await jsonBody(c));
+    return c.json(await api.drainWorker(c.req.param("name"), why));
+  });
+  app.post(
+    "/workers/:name/release",
+    async (c) => c.json(await api.releaseWorker(c.req.param("name"))),
+  );
   app.get("/tree", (c) => c.json(api.tree()));
   app.post("/login-links", (c) => {
     const code = options.sessions.issueCode();

@@ -1,0 +1,67 @@
+/** Flags of everything that listens, or calls what listens elsewhere: addresses and certificates. */
+import { IrisError } from "../../base/errors.ts";
+import { type HostPort, parseHostPort } from "../../host/address.ts";
+import { flagSwitch, flagText } from "./shared.ts";
+import type { Parse } from "./quantities.ts";
+
+const parseHost: Parse<string> = (text, flag) => {
+  const found = parseHostPort(text);
+  if (found !== null && found.port === null) return found.host;
+  const hint = found === null ? "" : `; the port goes into --port ${found.port}`;
+  throw invalid(flag, `"${text}" is not a name or an address (examples: 0.0.0.0, ::, head)${hint}`);
+};
+
+const parseAdvertise: Parse<HostPort> = (text, flag) => {
+  const found = parseHostPort(text);
+  if (found !== null) return found;
+  throw invalid(
+    flag,
+    `"${text}" is not HOST or HOST:PORT (examples: head, 10.0.0.5:7000, [::1]:7000)`,
+  );
+};
+
+/** `A-B`: a range of TCP ports, both among them. */
+export const parsePortRange: Parse<{ readonly from: number; readonly to: number }> = (
+  text,
+  flag,
+) => {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const [from, to] = [Number(match?.[1]), Number(match?.[2])];
+  if (match !== null && from >= 1 && from <= to && to <= 65_535) return { from, to };
+  throw invalid(flag, `"${text}" is not a range of ports (example: 20000-29999)`);
+};
+
+function invalid(flag: string, message: string): IrisError {
+  return new IrisError("usage", `Invalid ${flag}: ${message}`, { field: flag });
+}
+
+/** Where a server listens, and what it shows. */
+export const SERVER_FLAGS = {
+  advertise: {
+    kind: "value",
+    parse: parseAdvertise,
+    value: "HOST[:PORT]",
+    help: "where others reach it, when that is not where it listens",
+  },
+  insecure: flagSwitch("speak plain HTTP on a network: whoever listens in can run tasks"),
+  tlsCert: flagText("FILE", "the certificate it shows, with its chain (PEM)"),
+  tlsKey: flagText("FILE", "the key of --tls-cert (PEM)"),
+  tlsCa: flagText("FILE", "certificates it trusts in others, beside the system's (PEM)"),
+} as const;
+
+/** `--host` of a mode with a controller. */
+export const HOST_FLAG = {
+  kind: "value",
+  parse: parseHost,
+  value: "ADDRESS",
+  help: "the address it listens on; 0.0.0.0 or :: for all, which needs TLS or --insecure",
+  default: "127.0.0.1",
+} as const;
+
+/** `--host` of a worker. */
+export const WORKER_HOST_FLAG = {
+  kind: "value",
+  parse: parseHost,
+  value: "ADDRESS",
+  help: "the address it listens on; all of them when the controller is on another host",
+} as const;

@@ -1,0 +1,89 @@
+/** Flags of `--mode=worker` that nothing else has. */
+import {
+  parseAmount,
+  parseChoice,
+  parseCores,
+  parseDuration,
+  parseGpu,
+  parsePair,
+  parsePort,
+  parseSize,
+  parseWorkerName,
+} from "./quantities.ts";
+import { parsePortRange, SERVER_FLAGS, WORKER_HOST_FLAG } from "./listen_flags.ts";
+import { flagText } from "./shared.ts";
+
+/** What it works for, who it is, where it is reached, and what it offers. */
+export const WORKER_MODE_FLAGS = {
+  controller: { ...flagText("URL", "the controller it works for"), env: "IRIS_CONTROLLER" },
+  tokenFile: {
+    ...flagText("FILE", "a file with the worker token of that controller"),
+    env: "IRIS_TOKEN_FILE",
+  },
+  name: {
+    kind: "value",
+    parse: parseWorkerName,
+    value: "NAME",
+    help: "the worker's name; the host's when left out",
+  },
+  host: WORKER_HOST_FLAG,
+  port: {
+    kind: "value",
+    parse: parsePort,
+    value: "PORT",
+    help: "the port it listens on; 0 for any free one",
+    default: "0",
+  },
+  ...SERVER_FLAGS,
+  onControllerLost: {
+    kind: "value",
+    parse: parseChoice(["finish", "stop", "wait"]),
+    value: "finish|stop|wait",
+    help: "its tasks without a controller: go on, are stopped, or go on and none begins",
+    default: "finish",
+  },
+  controllerLostAfter: {
+    kind: "value",
+    parse: parseDuration,
+    value: "TIME",
+    help: "the controller counts as lost after this long without a call",
+    default: "45s",
+  },
+  portRange: {
+    kind: "value",
+    parse: parsePortRange,
+    value: "A-B",
+    help: "TCP ports that tasks may be given; any free one when left out",
+  },
+  cpu: {
+    kind: "value",
+    parse: parseCores,
+    value: "CORES",
+    help: "what it has; all when left out",
+  },
+  memory: {
+    kind: "value",
+    parse: parseSize,
+    value: "SIZE",
+    help: "what it has; all when left out",
+  },
+  resource: {
+    kind: "repeated",
+    parse: parseAmount,
+    value: "NAME=N",
+    help: "a named resource it has, for instance gpu=2 or licence=0.5",
+  },
+  attr: {
+    kind: "repeated",
+    parse: parsePair,
+    value: "KEY=VALUE",
+    help: "an attribute that constraints of jobs look at",
+  },
+  disk: { kind: "value", parse: parseSize, value: "SIZE", help: "disk that tasks may ask for" },
+  gpu: {
+    kind: "repeated",
+    parse: parseGpu,
+    value: "[KIND=]N",
+    help: "GPUs it has, for instance h100=4",
+  },
+} as const;

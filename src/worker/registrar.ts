@@ -1,0 +1,163 @@
+/**
+ * Keeps a worker registered: says where it is whenever its controller does not know, and says in one
+ * line when that does not work. Owned by the lifecycle loop.
+ */
+import { backoffMs, type BackoffOptions } from "../base/backoff.ts";
+import { sleep } from "../base/clock.ts";
+import { type ErrorCode, IrisError, messageOf } from "../base/errors.ts";
+import { logger } from "../base/log.ts";
+import { hostOf, isWildcard, withHost } from "../host/address.ts";
+import type { LoopContext } from "../lifecycle/loop.ts";
+import { PROTOCOL } from "../wire/protocol.ts";
+import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
+import { registerWorker } from "./registration.ts";
+import type { Wakeup } from "./wakeup.ts";
+
+/** How often it looks whether there is something to do, in ms. */
+const LOOK_MS = 250;
+/** The first and the longest wait before another attempt, in ms. */
+const SOON: BackoffOptions = { minMs: 50, maxMs: 5_000 };
+/** The same for what somebody has to change first. */
+const LATER: BackoffOptions = { minMs: 1_000, maxMs: 30_000 };
+/** What heals only when somebody does something about it. */
+const SLOW_CODES: ReadonlySet<ErrorCode> = new Set(["unauthorized", "incompatible", "conflict"]);
+/** The same trouble is told again after this, in ms. */
+const REMIND_MS = 60_000;
+
+/** What a registrar needs of its loop. */
+export interface RegistrarOptions {
+  readonly ports: LifecyclePorts;
+  readonly wakeup: Wakeup;
+  /** Takes an answer in. @throws {IrisError} when it is not from this worker's controller */
+  readonly joined: (answer: RegisterResponse) => void;
+}
+
+/** See the head of this file. */
+export class Registrar {
+  readonly #context: LoopContext<LifecycleConfig>;
+  readonly #options: RegistrarOptions;
+  /** Where the server listens, and where it did when the controller was told. */
+  #listening: string | null = null;
+  #told: string | null = null;
+  #trouble: { readonly line: string; readonly saidAt: number } | null = null;
+  #warnedOf: number | null = null;
+
+  constructor(context: LoopContext<LifecycleConfig>, options: RegistrarOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** The server listens there from now on. */
+  listening(url: string): void {
+    this.#listening = url;
+    this.#options.wakeup.wake();
+  }
+
+  /** The controller has to be told again. */
+  again(): void {
+    this.#told = null;
+    this.#options.wakeup.wake();
+  }
+
+  /** Until the signal aborts. Never rejects for what the network does. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    for (let failures = 0; !signal.aborted;) {
+      const url = this.#listening;
+      if (url === null || url === this.#told) {
+        await this.#options.wakeup.wait(clock, LOOK_MS, signal);
+        continue;
+      }
+      try {
+        await this.#register(url, signal);
+        this.#told = url;
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        const slow = error instanceof IrisError && SLOW_CODES.has(error.code);
+        const ms = backoffMs(failures++, slow ? LATER : SOON, this.#options.ports.random);
+        this.#say(messageOf(error));
+        await sleep(clock, ms, signal);
+      }
+    }
+  }
+
+  async #register(listening: string, signal: AbortSignal): Promise<void> {
+    const { config, clock } = this.#context;
+    const { ports, joined } = this.#options;
+    const url = await this.#reachable(listening, signal);
+    const answer = await registerWorker(this.#request(url), {
+      controllerUrl: config.controllerUrl,
+      token: ports.token?.() ?? config.controllerToken,
+      clock,
+      signal,
+      fetch: ports.fetch ?? fetch,
+    });
+    joined(answer);
+    this.#compareLease(answer);
+    if (this.#trouble === null) return;
+    this.#trouble = null;
+    logger("worker").warn("registered with {url}", { url: config.controllerUrl });
+  }
+
+  /** The address for the controller: every address of a host is none that can be called. */
+  async #reachable(listening: string, signal: AbortSignal): Promise<string> {
+    if (!isWildcard(hostOf(listening))) return listening;
+    const { config, clock } = this.#context;
+    const find = this.#options.ports.localAddress;
+    if (find === undefined) return listening;
+    try {
+      const host = await find(config.controllerUrl, { clock, signal });
+      return withHost(listening, { host, port: null });
+    } catch (error) {
+      const why = messageOf(error);
+      const message = `The controller at ${config.controllerUrl} cannot be reached: ${why}`;
+      throw new IrisError("unavailable", message, { cause: error });
+    }
+  }
+
+  #request(url: string): RegisterRequest {
+    const { config } = this.#context;
+    return {
+      worker: config.worker,
+      url,
+      token: config.serverToken,
+      cpuMilli: config.capacity.cpuMilli,
+      memoryBytes: config.capacity.memoryBytes,
+      resources: config.capacity.resources ?? {},
+      attributes: config.attributes,
+      hostname: config.hostname,
+      version: config.version,
+      protocol: PROTOCOL,
+      pid: config.pid,
+      certificate: config.certificate ?? null,
+    };
+  }
+
+  /** One line for each trouble; the same one again only now and then. */
+  #say(line: string): void {
+    const now = this.#context.clock.now();
+    const known = this.#trouble;
+    if (known?.line === line && now - known.saidAt < REMIND_MS) return;
+    const still = known?.line === line ? "still " : "";
+    this.#trouble = { line, saidAt: now };
+    logger("worker").warn("{still}not registered: {line}; it is tried again", { still, line });
+  }
+
+  /**
+   * A worker that stops its tasks without a controller promises that none of them runs twice, if its
+   * tasks are gone before the controller gives it up.
+   */
+  #compareLease({ graceMs }: RegisterResponse): void {
+    const { onControllerLost, controllerLostMs } = this.#context.config;
+    if (graceMs === undefined || onControllerLost !== "stop") return;
+    if (controllerLostMs < graceMs || this.#warnedOf === graceMs) return;
+    this.#warnedOf = graceMs;
+    logger("worker").warn(
+      "--controller-lost-after is {ours} ms, but the controller gives a worker up after {grace} " +
+        "ms: for a while a task may run here and elsewhere",
+      { ours: controllerLostMs, grace: graceMs },
+    );
+  }
+}
