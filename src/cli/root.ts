@@ -21,6 +21,8 @@ export interface RootOptions {
   readonly clock: Clock;
   /** The budget of a stop, in ms, when who asks for it gives none. */
   readonly stopTimeoutMs: number;
+  /** True when a signal or a failure ends this process only, and what it runs goes on. */
+  readonly detaches?: boolean;
   /** Writes one line for the person who watches. */
   readonly write: (line: string) => void;
   /** The third signal: SIGKILL every known group and exit at once. Does not return. */
@@ -129,8 +131,10 @@ export class RootControl {
 
   #onSignal(signal: string): void {
     this.#signals = 1;
-    this.#options.write(`${signal}: stopping, at most ${this.#options.stopTimeoutMs / 1000} s`);
-    this.stop("shutdown");
+    const { detaches, stopTimeoutMs } = this.#options;
+    const what = detaches ? "leaving, tasks go on" : "stopping";
+    this.#options.write(`${signal}: ${what}, at most ${stopTimeoutMs / 1000} s`);
+    this.stop(detaches ? "detach" : "shutdown");
   }
 
   #onSecondSignal(signal: string): void {
@@ -142,7 +146,7 @@ export class RootControl {
   #fail(error: unknown, path: string): void {
     this.#failure ??= error;
     this.#options.write(`${path} failed: ${messageOf(error)}; stopping`);
-    this.stop("crash");
+    this.stop(this.#options.detaches ? "detach" : "crash");
   }
 }
 

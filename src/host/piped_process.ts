@@ -9,6 +9,8 @@ export interface PipedProcess {
   firstLine(signal: AbortSignal): Promise<string>;
   /** Closes its stdin; twice does no harm. */
   closeStdin(): Promise<void>;
+  /** Closes its stdin and lets it go on: it holds this process no more. */
+  leave(): Promise<void>;
   /** Resolves when it ended, to how. */
   readonly ended: Promise<{ readonly how: string }>;
 }
@@ -25,7 +27,8 @@ export function startPiped(command: readonly string[]): PipedProcess {
   }).spawn();
   ownChild(child.pid);
   const first = Promise.withResolvers<string>();
-  const reading = readLines(child.stdout, first.resolve);
+  const left = new AbortController();
+  const reading = readLines(child.stdout, { signal: left.signal, onFirst: first.resolve });
   let closing: Promise<void> | null = null;
   const closeStdin = () => {
     closing ??= child.stdin.close().catch(() => {});
@@ -41,6 +44,11 @@ export function startPiped(command: readonly string[]): PipedProcess {
     pid: child.pid,
     ended,
     closeStdin,
+    async leave() {
+      child.unref();
+      left.abort();
+      await Promise.all([reading, closeStdin()]);
+    },
     firstLine(signal) {
       const given = Promise.withResolvers<never>();
       const onAbort = () => given.reject(signal.reason);
@@ -53,12 +61,12 @@ export function startPiped(command: readonly string[]): PipedProcess {
 
 async function readLines(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  onFirst: (line: string) => void,
+  { signal, onFirst }: { signal: AbortSignal; onFirst: (line: string) => void },
 ): Promise<void> {
   let text = "";
   let told = false;
   try {
-    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream(), { signal })) {
       if (told) continue;
       text += chunk;
       if (!text.includes("\n")) continue;

@@ -3,6 +3,9 @@
  * it is looked at. Any isolate may call it; it changes nothing.
  */
 
+/** What /proc counts time in: USER_HZ, the same on every Linux that Iris runs on. */
+export const TICKS_PER_SECOND = 100;
+
 /** The parts of /proc/PID/stat that are used here. */
 export interface ProcessStat {
   readonly pid: number;
@@ -38,6 +41,21 @@ export function processStat(pid: number): ProcessStat | null {
 export function processStartTime(pid: number): number | null {
   const stat = processStat(pid);
   return stat === null || stat.state === "Z" ? null : stat.startTime;
+}
+
+/** True while the process that had this pid since `startTime` lives: a pid alone may be another's. */
+export function isSameProcess(pid: number, startTime: number): boolean {
+  return processStartTime(pid) === startTime;
+}
+
+/** Names the current boot of this machine: pids mean nothing across two of them. */
+export function bootId(): string {
+  return readProc("sys/kernel/random/boot_id")?.trim() ?? "unknown";
+}
+
+/** Now, in clock ticks since boot (there are 100 a second), as `startTime` counts. */
+export function uptimeTicks(): number {
+  return Math.floor(Number.parseFloat(readProc("uptime") ?? "0") * TICKS_PER_SECOND);
 }
 
 /** True for a process that exists and is no zombie. */

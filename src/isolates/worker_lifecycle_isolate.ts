@@ -27,7 +27,7 @@ serveIsolate<LifecycleConfig>(async (context) => {
       connectKeeper(keeperSocket, { clock: systemClock, timeoutMs: CONNECT_MS, signal }),
     runtime: processRuntime,
     random: systemRandom,
-    sweep: (attempts) => sweepAttempts(attempts, systemClock),
+    sweep: (attempts, { folder }) => sweepAttempts(attempts, { folder, clock: systemClock }),
     fetch: (url, init) => fetch(url, { ...init, client }),
     localAddress: localAddressTowards,
     ...(tokenFile === null ? {} : { token: () => tokenIn(tokenFile) }),

@@ -56,6 +56,8 @@ export interface StopReport {
   readonly errors: readonly ReportError[];
   /** What is left over, one line each; not empty exactly when this node itself leaked. */
   readonly leftovers: readonly string[];
+  /** What goes on and was meant to, for instance `detached: 12 attempts go on`. */
+  readonly detail?: string;
   /** In start order. */
   readonly children: readonly StopReport[];
 }

@@ -85,14 +85,25 @@ export function formatReport(report: StopReport): string[] {
   const parts = counts.clean + counts.failed + counts.forced + counts.leaked;
   const size = `${parts} ${parts === 1 ? "part" : "parts"}`;
   if (report.outcome === "clean") {
-    return [`${report.name} stopped cleanly: ${size}, ${timesOf(report)} (${report.cause})`];
+    const more = detailsBelow(report).map((text) => `; ${text}`).join("");
+    return [`${report.name} stopped cleanly: ${size}, ${timesOf(report)} (${report.cause})${more}`];
   }
   const bad = (["leaked", "forced", "failed"] as const).filter((outcome) => counts[outcome] > 0)
     .map((outcome) => `${counts[outcome]} ${outcome}`).join(", ");
   const lines = [`${report.name} stopped, ${bad}: ${size}, ${timesOf(report)} (${report.cause})`];
   lines.push(...detailsOf(report, "  "));
+  for (const text of detailsBelow(report)) lines.push(`  ${text}`);
   for (const child of report.children) lines.push(...formatBad(child, "  "));
   return lines;
+}
+
+/** What goes on and was meant to, anywhere in the tree. */
+function detailsBelow(report: StopReport): string[] {
+  const texts: string[] = [];
+  forEachReport(report, ({ detail }) => {
+    if (detail !== undefined) texts.push(oneLine(detail));
+  });
+  return texts;
 }
 
 function formatBad(report: StopReport, indent: string): string[] {

@@ -2,11 +2,12 @@
  * The worker's link to its keeper as an owned part, and how the keeper is asked to end. Lives in the
  * lifecycle isolate; the keeper itself is a process that the worker's owner owns.
  */
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
 import type { Part, StopReport, StopRequest, TreeNode } from "../lifecycle/part.ts";
 import { attemptUid } from "../wire/runs.ts";
+import { detachReport } from "./keeper/end_report.ts";
 import type { KeeperLink, StartedFact } from "./keeper_link.ts";
 
 /** Of the time left, the share that the worker keeps for itself after its keeper has ended. */
@@ -15,6 +16,8 @@ const RESERVE_SHARE = 0.05;
 const MAX_RESERVE_MS = 100;
 /** A deadline that comes nearer by less than this is not worth another word, in ms. */
 const NEARER_MS = 20;
+/** How long a keeper may take to give back what waits at a detach, in ms. */
+const DETACH_MS = 300;
 /** Attempts that the tree shows one by one. */
 const SHOWN_ATTEMPTS = 32;
 
@@ -40,6 +43,7 @@ export class KeeperEnd {
     null;
   #over = false;
   #closed = false;
+  #soon: Timer | null = null;
 
   /** @param options where time comes from, and who hears of the end */
   constructor(link: KeeperLink, options: { clock: Clock; news: KeeperEndNews }) {
@@ -139,21 +143,31 @@ export class KeeperEnd {
 
   /** Closes the connection. The keeper lives on unless it was asked to end. */
   close(): void {
+    this.#soon?.cancel();
     if (this.#closed) return;
     this.#closed = true;
     this.#link.close();
   }
 
   #ask(remainingMs: number, cause: StopRequest["cause"]): void {
+    if (cause === "detach") this.#settleSoon(Math.min(remainingMs, DETACH_MS), remainingMs);
     this.#link.end({ remainingMs, cause }).then(
       (report) => this.#settle(report),
       (error) => this.#over || this.#news.refused(messageOf(error)),
     );
   }
 
+  /** A detach waits for no keeper: one that says nothing goes on all the same. */
+  #settleSoon(ms: number, allowedMs: number): void {
+    this.#soon ??= this.#clock.setTimer(ms, () => {
+      this.#settle(detachReport([...this.#news.running()].length, allowedMs));
+    });
+  }
+
   #settle(report: StopReport): void {
     if (this.#over) return;
     this.#over = true;
+    this.#soon?.cancel();
     this.#report.resolve(report);
     this.#news.over();
   }

@@ -92,6 +92,8 @@ export interface KeeperFacts {
 export interface KeeperHello {
   readonly pid: number;
   readonly version: string;
+  /** What it speaks; 1 when left out. A worker that does not speak that ends it. */
+  readonly protocol?: number;
   readonly running: readonly StartedFact[];
   readonly queued: readonly Run[];
   /** Facts that no worker acknowledged. */
@@ -120,7 +122,8 @@ export interface KeeperLink {
   ack(upTo: number): void;
   /**
    * Takes in nothing new, stops every attempt within the time, answers with what became of them,
-   * and then (cause `detach` excepted) the keeper exits. A later call may only shorten the time.
+   * and then the keeper exits. A later call may only shorten the time. With the cause `detach` it
+   * only gives back what waits, and answers at once: what runs goes on.
    */
   end(request: { remainingMs: number; cause: StopCause }): Promise<StopReport>;
   /** Sets the one receiver of facts. */

@@ -14,6 +14,8 @@ export interface LifecycleConfig {
   /** What callers of this worker's server must show; the controller is told. */
   readonly serverToken: string;
   readonly keeperSocket: string;
+  /** The worker's folder, where its keeper's journal lies. */
+  readonly folder: string;
   readonly capacity: KeeperCapacity;
   /** What constraints look at. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -65,5 +67,8 @@ export interface LifecyclePorts {
    * After the keeper was lost: ends what is left of these attempts. Resolves to what could not be
    * proved gone. Without it nothing is promised about them.
    */
-  sweep?(attempts: readonly StartedFact[]): Promise<readonly string[]>;
+  sweep?(
+    attempts: readonly StartedFact[],
+    config: LifecycleConfig,
+  ): Promise<readonly string[]>;
 }

@@ -36,14 +36,23 @@ const LOOK_MS = 250;
 const MAX_STRANGERS = 20;
 /** After the last attempt ended: how long its fact may wait for the controller, in ms. */
 const LAST_FACTS_MS = 1_000;
-/** After the keeper was lost: how long the controller may take to hear of it, in ms. */
-const KEEPER_LOST_MS = 5_000;
+/** At a detach, whose facts are safe with the keeper: how long the controller may take, in ms. */
+const DETACH_FACTS_MS = 250;
+/** What a keeper of another version, which has nothing left to do, gets to leave in, in ms. */
+const REPLACE_MS = 2_000;
+/** What a link to a keeper that is gone gets to be given back, in ms. */
+const UNLINK_MS = 1_000;
 
-/** The body of the lifecycle isolate's loop. */
+/**
+ * The body of the lifecycle isolate's loop. A keeper that was lost, or that left for a newer one, is
+ * followed by the next, which the worker's owner starts.
+ */
 export function lifecycleLoop(ports: LifecyclePorts): LoopBody<LifecycleConfig> {
   return async (context) => {
-    const link = await ports.connect(context.config, context.signal);
-    await new Lifecycle(context, ports, link).run();
+    for (;;) {
+      const link = await ports.connect(context.config, context.signal);
+      if (await new Lifecycle(context, ports, link).run() === "over") return;
+    }
   };
 }
 
@@ -70,6 +79,8 @@ class Lifecycle {
   #toldClosed = false;
   #keeperLost: { readonly why: string; readonly atMs: number; told: boolean } | null = null;
   #sweeping: Promise<void> = Promise.resolve();
+  /** True once a keeper of another version was asked to leave. */
+  #replacing = false;
 
   constructor(context: LoopContext<LifecycleConfig>, ports: LifecyclePorts, link: KeeperLink) {
     this.#context = context;
@@ -104,9 +115,10 @@ class Lifecycle {
     });
   }
 
-  async run(): Promise<void> {
+  /** Until the stop, or until there is another keeper to begin anew with. */
+  async run(): Promise<"over" | "again"> {
     const { owner, signal, closing } = this.#context;
-    await owner.own(this.#end.part());
+    const node = await owner.own(this.#end.part());
     const onClosing = () => this.#close();
     closing.addEventListener("abort", onClosing, { once: true });
     const registering = new AbortController();
@@ -117,9 +129,13 @@ class Lifecycle {
     const registration = this.#registrar.run(registering.signal);
     const health = this.#health.run(registering.signal);
     try {
-      await this.#serve();
+      if (await this.#serve() === "again") {
+        await node.stop(UNLINK_MS, "crash");
+        return "again";
+      }
       // A run that failed is told to end as well, but its owner is not closing: the attempts go on.
-      if (closing.aborted) await this.#finish(signal.reason as StopRequest);
+      if (closing.aborted) await this.#finish(this.#asMeant(signal.reason as StopRequest));
+      return "over";
     } finally {
       registering.abort();
       signal.removeEventListener("abort", stopRegistering);
@@ -155,20 +171,49 @@ class Lifecycle {
     this.#context.ready(ready);
   }
 
-  /** Until the stop: watches the controller and the keeper. @throws when the keeper is lost */
-  async #serve(): Promise<void> {
+  /** Until the stop: watches the controller and the keeper. */
+  async #serve(): Promise<"over" | "again"> {
     const { signal, clock } = this.#context;
     while (!signal.aborted) {
       this.#context.tick();
       this.#watchController();
-      if (this.#keeperLost?.told) {
-        const { why, atMs } = this.#keeperLost;
-        if (this.#state.settled || clock.now() - atMs > KEEPER_LOST_MS) {
-          throw new IrisError("unavailable", `The worker lost its keeper: ${why}`);
-        }
+      // What this keeper had must be stored first: the next one does not know all of it.
+      if (this.#keeperLost?.told && this.#state.settled) return "again";
+      if (this.#isOutdated()) {
+        await this.#replaceKeeper();
+        return "again";
       }
       await this.#wakeup.wait(clock, LOOK_MS, signal);
     }
+    return "over";
+  }
+
+  /** A keeper of another version that has nothing to do, and whose every fact is stored. */
+  #isOutdated(): boolean {
+    const { hello } = this.#link;
+    return hello.version !== this.#context.config.version && this.#keeperLost === null &&
+      this.#state.running + this.#state.backlog === 0 && this.#state.settled &&
+      !this.#context.closing.aborted;
+  }
+
+  async #replaceKeeper(): Promise<void> {
+    const { clock, signal } = this.#context;
+    const { pid, version } = this.#link.hello;
+    logger("worker").info("the keeper {pid} of version {version} is replaced", { pid, version });
+    this.#replacing = true;
+    this.#state.close("Its keeper is being replaced by one of this version");
+    this.#held.answer();
+    const over = this.#link.end({ remainingMs: REPLACE_MS, cause: "drain" });
+    await Promise.race([over.catch(() => {}), sleep(clock, REPLACE_MS, signal)]);
+  }
+
+  /**
+   * A worker that never got to speak to its controller and is unwound, since a part of it failed to
+   * start, leaves what it found.
+   */
+  #asMeant(request: StopRequest): StopRequest {
+    const unwound = request.cause === "crash" && this.#contactAt === -Infinity;
+    return unwound ? { ...request, cause: "detach" } : request;
   }
 
   /** Ends all attempts, and stays to tell the controller how, if it listens. */
@@ -178,20 +223,20 @@ class Lifecycle {
     this.#end.begin(request);
     const unfollow = deadline.onNearer(() => this.#wakeup.wake());
     try {
-      await this.#untilTold(deadline);
+      await this.#untilTold(deadline, request.cause === "detach" ? DETACH_FACTS_MS : LAST_FACTS_MS);
     } finally {
       unfollow();
     }
   }
 
-  async #untilTold(deadline: Deadline): Promise<void> {
+  async #untilTold(deadline: Deadline, lastFactsMs: number): Promise<void> {
     const { clock } = this.#context;
     let endedAt: number | null = null;
     for (;;) {
       this.#context.tick();
       if (endedAt === null && this.#end.over) endedAt = clock.now();
       if (endedAt !== null) {
-        const late = clock.now() - endedAt > LAST_FACTS_MS;
+        const late = clock.now() - endedAt > lastFactsMs;
         if (this.#state.settled || this.#controllerLost || late) return;
       }
       const leaveMs = this.#end.leaveInMs(deadline);
@@ -339,7 +384,7 @@ class Lifecycle {
 
   #onKeeperLost(why: string): void {
     // After the end of the keeper was asked for, its leaving is what was asked.
-    if (this.#keeperLost !== null || this.#end.over) return;
+    if (this.#keeperLost !== null || this.#end.over || this.#replacing) return;
     this.#keeperLost = { why, atMs: this.#context.clock.now(), told: false };
     logger("worker").error("keeper lost: {why}", { why });
     this.#tellProblem();
@@ -352,7 +397,7 @@ class Lifecycle {
     const attempts = [...this.#running.values()];
     let left: readonly string[];
     try {
-      left = await this.#ports.sweep?.(attempts) ?? [];
+      left = await this.#ports.sweep?.(attempts, this.#context.config) ?? [];
     } catch (error) {
       left = [`the sweep failed: ${messageOf(error)}`];
     }

@@ -136,6 +136,27 @@ function runTests(test: Test): void {
 }
 
 function linkTests(test: Test): void {
+  test(
+    "a detach gives back what waits, and what runs goes on for the next",
+    async (bench, link, log) => {
+      link.capacity({ ...ROOM, maxRunning: 1 });
+      link.start([[1, 0, 3, 0]]);
+      await log.start(uid(0));
+      const report = await link.end({ remainingMs: 2_000, cause: "detach" });
+      assertEquals([report.outcome, report.cause], ["clean", "detach"]);
+      assertEquals(report.detail, "detached: 1 attempt goes on");
+      await log.until(() => log.unqueued.length > 0, "what waited");
+      assertEquals(log.unqueued, [[1, 1, 3, 0]]);
+      link.close();
+      const next = await bench.connect();
+      assertEquals(next.hello.running.map(({ index }) => index), [0]);
+      const nextLog = new FactLog(next);
+      await bench.finish(0, 7);
+      const { cause, code } = await nextLog.end(uid(0));
+      assertEquals([cause, code], ["exit", 7]);
+    },
+  );
+
   test("what is not acknowledged is told again to the next one", async (bench, link, log) => {
     link.capacity(ROOM);
     link.start([[1, 0, 2, 0]]);

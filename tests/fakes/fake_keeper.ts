@@ -5,6 +5,7 @@
 import type { StopCause, StopReport } from "../../src/lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../src/wire/reconcile.ts";
 import { attemptUid, type Run } from "../../src/wire/runs.ts";
+import { detachReport } from "../../src/worker/keeper/end_report.ts";
 import type {
   EndedFact,
   KeeperCapacity,
@@ -33,6 +34,8 @@ export class FakeKeeper {
   obeys = true;
   /** False to keep facts back until `flush()`. */
   autoFlush = true;
+  /** What it says it is. */
+  version = "0.1.0";
   /** Numbers for tests that need them. */
   wall = 1_000;
   readonly #queue: { uid: string; run: Run }[] = [];
@@ -61,7 +64,7 @@ export class FakeKeeper {
     this.#link?.cut();
     const hello: KeeperHello = {
       pid: 4711,
-      version: "0.1.0",
+      version: this.version,
       running: [...this.#running.values()],
       queued: this.#waiting(),
       facts: this.#batch(this.#facts),
@@ -141,6 +144,11 @@ export class FakeKeeper {
 
   end(request: { remainingMs: number; cause: StopCause }): Promise<StopReport> {
     this.ends.push(request);
+    if (request.cause === "detach") {
+      for (const unqueued of this.#waiting()) this.#fact({ unqueued });
+      this.#queue.length = 0;
+      return Promise.resolve(detachReport(this.#running.size, request.remainingMs));
+    }
     this.capacity = { ...this.capacity, maxRunning: 0 };
     const over = new Promise<StopReport>((resolve) => {
       const before = this.#ended;

@@ -4,7 +4,7 @@ import { channelPair, type PortChannel } from "../../src/lifecycle/channel.ts";
 import { Deadline } from "../../src/lifecycle/deadline.ts";
 import type { Channel, LoopBody, LoopContext } from "../../src/lifecycle/loop.ts";
 import type { Owner } from "../../src/lifecycle/owner.ts";
-import type { Part, StopCause, StopReport } from "../../src/lifecycle/part.ts";
+import type { Part, StopCause, StopReport, StopRequest } from "../../src/lifecycle/part.ts";
 
 /** A loop under test. */
 export class FakeLoop<Config> {
@@ -79,20 +79,24 @@ export class FakeLoop<Config> {
   async unwind(remainingMs = 5_000, cause: StopCause = "shutdown"): Promise<readonly string[]> {
     const request = { cause, deadline: Deadline.in(remainingMs, this.#clock) };
     const leftovers: string[] = [];
-    for (const part of this.parts.toReversed()) {
-      const reports = await part.ask?.(request);
-      this.reports.push(...reports ?? []);
-      leftovers.push(...await part.verify?.(request.deadline) ?? []);
-      await part.release?.();
-    }
-    this.parts.length = 0;
+    for (const part of this.parts.toReversed()) leftovers.push(...await this.#end(part, request));
     // Messages come on a later turn: what the body said last shall still arrive.
     for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
     for (const channel of [...this.#near.values(), ...this.#far.values()]) channel.close();
     return leftovers;
   }
 
-  async #own(part: Part): Promise<Part> {
+  /** Ends one part: it leaves its owner. @returns what it left over */
+  async #end(part: Part, request: StopRequest): Promise<readonly string[]> {
+    const reports = await part.ask?.(request);
+    this.reports.push(...reports ?? []);
+    const leftovers = await part.verify?.(request.deadline) ?? [];
+    await part.release?.();
+    this.parts.splice(this.parts.indexOf(part), 1);
+    return leftovers;
+  }
+
+  async #own(part: Part): Promise<Pick<Owner, "stop">> {
     this.parts.push(part);
     await part.start?.({
       owner: { own: (child: Part) => this.#own(child) } as unknown as Owner,
@@ -100,7 +104,14 @@ export class FakeLoop<Config> {
       signal: this.signal.signal,
       ended: () => void this.parts.splice(this.parts.indexOf(part), 1),
     });
-    return part;
+    return {
+      stop: async (ms, cause) => {
+        const deadline = Deadline.in(Number(ms), this.#clock);
+        await this.#end(part, { cause, deadline });
+        deadline.dispose();
+        return {} as StopReport;
+      },
+    };
   }
 
   #pair(name: string): void {

@@ -7,6 +7,7 @@ import type { Clock, Timer } from "../../src/base/clock.ts";
 import type { StopCause, StopReport } from "../../src/lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../src/wire/reconcile.ts";
 import { attemptUid, type Run } from "../../src/wire/runs.ts";
+import { detachReport } from "../../src/worker/keeper/end_report.ts";
 import { FactBook } from "../../src/worker/keeper/fact_book.ts";
 import { Room } from "../../src/worker/keeper/room.ts";
 import { RunQueue } from "../../src/worker/keeper/run_queue.ts";
@@ -183,8 +184,12 @@ export class SimKeeper {
   /** Ends everything, as it is asked to by its worker or by the end of its worker. */
   end({ remainingMs, cause }: { remainingMs: number; cause: StopCause }): Promise<StopReport> {
     this.#closed = true;
+    if (cause === "detach") {
+      this.#giveBackQueue();
+      return Promise.resolve(detachReport(this.#tasks.size, remainingMs));
+    }
     this.#endCause = cause;
-    for (const run of this.#queue.drain()) this.#facts.unqueued(run);
+    this.#giveBackQueue();
     for (const task of this.#tasks.values()) this.#ask(task, "shutdown", remainingMs * KILL_SHARE);
     const { promise, resolve } = Promise.withResolvers<StopReport>();
     const late = this.#clock.setTimer(remainingMs, () => this.#over());
@@ -195,6 +200,19 @@ export class SimKeeper {
     this.#tell();
     if (this.#tasks.size === 0) this.#over();
     return promise;
+  }
+
+  /** Its worker is gone, and it keeps what runs: nothing new starts until the next one comes. */
+  orphan(): void {
+    this.#link?.cut();
+    this.#link = null;
+    this.#closed = true;
+    this.#giveBackQueue();
+  }
+
+  #giveBackQueue(): void {
+    for (const run of this.#queue.drain()) this.#facts.unqueued(run);
+    this.#tell();
   }
 
   /** It dies; its tasks are for others to end. */

@@ -204,6 +204,7 @@ export class SimWorker {
       controllerToken: "workers",
       serverToken,
       keeperSocket: "",
+      folder: "",
       capacity,
       attributes,
       hostname: name,

@@ -17,6 +17,7 @@ import {
   type LifecyclePorts,
 } from "../../src/worker/lifecycle_loop.ts";
 import type { ToLifecycle, ToServer } from "../../src/worker/messages.ts";
+import type { KeeperSpec } from "../../src/worker/keeper_link.ts";
 import { FakeKeeper } from "../fakes/fake_keeper.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
@@ -162,6 +163,7 @@ async function world(
     controllerToken: "secret",
     serverToken: "mine",
     keeperSocket: "/nowhere",
+    folder: "/nowhere",
     capacity: { cpuMilli: 2_000, memoryBytes: 100, maxRunning: 2, resources: { gpu: 1_000 } },
     attributes: { zone: "a" },
     hostname: "host",
@@ -422,9 +424,12 @@ Deno.test("a deadline that comes nearer is passed on", async () => {
   });
 });
 
-Deno.test("a lost keeper: its attempts are swept, told as unknown, and the loop fails", async () => {
+Deno.test("a lost keeper: its attempts are swept, told as unknown, and the next is taken", async () => {
   const swept: number[] = [];
-  await world(async ({ keeper, loop, server }) => {
+  const next = new FakeKeeper();
+  const keepers: FakeKeeper[] = [];
+  const connects: string[] = [];
+  await world(async ({ keeper, loop, server, registrar }) => {
     await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 3, 0]] });
     const held = server.call(sampleRequest(2, { waitMs: 60_000, run: [[1, 0, 3, 0]] }));
     assertEquals((await held).running, 2);
@@ -438,15 +443,96 @@ Deno.test("a lost keeper: its attempts are swept, told as unknown, and the loop 
     assertEquals(answer.accepting, false);
     assert(answer.facts!.detail["1.0.0"]!.includes("connection reset; left over: pid 9"));
     assertEquals(swept, [0, 1]);
-    const bye = server.call(sampleRequest(5, { waitMs: 60_000, ackFacts: answer.facts!.upTo }));
-    await assertRejects(() => soon(loop.ended, "end"), IrisError, "lost its keeper");
-    await bye;
+    assertEquals(connects.length, 1, "what happened is not stored yet");
+    const stored = await server.call(sampleRequest(5, { ackFacts: answer.facts!.upTo }));
+    assertEquals(stored.accepting, false);
+    await server.until(() => connects.length === 2);
+    server.listen(URL_A);
+    await registrar.seen(2);
+    const run: ReconcileRequest["run"] = [[1, 0, 1, 1]];
+    const after = await server.call(sampleRequest(6, { specs: [sampleSpec(1)], run }));
+    assertEquals([after.accepting, after.missing], [true, []]);
+    await server.call(sampleRequest(7, { run }));
+    assertEquals(next.began, ["1.0.1"]);
+    assertEquals(loop.parts.map(({ name }) => name), ["keeper"]);
   }, {
+    before: (keeper) => keepers.push(keeper, next),
     ports: {
       sweep: (attempts) => {
         swept.push(...attempts.map(({ index }) => index));
         return Promise.resolve(["pid 9"]);
       },
+      connect: () => {
+        connects.push("");
+        return Promise.resolve(keepers.shift()!.connect());
+      },
+    },
+  });
+});
+
+Deno.test("a keeper of another version is followed by a new one once nothing runs there", async () => {
+  const next = new FakeKeeper();
+  const keepers: FakeKeeper[] = [];
+  await world(async ({ keeper, server, registrar, loop }) => {
+    const run: ReconcileRequest["run"] = [[1, 0, 1, 0]];
+    const first = await server.call(sampleRequest(1, { specs: [sampleSpec(1)], run }));
+    assertEquals([first.accepting, keeper.running], [true, ["1.0.0"]]);
+    keeper.finish("1.0.0", { code: 5 });
+    const told = await server.call(sampleRequest(2, { waitMs: 1_000, run }));
+    assertEquals(keeper.ends, [], "its last fact is not stored yet");
+    await server.call(sampleRequest(3, { ackFacts: told.facts!.upTo }));
+    await server.until(() => keepers.length === 0);
+    assertEquals(keeper.ends.map(({ cause }) => cause), ["drain"]);
+    server.listen(URL_A);
+    await registrar.seen(2);
+    const after = await server.call(
+      sampleRequest(4, { specs: [sampleSpec(1)], run: [[1, 1, 2, 0]] }),
+    );
+    assertEquals(after.accepting, true);
+    await server.call(sampleRequest(5, { run: [[1, 1, 2, 0]] }));
+    assertEquals(next.running, ["1.1.0"]);
+    assertEquals(loop.parts.length, 1);
+  }, {
+    before: (keeper) => {
+      keeper.version = "0.0.9";
+      // It has something to do, or it would be followed at once.
+      keeper.specs.set(1, {} as KeeperSpec);
+      keeper.start([[1, 0, 1, 0]]);
+      keepers.push(keeper, next);
+    },
+    ports: { connect: () => Promise.resolve(keepers.shift()!.connect()) },
+  });
+});
+
+Deno.test("a detach leaves what runs to the keeper, gives back what waits, and is quick", async () => {
+  await world(async ({ keeper, loop, server }) => {
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 3, 0]] });
+    const from = performance.now();
+    const stopped = loop.stop(60_000, "detach");
+    const answer = await server.call(sampleRequest(2, { waitMs: 1_000, run: [[1, 0, 3, 0]] }));
+    assertEquals(answer.accepting, false);
+    assertEquals(await soon(stopped, "stop"), []);
+    const tookMs = performance.now() - from;
+    assert(tookMs < 2_000, `${tookMs} ms`);
+    assertEquals([keeper.running, keeper.queued], [["1.0.0", "1.1.0"], []]);
+    assertEquals(keeper.stops, []);
+    const [report] = loop.reports;
+    assertEquals([report?.outcome, report?.detail], ["clean", "detached: 2 attempts go on"]);
+  });
+});
+
+Deno.test("a worker that is unwound before it spoke to its controller leaves what it found", async () => {
+  await world(async ({ keeper, loop }) => {
+    loop.closing.abort("crash");
+    loop.signal.abort({ cause: "crash", deadline: Deadline.in(2_000, systemClock) });
+    await soon(loop.ended, "end");
+    await loop.unwind(2_000, "crash");
+    assertEquals([keeper.running, keeper.ends.map(({ cause }) => cause)], [["1.0.0"], ["detach"]]);
+  }, {
+    before: (keeper, registrar) => {
+      registrar.failures.push(...Array<number>(100).fill(503));
+      keeper.specs.set(1, {} as KeeperSpec);
+      keeper.start([[1, 0, 1, 0]]);
     },
   });
 });

@@ -24,7 +24,14 @@ export const WORKER_MODE_FLAGS = {
     kind: "value",
     parse: parseWorkerName,
     value: "NAME",
-    help: "the worker's name; the host's when left out",
+    help: "the worker's name, which its state folder keeps; the host's at first",
+  },
+  onStop: {
+    kind: "value",
+    parse: parseChoice(["kill", "detach"]),
+    value: "kill|detach",
+    help: "what a stop does with its tasks: end them, or let them go on for the next start",
+    default: "kill",
   },
   host: WORKER_HOST_FLAG,
   port: {

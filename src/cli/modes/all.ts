@@ -95,7 +95,7 @@ const worker = command({
   },
   example: "iris --mode=worker --controller https://head:10000 --token-file worker-token " +
     "--tls-ca tls-cert.pem",
-  ctrlC: "ends its tasks and the worker.",
+  ctrlC: "ends its tasks and the worker; with --on-stop=detach the worker alone.",
   run(context: CliContext, { values }) {
     const { controller: url, tokenFile } = values;
     if (url === undefined) throw missing("--controller");

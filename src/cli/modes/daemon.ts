@@ -20,6 +20,8 @@ export interface DaemonOptions {
   readonly stateDir: string;
   readonly stopTimeoutMs: number;
   readonly logLevel: LogLevel;
+  /** True when what it runs goes on without it: a stop is a detach. */
+  readonly detaches?: boolean;
 }
 
 /** What a daemon's tree needs of its root. */
@@ -39,9 +41,11 @@ export async function runDaemon(
   const control: RootControl = new RootControl({
     clock: systemClock,
     stopTimeoutMs: options.stopTimeoutMs,
+    detaches: options.detaches ?? false,
     write: (line) => context.err(line),
     emergency: () => {
-      killKnownGroups();
+      // What was to go on goes on: its keeper needs nobody to leave in order.
+      if (!options.detaches) killKnownGroups();
       Deno.exit(EMERGENCY_EXIT);
     },
     deliver: (report) => requests.deliver(report),

@@ -2,7 +2,6 @@
 import type { LogLevel } from "../../base/log.ts";
 import { selfCommand } from "../../host/self_command.ts";
 import { socketPathFor } from "../../host/socket_path.ts";
-import type { Part } from "../../lifecycle/part.ts";
 import { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
 import { VERSION } from "../version.ts";
 import { keeperArguments } from "./keeper.ts";
@@ -22,18 +21,27 @@ export function keeperOf(of: {
   ownerGone: "end" | "keep";
   graceMs: number;
   logLevel: LogLevel;
-}): { part: Part; socket: string } {
+}): { part: KeeperProcess; socket: string } {
   const { cluster, worker, folder, ownerGone, graceMs, logLevel, flags } = of;
   const socket = socketPathFor(folder);
   const cgroup = flags.cgroups === "off" ? null : `iris-${cluster}-${worker}`;
   const part = new KeeperProcess({
     ...{ cluster, worker, folder, cgroup },
-    command: selfCommand(),
+    command: ownerGone === "keep" ? withLog(selfCommand(), `${folder}/keeper.log`) : selfCommand(),
     args: keeperArguments({
       ...{ cluster, worker, folder, socket, ownerGone, graceMs, logLevel, version: VERSION },
       cgroup,
       spawner: flags.spawner,
     }),
+    ...(ownerGone === "keep" ? { keep: { graceMs } } : {}),
   });
   return { part, socket };
+}
+
+/**
+ * What outlives the worker must not hold the worker's stderr, nor write where nobody reads any more:
+ * its lines go to a file, which begins anew with each keeper. A shell does that and is gone.
+ */
+function withLog(command: readonly string[], file: string): string[] {
+  return ["/bin/sh", "-c", 'exec "$@" 2>"$0"', file, ...command];
 }

@@ -11,6 +11,7 @@ import type { Part } from "../../lifecycle/part.ts";
 import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
 import { type CliContext, readToken } from "../context.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
+import { workerName } from "../parts/worker_name.ts";
 import { workerPart } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type DaemonOptions, runDaemon } from "./daemon.ts";
@@ -34,6 +35,8 @@ export interface WorkerOptions extends DaemonOptions, KeeperFlags, ListenFlags {
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   /** The controller counts as lost after this long without a call, in ms. */
   readonly controllerLostAfter: number;
+  /** What a stop does with its tasks: ends them, or leaves them to the keeper for the next one. */
+  readonly onStop: "kill" | "detach";
 }
 
 /** Runs a worker until a signal or a failure stops it. */
@@ -41,7 +44,8 @@ export function runWorker(context: CliContext, options: WorkerOptions): Promise<
   const token = readToken(options.tokenFile);
   const files = readTlsFiles(options);
   const plan = planListening(context, options, files);
-  return runDaemon(context, options, () => workerRoot(context, { options, token, files, plan }));
+  const daemon = { ...options, detaches: options.onStop === "detach" };
+  return runDaemon(context, daemon, () => workerRoot(context, { options, token, files, plan }));
 }
 
 /** How a worker's server is to listen. */
@@ -102,7 +106,6 @@ function workerRoot(
   const { options, token, files, plan } = of;
   const hardware = readHardware();
   const { controllerUrl, tokenFile, portRange, logLevel } = options;
-  const name = options.name ?? hardware.hostname.replaceAll(/[^\w-]/g, "-");
   return {
     name: "worker-process",
     kind: "component",
@@ -111,6 +114,7 @@ function workerRoot(
       await owner.own(stateDirPart(state, { temporary: false }), { stage: 0 });
       // Tells what this folder's keepers left from what others on this host run.
       const cluster = state.id("marker-id", () => randomHex(4));
+      const name = workerName(state, { given: options.name, hostname: hardware.hostname });
       const folder = state.folder(`workers/${name}`);
       const keeper = keeperOf({
         ...{ cluster, worker: name, folder, logLevel, flags: options },
@@ -120,6 +124,7 @@ function workerRoot(
       await owner.own(
         workerPart({
           ...{ worker: name, folder, controllerUrl, controllerToken: token, tokenFile, keeper },
+          adopts: true,
           serverToken: newToken(),
           hostname: hardware.hostname,
           listen: await listenConfig(options, { files, plan }),

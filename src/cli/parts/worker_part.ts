@@ -10,6 +10,7 @@ import { type ServerReady, WORKER_CHANNEL } from "../../worker/messages.ts";
 import type { WorkerServerConfig } from "../../worker/server_loop.ts";
 import { openWorkerFolder } from "../../worker/worker_folder.ts";
 import type { Part } from "../../lifecycle/part.ts";
+import type { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
 import { loopPart } from "./loops.ts";
 
 /** What a worker needs to know. */
@@ -39,7 +40,9 @@ export interface WorkerPartOptions {
   readonly tokenFile?: string;
   readonly portRange?: LifecycleConfig["portRange"];
   /** The keeper as a part, and where it listens. */
-  readonly keeper: { readonly part: Part; readonly socket: string };
+  readonly keeper: { readonly part: KeeperProcess; readonly socket: string };
+  /** True for one whose keeper may be there already: it is found before anybody talks to it. */
+  readonly adopts?: boolean;
   /** Told when the server listens. */
   readonly onListening?: (url: string) => void;
 }
@@ -52,9 +55,11 @@ export function workerPart(options: WorkerPartOptions): Part {
     async start({ owner }) {
       const { port1, port2 } = new MessageChannel();
       const { cluster } = openWorkerFolder(options.folder, options.version);
+      const keeper = owner.own(options.keeper.part, { stage: 0 });
+      if (options.adopts) await keeper;
       // All three come up side by side; the stages say in which order they go down.
       await Promise.all([
-        owner.own(options.keeper.part, { stage: 0 }),
+        keeper,
         owner.own(
           loopPart<WorkerServerConfig>("worker-server", {
             name: "server",
@@ -73,6 +78,7 @@ export function workerPart(options: WorkerPartOptions): Part {
           { stage: 2 },
         ),
       ]);
+      options.keeper.part.workerUp();
     },
   };
 }
@@ -93,6 +99,7 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     controllerToken: options.controllerToken,
     serverToken: options.serverToken,
     keeperSocket: options.keeper.socket,
+    folder: options.folder,
     capacity: options.capacity,
     attributes: options.attributes,
     hostname: options.hostname,

@@ -46,3 +46,20 @@ export function endReport(of: {
     children,
   };
 }
+
+/** The report of a detach: nothing was ended, on purpose. */
+export function detachReport(running: number, allowedMs: number): StopReport {
+  return {
+    name: "attempts",
+    kind: "component",
+    cause: "detach",
+    outcome: "clean",
+    rung: "ask",
+    tookMs: 0,
+    allowedMs,
+    errors: [],
+    leftovers: [],
+    detail: `detached: ${running} ${running === 1 ? "attempt goes" : "attempts go"} on`,
+    children: [],
+  };
+}

@@ -1,4 +1,5 @@
 /** Facts of one keeper: numbered as they happen, kept until they are acknowledged. Pure. */
+import type { FactSink } from "./journal.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { EndedFact, KeeperFacts, StartedFact } from "../keeper_link.ts";
 
@@ -6,11 +7,18 @@ type Numbered<T> = readonly [number: number, fact: T];
 
 /** See the head of this file. */
 export class FactBook {
-  #last = 0;
-  #told = 0;
+  readonly #sink: FactSink | null;
+  #last: number;
+  #told: number;
   #started: Numbered<StartedFact>[] = [];
   #ended: Numbered<EndedFact>[] = [];
   #unqueued: Numbered<Run>[] = [];
+
+  /** @param of the number of the last fact before, and where else facts are noted */
+  constructor({ last = 0, sink = null }: { last?: number; sink?: FactSink | null } = {}) {
+    this.#sink = sink;
+    this.#last = this.#told = last;
+  }
 
   /** True while something was not taken. */
   get hasNews(): boolean {
@@ -19,10 +27,12 @@ export class FactBook {
 
   started(fact: StartedFact): void {
     this.#started.push([++this.#last, fact]);
+    this.#sink?.started(this.#last, fact);
   }
 
   ended(fact: EndedFact): void {
     this.#ended.push([++this.#last, fact]);
+    this.#sink?.ended(this.#last, fact);
   }
 
   unqueued(run: Run): void {
@@ -34,6 +44,7 @@ export class FactBook {
     this.#started = after(this.#started, upTo);
     this.#ended = after(this.#ended, upTo);
     this.#unqueued = after(this.#unqueued, upTo);
+    this.#sink?.acknowledged(upTo);
   }
 
   /** What was not taken before, or null. */

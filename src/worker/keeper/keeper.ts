@@ -14,7 +14,7 @@ import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
 import { type Attempt, type AttemptKey, causeOf, runOf, uidOf } from "./attempt.ts";
 import { endReport, type HardEnd } from "./end_report.ts";
-import { FactBook } from "./fact_book.ts";
+import type { FactBook } from "./fact_book.ts";
 import { IDLE_LOOK_MS, LiveAttempts } from "./live_attempts.ts";
 import { MARKER } from "./marker.ts";
 import { Room } from "./room.ts";
@@ -36,8 +36,10 @@ export interface KeeperOptions {
   /** Holds the keeper and all below it, where one could be made. */
   readonly cgroup: Cgroup | null;
   readonly clock: Clock;
-  /** Notes started attempts where the next keeper finds them. */
-  readonly journal: (started: readonly StartedFact[]) => void;
+  /** What an earlier keeper of this folder left to be told; empty for a first one. */
+  readonly facts: FactBook;
+  /** Writes down the facts of this turn, where the next keeper finds them. */
+  readonly note: () => void;
   /** Told that `takeFacts` has something. */
   readonly onFacts: () => void;
 }
@@ -60,7 +62,7 @@ export class Keeper {
   readonly #slots: Slots;
   readonly #specs = new Map<number, Prepared>();
   readonly #queue = new RunQueue();
-  readonly #facts = new FactBook();
+  readonly #facts: FactBook;
   readonly #live: LiveAttempts;
   /** Attempts that did not end when the keeper's own end asked them. */
   readonly #hardEnds: HardEnd[] = [];
@@ -69,10 +71,10 @@ export class Keeper {
   #closed = false;
   #startingSoon = false;
   #idle: (() => void) | null = null;
-  #freshStarts: StartedFact[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#facts = options.facts;
     this.#slots = new Slots(`${options.folder}/logs`);
     const { spawner, cgroup, clock } = options;
     const onGone = (attempt: Attempt, left: readonly string[]) => this.#gone(attempt, left);
@@ -247,7 +249,7 @@ export class Keeper {
       begun++;
     }
     if (begun === STARTS_A_TURN) this.#startSoon();
-    if (this.#freshStarts.length > 0) this.#options.journal(this.#freshStarts.splice(0));
+    if (begun > 0) this.#options.note();
   }
 
   #spawn(prepared: Prepared, which: AttemptKey): void {
@@ -305,7 +307,6 @@ export class Keeper {
     });
     this.#room.take(spec);
     this.#facts.started(started);
-    this.#freshStarts.push(started);
   }
 
   #neverStarted(
@@ -325,6 +326,7 @@ export class Keeper {
   }
 
   #tell(): void {
+    this.#options.note();
     if (this.#facts.hasNews) this.#options.onFacts();
   }
 

@@ -15,6 +15,8 @@ import { type FromKeeper, Lines, type ToKeeper } from "./protocol.ts";
 
 /** How often a keeper that does not listen yet is tried, in ms. */
 const RETRY_MS = 5;
+/** However late it connected: how long a keeper may take to say what it has, in ms. */
+const MIN_HELLO_MS = 100;
 
 /**
  * Connects to the keeper that listens at `socket`; tries again until it does or the time is over.
@@ -30,7 +32,9 @@ export async function connectKeeper(
   for (;;) {
     try {
       const connection = await Deno.connect({ transport: "unix", path: socket });
-      return await KeeperClient.open(connection);
+      return await KeeperClient.open(connection, {
+        ...{ clock, signal, timeoutMs: Math.max(MIN_HELLO_MS, giveUp - clock.now()) },
+      });
     } catch (error) {
       if (clock.now() > giveUp || !await sleep(clock, RETRY_MS, signal)) {
         throw new IrisError("unavailable", `No keeper answers at ${socket}: ${messageOf(error)}`, {
@@ -58,11 +62,23 @@ class KeeperClient implements KeeperLink {
     this.#ended.promise.catch(() => {});
   }
 
-  static async open(connection: Deno.Conn): Promise<KeeperClient> {
+  static async open(
+    connection: Deno.Conn,
+    of: { clock: Clock; timeoutMs: number; signal: AbortSignal },
+  ): Promise<KeeperClient> {
     const client = new KeeperClient(connection);
+    // One that stands still takes connections, and says nothing.
+    const giveUp = () => client.close();
+    const timer = of.clock.setTimer(of.timeoutMs, giveUp);
+    of.signal.addEventListener("abort", giveUp, { once: true });
     // owner: the connection; it settles when that is closed.
     void client.#read();
-    client.#hello = await client.#greeted.promise;
+    try {
+      client.#hello = await client.#greeted.promise;
+    } finally {
+      timer.cancel();
+      of.signal.removeEventListener("abort", giveUp);
+    }
     return client;
   }
 

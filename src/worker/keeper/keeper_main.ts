@@ -1,6 +1,7 @@
 /**
  * The keeper process: listens on its Unix socket for its worker, drives the keeper's core, and
- * watches its owner through stdin. Owns the socket, the journal, and by the core every task.
+ * watches its owner: through stdin the one that started it, through the connection one that adopted
+ * it later. Owns the folder's lock, the socket, the journal, and by the core every task.
  */
 import { sleep, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
@@ -8,9 +9,13 @@ import { logger } from "../../base/log.ts";
 import { Cgroup } from "../../host/cgroup.ts";
 import { pickSpawner } from "../../host/pick_spawner.ts";
 import type { StopCause } from "../../lifecycle/part.ts";
-import type { KeeperHello, StartedFact } from "../keeper_link.ts";
+import type { KeeperHello } from "../keeper_link.ts";
+import { detachReport } from "./end_report.ts";
+import { inheritFacts } from "./inherit.ts";
+import { Journal, readJournal } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
-import { type FromKeeper, Lines, type ToKeeper } from "./protocol.ts";
+import { type KeeperLock, lockKeeper } from "./keeper_lock.ts";
+import { type FromKeeper, KEEPER_PROTOCOL, Lines, type ToKeeper } from "./protocol.ts";
 
 /** A batch of facts leaves this long after its first, in ms. */
 const BATCH_MS = 2;
@@ -21,6 +26,9 @@ const KILL_MIN_MS = 700;
 /** With neither owner, worker nor task a keeper waits so long for a worker to fetch its facts, in ms. */
 const KEEP_MS = 600_000;
 const KEEP_LOOK_MS = 100;
+/** How long an earlier keeper of the folder, which is just leaving, is waited for, in ms. */
+const LOCK_MS = 3_000;
+const LOCK_LOOK_MS = 20;
 
 /** How a keeper is run. */
 export interface KeeperMainOptions {
@@ -42,14 +50,36 @@ export interface KeeperMainOptions {
 
 /** Runs a keeper until it is told to end. Resolves to its exit code. */
 export async function runKeeper(options: KeeperMainOptions): Promise<number> {
-  return await new KeeperMain(options).run();
+  let lock: KeeperLock;
+  try {
+    lock = await lockFolder(options);
+  } catch (error) {
+    await Deno.stdout.write(new TextEncoder().encode(`${messageOf(error)}\n`));
+    return 1;
+  }
+  try {
+    return await new KeeperMain(options).run();
+  } finally {
+    lock.release();
+  }
+}
+
+async function lockFolder({ folder, version }: KeeperMainOptions): Promise<KeeperLock> {
+  for (const giveUp = systemClock.now() + LOCK_MS;;) {
+    try {
+      return lockKeeper(folder, version);
+    } catch (error) {
+      if (systemClock.now() > giveUp) throw error;
+      await sleep(systemClock, LOCK_LOOK_MS);
+    }
+  }
 }
 
 class KeeperMain {
   readonly #options: KeeperMainOptions;
   readonly #keeper: Keeper;
   readonly #spawner;
-  readonly #journal: Deno.FsFile;
+  readonly #journal: Journal;
   readonly #cgroup: Cgroup | null;
   readonly #over = Promise.withResolvers<void>();
   #client: Lines<ToKeeper, FromKeeper> | null = null;
@@ -61,11 +91,9 @@ class KeeperMain {
 
   constructor(options: KeeperMainOptions) {
     this.#options = options;
-    this.#journal = Deno.openSync(`${options.folder}/journal`, {
-      create: true,
-      append: true,
-      mode: 0o600,
-    });
+    const path = `${options.folder}/journal`;
+    const before = readJournal(path);
+    this.#journal = new Journal(path, before?.last);
     this.#spawner = pickSpawner(options.spawner);
     const cgroup = options.cgroup === null ? null : Cgroup.open(options.cgroup);
     this.#cgroup = cgroup?.enter() === true ? cgroup : null;
@@ -74,13 +102,17 @@ class KeeperMain {
       spawner: this.#spawner,
       cgroup: this.#cgroup,
       clock: systemClock,
-      journal: (started) => this.#note(started),
+      facts: inheritFacts(before, {
+        ...{ folder: options.folder, sink: this.#journal, wallMs: systemClock.wall() },
+      }),
+      note: () => this.#journal.flush(),
       onFacts: () => this.#batch(),
     });
   }
 
   async run(): Promise<number> {
     const { socket } = this.#options;
+    this.#journal.flush();
     try {
       Deno.removeSync(socket);
     } catch {
@@ -91,6 +123,8 @@ class KeeperMain {
     void this.#accept(listener);
     // owner: as above.
     void this.#watchOwner();
+    const onTerminate = () => this.#terminate();
+    Deno.addSignalListener("SIGTERM", onTerminate);
     await Deno.stdout.write(
       new TextEncoder().encode(`ready ${Deno.pid} ${this.#cgroup?.path ?? "-"}\n`),
     );
@@ -99,6 +133,7 @@ class KeeperMain {
     await this.#client?.flushed();
     this.#client?.close();
     listener.close();
+    Deno.removeSignalListener("SIGTERM", onTerminate);
     try {
       Deno.removeSync(socket);
     } catch {
@@ -122,6 +157,8 @@ class KeeperMain {
   }
 
   async #serve(connection: Deno.Conn): Promise<void> {
+    // One that is leaving is no keeper for a next worker.
+    if (this.#alone && this.#ending !== null) return connection.close();
     this.#client?.close();
     const client = new Lines<ToKeeper, FromKeeper>(connection);
     this.#keeper.takeFacts();
@@ -138,13 +175,17 @@ class KeeperMain {
     client.close();
     if (this.#client !== client) return;
     this.#client = null;
-    if (this.#alone) this.#keeper.close();
+    if (!this.#alone) return;
+    // As the end of stdin for the owner that started it.
+    if (this.#ending === null) this.#keeper.close();
+    else await this.#leave();
   }
 
   #hello(): KeeperHello {
     return {
       pid: Deno.pid,
       version: this.#options.version,
+      protocol: KEEPER_PROTOCOL,
       running: this.#keeper.running,
       queued: this.#keeper.queued,
       facts: this.#keeper.allFacts(),
@@ -170,10 +211,30 @@ class KeeperMain {
       case "ack":
         return this.#keeper.ack(message.upTo);
       case "end":
-        if (message.cause === "detach") return this.#keeper.close();
+        if (message.cause === "detach") return this.#detach(client, message.remainingMs);
         this.#ending = this.#end(message, client);
         return;
     }
+  }
+
+  /** What waits is given back, what runs goes on, whoever comes next. */
+  #detach(client: Lines<ToKeeper, FromKeeper>, allowedMs: number): void {
+    this.#keeper.close();
+    this.#send();
+    const running = this.#keeper.running.length;
+    client.send({ type: "ended", report: detachReport(running, allowedMs) });
+  }
+
+  /** SIGTERM: the word of an owner that has no other way, or of whoever looks after the host. */
+  #terminate(): void {
+    this.#ending ??= this.#end({ remainingMs: this.#options.graceMs, cause: "shutdown" }, null);
+    // owner: this run, which it ends.
+    void this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    await this.#ending;
+    this.#over.resolve();
   }
 
   async #end(
@@ -205,8 +266,7 @@ class KeeperMain {
       if (this.#options.ownerGone === "keep") return await this.#keep();
       this.#ending = this.#end({ remainingMs: this.#options.graceMs, cause: "crash" }, null);
     }
-    await this.#ending;
-    this.#over.resolve();
+    await this.#leave();
   }
 
   /** Without an owner: starts nothing, keeps what runs, and goes when nobody has come for long. */
@@ -226,11 +286,6 @@ class KeeperMain {
   #overSoon(): void {
     // A worker that is still there says when it has heard everything: it closes stdin.
     if (this.#client === null) this.#over.resolve();
-  }
-
-  #note(started: readonly StartedFact[]): void {
-    const lines = started.map((fact) => `${fact.pid} ${fact.atMs}\n`).join("");
-    this.#journal.writeSync(new TextEncoder().encode(lines));
   }
 
   #batch(): void {

@@ -2,22 +2,39 @@
  * The keeper as an owned part: starts this program again as a keeper, in a session of its own, and
  * proves that nothing of it is left when it ended. Owns the process and its stdin, whose end tells
  * the keeper that its owner is gone. Runs in main.
+ *
+ * The keeper of a worker on its own (`keep`) outlives its worker: one that an earlier process left
+ * is adopted, a detach leaves it, and one that was lost is replaced.
  */
-import type { Clock } from "../../base/clock.ts";
+import { sleep } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
 import { Cgroup } from "../../host/cgroup.ts";
 import { childrenOf, descendants } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { OrphanReaper } from "../../host/orphan_reaper.ts";
-import { type PipedProcess, startPiped } from "../../host/piped_process.ts";
+import { startPiped } from "../../host/piped_process.ts";
 import { socketPathFor } from "../../host/socket_path.ts";
 import { sweepMarked } from "../../host/sweep.ts";
 import type { Deadline } from "../../lifecycle/deadline.ts";
-import type { Part, PartFacts, StartContext } from "../../lifecycle/part.ts";
+import type {
+  Part,
+  PartFacts,
+  StartContext,
+  StopCause,
+  StopRequest,
+} from "../../lifecycle/part.ts";
+import { findKeeper } from "./found_keeper.ts";
+import { adoptedKeeper, type HeldKeeper, ownKeeper } from "./held_keeper.ts";
+import { liveKeeper, readKeeperNote } from "./keeper_lock.ts";
+import { leftOfJournal } from "./left_behind.ts";
 import { MARKER } from "./marker.ts";
 
 /** How long the sweep of what an earlier keeper left may take, in ms. */
 const SWEEP_MS = 5_000;
+/** Keepers that are lost one after another: so many within the window are replaced. */
+const REPLACE_LIMIT = 5;
+const REPLACE_WINDOW_MS = 60_000;
+const REPLACE_GAP_MS = 50;
 
 /** What a keeper process is made of. */
 export interface KeeperProcessOptions {
@@ -30,6 +47,11 @@ export interface KeeperProcessOptions {
   readonly folder: string;
   /** The name of the keeper's cgroup, or null for none. */
   readonly cgroup: string | null;
+  /** For a keeper that outlives its worker; without it they go together. */
+  readonly keep?: {
+    /** What one that cannot be adopted gets to end its tasks in, in ms. */
+    readonly graceMs: number;
+  };
 }
 
 /** See the head of this file. */
@@ -38,10 +60,17 @@ export class KeeperProcess implements Part {
   readonly kind = "process" as const;
   readonly #options: KeeperProcessOptions;
   readonly #reaper = new OrphanReaper();
-  #process: PipedProcess | null = null;
-  #clock: Clock | null = null;
+  readonly #stopping = new AbortController();
+  readonly #lostAtMs: number[] = [];
+  #context: StartContext | null = null;
+  #keeper: HeldKeeper | null = null;
+  #replacing: Promise<void> | null = null;
   #asked = false;
   #gone = false;
+  /** True once it goes on without this process, on purpose. */
+  #left = false;
+  #detaching = false;
+  #workerUp = false;
 
   /** @param options what it is made of */
   constructor(options: KeeperProcessOptions) {
@@ -49,41 +78,65 @@ export class KeeperProcess implements Part {
   }
 
   async start(context: StartContext): Promise<void> {
-    this.#clock = context.clock;
-    const { ended } = await this.#sweep(SWEEP_MS);
-    for (const line of ended) {
-      logger("keeper").warning("ended what an earlier keeper left: {line}", { line });
-    }
-    const { command, args } = this.#options;
-    this.#process = startPiped([...command, ...args]);
-    const line = await this.#process.firstLine(context.signal);
-    if (!line.startsWith("ready")) throw new Error(`The keeper did not start: ${line}`);
-    // owner: the process, which this part ends and waits for.
-    void this.#process.ended.then(({ how }) => {
-      this.#gone = true;
-      if (!this.#asked) context.ended(new Error(`The keeper was lost (${how})`));
+    this.#context = context;
+    const { keep, folder } = this.#options;
+    const { clock, signal } = context;
+    if (keep === undefined) return await this.#begin(signal);
+    const socket = socketPathFor(folder);
+    const found = await findKeeper({ folder, socket, clock, signal, graceMs: keep.graceMs });
+    if (found === null) return await this.#begin(signal);
+    this.#hold(adoptedKeeper(found, clock));
+    logger("keeper").info("adopted the keeper {pid}: {running} attempts run", {
+      ...{ pid: found.pid, running: found.running },
     });
   }
 
-  async ask(): Promise<void> {
+  /**
+   * The worker around it is up. Before that a failure leaves an adopted keeper as it was found: what
+   * runs there does not end because a port was taken.
+   */
+  workerUp(): void {
+    this.#workerUp = true;
+  }
+
+  close(cause: StopCause): void {
+    this.#detaching = this.#mayLeave(cause);
+  }
+
+  async ask({ cause }: StopRequest): Promise<void> {
     this.#asked = true;
-    await this.#process?.closeStdin();
-    await this.#process?.ended;
+    this.#stopping.abort();
+    this.#detaching = this.#mayLeave(cause);
+    await this.#replacing;
+    const keeper = this.#keeper;
+    if (keeper === null || this.#gone) return;
+    if (this.#detaching) {
+      this.#left = true;
+      return await keeper.leave();
+    }
+    await keeper.askToEnd();
+    await keeper.ended;
   }
 
   force(): void {
     this.#asked = true;
-    const pid = this.#process?.pid;
-    if (pid === undefined) return;
-    const below = descendants(pid);
-    signalProcess(pid, "SIGKILL");
+    this.#stopping.abort();
+    const keeper = this.#keeper;
+    if (keeper === null || this.#gone || !keeper.alive) return;
+    if (this.#detaching) {
+      this.#left = true;
+      return;
+    }
+    const below = descendants(keeper.pid);
+    signalProcess(keeper.pid, "SIGKILL");
     for (const one of below) signalProcess(one, "SIGKILL");
   }
 
   async verify(deadline: Deadline): Promise<readonly string[]> {
     this.#asked = true;
-    if (this.#process === null) return [];
-    const ours = this.#process.pid;
+    if (this.#keeper === null) return [];
+    if (this.#left && this.#keeper.alive) return [];
+    const ours = this.#keeper.pid;
     const { left, ended } = await this.#sweep(deadline.remainingMs());
     for (const line of ended.filter((line) => !line.startsWith(`${ours} `))) {
       logger("keeper").warning("the keeper left this behind, it was ended: {line}", { line });
@@ -92,34 +145,101 @@ export class KeeperProcess implements Part {
   }
 
   async release(): Promise<void> {
-    await this.#process?.closeStdin();
-    removeSocket(socketPathFor(this.#options.folder));
-    if (this.#options.cgroup !== null) Cgroup.find(this.#options.cgroup)?.remove();
+    await this.#keeper?.leave();
+    if (!this.#left || this.#keeper?.alive === false) {
+      removeSocket(socketPathFor(this.#options.folder));
+      if (this.#options.cgroup !== null) Cgroup.find(this.#options.cgroup)?.remove();
+    }
     this.#reaper.close();
   }
 
   facts(): PartFacts {
-    return this.#process === null ? {} : { detail: `pid ${this.#process.pid}` };
+    const keeper = this.#keeper;
+    if (keeper === null) return {};
+    if (this.#gone) return { detail: "lost, the next one is being started" };
+    const adopted = keeper.adopted === null ? "" : `, adopted, version ${keeper.adopted}`;
+    return { detail: `pid ${keeper.pid}${adopted}` };
+  }
+
+  /** A keeper is left behind alive by a detach, and by a worker that adopted it and never came up. */
+  #mayLeave(cause: StopCause): boolean {
+    if (this.#options.keep === undefined) return false;
+    if (cause === "detach") return true;
+    return cause === "crash" && !this.#workerUp && this.#keeper?.adopted !== null;
+  }
+
+  /** Ends what an earlier keeper left, and starts a new one. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { ended } = await this.#sweep(SWEEP_MS);
+    for (const line of ended) {
+      logger("keeper").warning("ended what an earlier keeper left: {line}", { line });
+    }
+    const { command, args } = this.#options;
+    const process = startPiped([...command, ...args]);
+    this.#gone = false;
+    this.#hold(ownKeeper(process, { terminate: this.#options.keep !== undefined }));
+    const line = await process.firstLine(signal);
+    if (!line.startsWith("ready")) throw new Error(`The keeper did not start: ${line}`);
+  }
+
+  #hold(keeper: HeldKeeper): void {
+    this.#keeper = keeper;
+    // owner: the process, which this part ends and waits for.
+    void keeper.ended.then(({ how }) => {
+      this.#gone = true;
+      if (!this.#asked && this.#replacing === null) this.#lost(how);
+    });
+  }
+
+  #lost(how: string): void {
+    const { keep, folder } = this.#options;
+    const { clock } = this.#context!;
+    const error = new Error(`The keeper was lost (${how})`);
+    const now = clock.now();
+    this.#lostAtMs.push(now);
+    const recent = this.#lostAtMs.filter((atMs) => now - atMs < REPLACE_WINDOW_MS);
+    if (keep === undefined || recent.length > REPLACE_LIMIT) return this.#context!.ended(error);
+    // One that left in order said so in its lock: it was replaced on purpose.
+    if (readKeeperNote(folder) === null) logger("keeper").info("the keeper left, the next starts");
+    else logger("keeper").error("the keeper was lost ({how}): another is started", { how });
+    this.#replacing = this.#replace();
+  }
+
+  async #replace(): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      await sleep(this.#context!.clock, REPLACE_GAP_MS, signal);
+      if (!this.#asked) await this.#begin(signal);
+    } catch (error) {
+      if (!this.#asked) this.#context!.ended(error);
+      return;
+    } finally {
+      this.#replacing = null;
+    }
+    if (this.#gone && !this.#asked) this.#lost("it ended as soon as it began");
   }
 
   /** Ends everything with our marker, and what came back to us since we are a subreaper. */
   async #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
-    const { cluster, worker } = this.#options;
-    const ours = this.#process?.pid;
+    const { cluster, worker, folder } = this.#options;
+    const ours = this.#keeper;
     const cgroup = this.#options.cgroup === null ? null : Cgroup.find(this.#options.cgroup);
+    const noted = leftOfJournal(folder);
     const result = await sweepMarked({
       marker: MARKER,
-      folder: this.#options.folder,
+      folder,
       prefix: `${cluster}.${worker}.`,
-      clock: this.#clock as Clock,
+      clock: this.#context!.clock,
       timeoutMs,
       also: () => {
         this.#reaper.reap();
-        const members = cgroup?.members() ?? [];
+        const members = [...cgroup?.members() ?? [], ...noted()];
         if (members.length > 0) cgroup?.kill();
-        if (ours === undefined) return members;
+        // One of before that still lives can only be one that nobody adopts.
+        const earlier = liveKeeper(folder)?.pid ?? 0;
+        if (ours === null) return earlier === 0 ? members : [...members, earlier];
         // Only when the keeper itself is gone has all that it left come back to main.
-        const keeper = this.#gone ? [] : [ours];
+        const keeper = ours.alive ? [ours.pid] : [];
         if (!this.#reaper.adopts) return [...members, ...keeper];
         // Children of main that are no keeper of ours came back from a keeper that was killed.
         const orphans = childrenOf("self").filter((pid) => this.#reaper.isOrphan(pid));

@@ -7,6 +7,13 @@ import type { StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperHello, KeeperSpec } from "../keeper_link.ts";
 
+/**
+ * What this program speaks. Each end passes over messages and fields that it does not know, and
+ * takes a field that is missing for its default, so a worker adopts the keeper of a version before
+ * or after it. The number changes only when that is not enough.
+ */
+export const KEEPER_PROTOCOL = 1;
+
 /** Worker to keeper. */
 export type ToKeeper =
   | { readonly type: "capacity"; readonly capacity: KeeperCapacity }
