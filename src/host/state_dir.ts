@@ -78,7 +78,7 @@ function lockFolder(path: string): Deno.FsFile {
     file.close();
     throw new IrisError(
       "state_dir",
-      `The state folder ${path} belongs to a running cluster (pid ${holder})`,
+      `The state folder ${path} belongs to a running process of Iris (pid ${holder})`,
       { field: "--state-dir" },
     );
   }

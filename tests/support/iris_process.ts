@@ -100,6 +100,8 @@ export interface StartOptions {
   /** `direct` by deno; `pty` under a real pseudo-terminal; `npx` under one and through npx. */
   readonly by?: "direct" | "pty" | "npx";
   readonly env?: Record<string, string>;
+  /** The main module of another copy of the program. */
+  readonly main?: string;
 }
 
 /** A running program, its output so far, and its end. */
@@ -118,7 +120,7 @@ export interface IrisProcess {
 /** Starts `iris ARGS` in a world. */
 export function startIris(world: World, args: string[], options: StartOptions = {}): IrisProcess {
   const by = options.by ?? "direct";
-  const [command, ...rest] = commandFor(by, args);
+  const [command, ...rest] = commandFor(by, args, options.main);
   const child = new Deno.Command(command ?? "", {
     args: rest,
     cwd: by === "npx" ? fromFileUrl(new URL("../../", import.meta.url)) : world.dir,
@@ -155,8 +157,8 @@ export function startIris(world: World, args: string[], options: StartOptions = 
   };
 }
 
-function commandFor(by: "direct" | "pty" | "npx", args: string[]): string[] {
-  const direct = [Deno.execPath(), "run", "-A", "--quiet", MAIN, ...args];
+function commandFor(by: "direct" | "pty" | "npx", args: string[], main = MAIN): string[] {
+  const direct = [Deno.execPath(), "run", "-A", "--quiet", main, ...args];
   if (by === "direct") return direct;
   const inner = by === "pty" ? direct : ["npx", "-y", "deno@2.9.6", "task", "iris", ...args];
   const quoted = inner.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");

@@ -25,6 +25,11 @@ export class FactBook {
     return this.#last > this.#told;
   }
 
+  /** True when everything is acknowledged. */
+  get empty(): boolean {
+    return this.#started.length + this.#ended.length + this.#unqueued.length === 0;
+  }
+
   started(fact: StartedFact): void {
     this.#started.push([++this.#last, fact]);
     this.#sink?.started(this.#last, fact);

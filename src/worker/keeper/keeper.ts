@@ -154,6 +154,11 @@ export class Keeper {
     return this.#facts.all();
   }
 
+  /** True when nothing runs, and nothing is left to be told. */
+  get settled(): boolean {
+    return !this.#live.any && this.#facts.empty;
+  }
+
   /** Takes in nothing new. */
   close(): void {
     this.#closed = true;

@@ -25,6 +25,8 @@ const KILL_MIN_MS = 700;
 
 /** With neither owner, worker nor task a keeper waits so long for a worker to fetch its facts, in ms. */
 const KEEP_MS = 600_000;
+/** And with nothing to tell either, no longer than this. */
+const KEEP_SETTLED_MS = 1_000;
 const KEEP_LOOK_MS = 100;
 /** How long an earlier keeper of the folder, which is just leaving, is waited for, in ms. */
 const LOCK_MS = 3_000;
@@ -86,6 +88,8 @@ class KeeperMain {
   /** True once the owner is gone and what runs is kept for the next one. */
   #alone = false;
   #batching = false;
+  /** Aborted when this process ends: no wait may keep it. */
+  readonly #leaving = new AbortController();
   /** The end that was asked for last, while and after it is carried out. */
   #ending: Promise<void> | null = null;
 
@@ -129,6 +133,7 @@ class KeeperMain {
       new TextEncoder().encode(`ready ${Deno.pid} ${this.#cgroup?.path ?? "-"}\n`),
     );
     await this.#over.promise;
+    this.#leaving.abort();
     // Nothing may keep this process: not a worker that is still linked.
     await this.#client?.flushed();
     this.#client?.close();
@@ -275,8 +280,9 @@ class KeeperMain {
     this.#alone = true;
     if (this.#client === null) this.#keeper.close();
     let aloneMs = 0;
-    while (aloneMs < keepMs) {
-      await sleep(systemClock, KEEP_LOOK_MS);
+    const dueMs = () => this.#keeper.settled ? Math.min(keepMs, KEEP_SETTLED_MS) : keepMs;
+    while (aloneMs < dueMs()) {
+      if (!await sleep(systemClock, KEEP_LOOK_MS, this.#leaving.signal)) return;
       const alone = this.#client === null && this.#keeper.running.length === 0;
       aloneMs = alone ? aloneMs + KEEP_LOOK_MS : 0;
     }
