@@ -24,7 +24,10 @@ Deno.test("a state folder is made with its parents, for its user only", () => {
 Deno.test("a second holder is refused with the first one's pid, until it lets go", () => {
   using dir = scratch();
   const first = openStateDir(dir.path);
-  assertMatch(refusal(dir.path).message, new RegExp(`running process of Iris \\(pid ${Deno.pid}\\)`));
+  assertMatch(
+    refusal(dir.path).message,
+    new RegExp(`running process of Iris \\(pid ${Deno.pid}\\)`),
+  );
   first.release();
   openStateDir(dir.path).release();
 });

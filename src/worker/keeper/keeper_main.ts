@@ -134,7 +134,12 @@ class KeeperMain {
     );
     await this.#over.promise;
     this.#leaving.abort();
-    // Nothing may keep this process: not a worker that is still linked.
+    // Nothing may keep this process: not an owner that is still there, nor a worker that is linked.
+    try {
+      Deno.stdin.close();
+    } catch {
+      // Closed by its reader.
+    }
     await this.#client?.flushed();
     this.#client?.close();
     listener.close();

@@ -7,6 +7,7 @@
  * is adopted, a detach leaves it, and one that was lost is replaced.
  */
 import { sleep } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
 import { Cgroup } from "../../host/cgroup.ts";
 import { childrenOf, descendants } from "../../host/proc.ts";
@@ -34,6 +35,7 @@ const SWEEP_MS = 5_000;
 /** Keepers that are lost one after another: so many within the window are replaced. */
 const REPLACE_LIMIT = 5;
 const REPLACE_WINDOW_MS = 60_000;
+/** Before the first; doubled for each one after it. */
 const REPLACE_GAP_MS = 50;
 
 /** What a keeper process is made of. */
@@ -202,21 +204,23 @@ export class KeeperProcess implements Part {
     // One that left in order said so in its lock: it was replaced on purpose.
     if (readKeeperNote(folder) === null) logger("keeper").info("the keeper left, the next starts");
     else logger("keeper").error("the keeper was lost ({how}): another is started", { how });
-    this.#replacing = this.#replace();
+    this.#replacing = this.#replace(REPLACE_GAP_MS * 2 ** (recent.length - 1));
   }
 
-  async #replace(): Promise<void> {
+  async #replace(gapMs: number): Promise<void> {
     const { signal } = this.#stopping;
+    let problem: string | null = null;
     try {
-      await sleep(this.#context!.clock, REPLACE_GAP_MS, signal);
+      await sleep(this.#context!.clock, gapMs, signal);
       if (!this.#asked) await this.#begin(signal);
     } catch (error) {
-      if (!this.#asked) this.#context!.ended(error);
-      return;
+      problem = messageOf(error);
     } finally {
       this.#replacing = null;
     }
-    if (this.#gone && !this.#asked) this.#lost("it ended as soon as it began");
+    if (this.#asked) return;
+    if (problem !== null) this.#lost(problem);
+    else if (this.#gone) this.#lost("it ended as soon as it began");
   }
 
   /** Ends everything with our marker, and what came back to us since we are a subreaper. */

@@ -3,7 +3,10 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { socketPathFor } from "../../../src/host/socket_path.ts";
 import { Deadline } from "../../../src/lifecycle/deadline.ts";
 import { Owner } from "../../../src/lifecycle/owner.ts";
-import { KeeperProcess } from "../../../src/worker/keeper/keeper_process.ts";
+import {
+  KeeperProcess,
+  type KeeperProcessOptions,
+} from "../../../src/worker/keeper/keeper_process.ts";
 import { TASK_KINDS } from "../../e2e/task_kinds.ts";
 import { FactLog } from "../../support/fact_log.ts";
 import { KeeperWorld, shellSpec } from "../../support/keeper_world.ts";
@@ -17,6 +20,7 @@ async function owned(
     | Promise<void>
     | void,
   command?: readonly string[],
+  more: Partial<KeeperProcessOptions> = {},
 ): Promise<void> {
   await using world = new KeeperWorld();
   const failures: string[] = [];
@@ -32,6 +36,7 @@ async function owned(
     worker: world.worker,
     folder: world.folder,
     cgroup: null,
+    ...more,
   });
   try {
     await fn({ world, root, failures, part });
@@ -110,4 +115,88 @@ Deno.test("a keeper that cannot start is an error that says why", async () => {
       "The keeper did not start: it ended with exit code 9",
     );
   }, ["/bin/sh", "-c", "exit 9"]);
+});
+
+/** The pid that the tree shows for a keeper. */
+function pidOf(root: Owner): number {
+  return Number(/^pid (\d+)/.exec(root.tree().children[0]?.detail ?? "")?.[1] ?? 0);
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const giveUp = performance.now() + 10_000;
+  while (!holds()) {
+    assert(performance.now() < giveUp, what);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+Deno.test("a keeper of a worker on its own that is killed is replaced, but not for ever", async () => {
+  await owned(
+    async ({ world, root, part, failures }) => {
+      await root.own(part);
+      const pids = new Set<number>();
+      for (let kill = 0; kill < 5; kill++) {
+        const pid = pidOf(root);
+        pids.add(pid);
+        if (kill === 0) await busy(world, 3);
+        Deno.kill(pid, "SIGKILL");
+        await until(() => ![0, pid].includes(pidOf(root)), "the next one");
+      }
+      assertEquals([pids.size, failures], [5, []]);
+      Deno.kill(pidOf(root), "SIGKILL");
+      await until(() => failures.length > 0, "the failure");
+      assertMatch(failures[0]!, /keeper was lost/);
+      await until(() => world.survivors().length === 0, "the end of all");
+    },
+    undefined,
+    { keep: { graceMs: 1_000 } },
+  );
+});
+
+Deno.test("a keeper is left by a detach, adopted by the next owner, and ended by it", async () => {
+  await using world = new KeeperWorld();
+  const [path, ...args] = world.command({ ownerGone: "keep" });
+  const make = () =>
+    new KeeperProcess({
+      ...{ command: [path!, ...args], args: [], cluster: world.cluster, worker: world.worker },
+      ...{ folder: world.folder, cgroup: null, keep: { graceMs: 1_000 } },
+    });
+  const first = Owner.root("first", { clock: systemClock });
+  await first.own(make());
+  const pid = pidOf(first);
+  await busy(world, 2);
+  const left = await first.stop(Deadline.in(3_000, systemClock), "detach");
+  assertEquals([left.outcome, world.survivors().length > 4], ["clean", true]);
+  const second = Owner.root("second", { clock: systemClock });
+  await second.own(make());
+  assertEquals(second.tree().children[0]?.detail, `pid ${pid}, adopted, version 0.0.0`);
+  const report = await second.stop(Deadline.in(4_000, systemClock), "shutdown");
+  assertEquals([report.outcome, report.leftovers], ["clean", []]);
+  assertEquals(world.survivors(), []);
+  endSubreaper();
+});
+
+Deno.test("an adopted keeper that is killed is replaced too, and what it had is ended", async () => {
+  await using world = new KeeperWorld();
+  const keeper = await world.start({ ownerGone: "keep" });
+  await busy(world, 5);
+  await keeper.closeStdin();
+  const [path, ...args] = world.command({ ownerGone: "keep" });
+  const root = Owner.root("test", { clock: systemClock });
+  await root.own(
+    new KeeperProcess({
+      ...{ command: [path!, ...args], args: [], cluster: world.cluster, worker: world.worker },
+      ...{ folder: world.folder, cgroup: null, keep: { graceMs: 1_000 } },
+    }),
+  );
+  assertEquals(pidOf(root), keeper.pid);
+  Deno.kill(keeper.pid, "SIGKILL");
+  await until(() => ![0, keeper.pid].includes(pidOf(root)), "the next one");
+  assertEquals(world.survivors().map((line) => Number(line.split(" ")[0])), [pidOf(root)]);
+  const link = await world.connect();
+  const causes = new Set(link.hello.facts.ended.map(({ cause }) => cause));
+  assertEquals([link.hello.facts.ended.length, [...causes]], [10, ["unknown"]]);
+  link.close();
+  assertEquals((await root.stop(Deadline.in(3_000, systemClock), "shutdown")).outcome, "clean");
+  endSubreaper();
 });

@@ -213,6 +213,56 @@ Deno.test("a keeper told to keep runs on without an owner, and goes when nobody 
   assertEquals((await keeper.ended).code, 0);
 });
 
+Deno.test("a keeper that is kept goes soon when nothing runs and everything was told", async () => {
+  await using world = new KeeperWorld();
+  const { keeper, link, log } = await upAndLinked(world, { ownerGone: "keep" });
+  await startOne(link, log, "exit 3");
+  await log.end("1.0.0");
+  link.ack(log.upTo);
+  const from = performance.now();
+  await keeper.closeStdin();
+  link.close();
+  assertEquals((await keeper.ended).code, 0);
+  assertLess(performance.now() - from, 5_000);
+});
+
+Deno.test("a keeper that was adopted goes with the end its worker asked for", async () => {
+  await using world = new KeeperWorld();
+  const { keeper, link, log } = await upAndLinked(world, { ownerGone: "keep" });
+  await startOne(link, log, `exec sleep 600.${world.world.tag}`);
+  await keeper.closeStdin();
+  link.close();
+  const next = await world.connect();
+  const report = await next.end({ remainingMs: 2_000, cause: "shutdown" });
+  assertEquals(report.outcome, "clean");
+  next.close();
+  assertEquals((await keeper.ended).code, 0);
+  assertEquals(world.survivors(), []);
+});
+
+Deno.test("SIGTERM ends a keeper with all its tasks, within the grace", async () => {
+  await using world = new KeeperWorld();
+  const { keeper, link, log } = await upAndLinked(world, { ownerGone: "keep", graceMs: 1_000 });
+  await startOne(link, log, `${STUBBORN}${world.world.tag}`);
+  Deno.kill(keeper.pid, "SIGTERM");
+  assertEquals((await keeper.ended).code, 0);
+  assertEquals(world.survivors(), []);
+});
+
+Deno.test("a second keeper of one folder does not begin", async () => {
+  await using world = new KeeperWorld();
+  const first = await world.start();
+  const [path, ...args] = world.command();
+  const { env } = world.world;
+  const { code, stdout } = await new Deno.Command(path!, { args, env, stdin: "null" }).output();
+  assertEquals(code, 1);
+  assertEquals(
+    new TextDecoder().decode(stdout),
+    `The folder ${world.folder} has a keeper already (pid ${first.pid})\n`,
+  );
+  assertEquals((await world.connect()).hello.pid, first.pid);
+});
+
 Deno.test("a link that speaks nonsense is dropped, and the keeper goes on", async () => {
   await using world = new KeeperWorld();
   const { link, log } = await upAndLinked(world);
