@@ -62,6 +62,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     engine.at(engine.pick([300, 2_000, 6_000]), () => worker.startAgain());
     return `${worker.name} is killed`;
   },
+  detachWorker({ engine, workers }) {
+    const worker = engine.pick(workers);
+    if (!worker.up || worker.paused) return `${worker.name} cannot leave`;
+    // owner: the simulation, whose program ends with it.
+    void worker.detach(2_000);
+    for (const ms of [400, 2_100, 6_000]) engine.at(ms, () => worker.startAgain());
+    return `${worker.name} leaves, and comes again`;
+  },
   loseMachine({ engine, workers }) {
     const spare = workers.filter(({ gone, zone }) =>
       !gone && workers.filter((other) => !other.gone && other.zone === zone).length > 1

@@ -1,6 +1,6 @@
 /**
- * A keeper of the simulator: the real queue, room and book of facts of a keeper, and tasks that only
- * time moves. It outlives the links to it, keeps facts until they are acknowledged, and passes the
+ * A keeper of the simulator: the real queue, room, book of facts and inheritance of a keeper, and
+ * tasks that only time moves. It outlives the links to it, keeps facts until they are acknowledged, and passes the
  * contract suite of keepers.
  */
 import type { Clock, Timer } from "../../src/base/clock.ts";
@@ -8,7 +8,9 @@ import type { StopCause, StopReport } from "../../src/lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../src/wire/reconcile.ts";
 import { attemptUid, type Run } from "../../src/wire/runs.ts";
 import { detachReport } from "../../src/worker/keeper/end_report.ts";
-import { FactBook } from "../../src/worker/keeper/fact_book.ts";
+import type { FactBook } from "../../src/worker/keeper/fact_book.ts";
+import { inheritFacts } from "../../src/worker/keeper/inherit.ts";
+import type { JournalContent } from "../../src/worker/keeper/journal.ts";
 import { Room } from "../../src/worker/keeper/room.ts";
 import { RunQueue } from "../../src/worker/keeper/run_queue.ts";
 import type {
@@ -71,6 +73,18 @@ interface Task {
   readonly timers: Set<Timer>;
 }
 
+/** What a simulated keeper is made of. */
+export interface SimKeeperOptions {
+  readonly worker: string;
+  readonly clock: Clock;
+  readonly world: TaskWorld;
+  readonly version?: string;
+  /** The one that had the folder before: what its journal says is told. */
+  readonly before?: SimKeeper | null;
+  /** Told that it leaves for one of another version. */
+  readonly onLeft?: () => void;
+}
+
 /** See the head of this file. */
 export class SimKeeper {
   /** Of the worker it belongs to. */
@@ -79,7 +93,9 @@ export class SimKeeper {
   readonly #world: TaskWorld;
   readonly #queue = new RunQueue();
   readonly #room = new Room();
-  readonly #facts = new FactBook();
+  readonly #facts: FactBook;
+  readonly #version: string;
+  readonly #onLeft: () => void;
   readonly #specs = new Map<number, KeeperSpec>();
   readonly #tasks = new Map<string, Task>();
   #link: SimLink | null = null;
@@ -90,10 +106,19 @@ export class SimKeeper {
   #untilIdle: ((report: StopReport) => void)[] = [];
   #endCause: StopCause = "shutdown";
 
-  constructor(of: { worker: string; clock: Clock; world: TaskWorld }) {
+  /** What its journal says since it died, for the keeper after it. */
+  #journal: Pick<JournalContent, "last" | "ended" | "open"> | null = null;
+
+  constructor(of: SimKeeperOptions) {
     this.worker = of.worker;
     this.#clock = of.clock;
     this.#world = of.world;
+    this.#version = of.version ?? "0";
+    this.#onLeft = of.onLeft ?? (() => {});
+    const sink = { started() {}, ended() {}, acknowledged() {} };
+    const before = of.before ? of.before.#journal : null;
+    const content = before && { ...before, boot: "simulated", ticks: 0 };
+    this.#facts = inheritFacts(content, { folder: "/nowhere", sink, wallMs: this.#clock.wall() });
   }
 
   /** False once it is gone, with every fact that nobody acknowledged. */
@@ -124,7 +149,7 @@ export class SimKeeper {
     this.#facts.take();
     const hello: KeeperHello = {
       pid: 1,
-      version: "0",
+      version: this.#version,
       running: [...this.#tasks.values()].map(({ started }) => started),
       queued: this.#queue.runs,
       facts: structuredClone(this.#facts.all()),
@@ -219,6 +244,9 @@ export class SimKeeper {
   die(why: string): void {
     if (this.#dead) return;
     this.#dead = true;
+    const { upTo, ended } = structuredClone(this.#facts.all());
+    const open = [...this.#tasks.values()].map(({ started }) => ({ started, ticks: 0 }));
+    this.#journal = { last: upTo, ended, open };
     const link = this.#link;
     this.#link = null;
     link?.lost(why);
@@ -383,6 +411,7 @@ export class SimKeeper {
       children: [],
     };
     for (const tell of told) tell(report);
+    if (this.#endCause === "drain") this.#onLeft();
   }
 
   #tell(): void {

@@ -2,6 +2,7 @@
  * A worker of the simulator: the real lifecycle loop and the real book of held calls in a program of
  * its own, with a keeper beside it. Started again it is a new program under the old name.
  */
+import { sleep } from "../../src/base/clock.ts";
 import { IrisError, messageOf } from "../../src/base/errors.ts";
 import type { LoopBody, RestartPolicy } from "../../src/lifecycle/loop.ts";
 import { Deadline } from "../../src/lifecycle/deadline.ts";
@@ -29,6 +30,8 @@ export const RESTART: RestartPolicy = {
   minBackoffMs: 50,
   maxBackoffMs: 5_000,
 };
+/** Between two tries to reach a keeper, in ms. */
+const CONNECT_GAP_MS = 20;
 /** What an orphaned keeper gives its tasks, in ms. */
 const ORPHAN_MS = 2_000;
 
@@ -40,6 +43,8 @@ export interface SimWorkerOptions {
   readonly world: TaskWorld;
   readonly capacity: LifecycleConfig["capacity"];
   readonly attributes: Readonly<Record<string, string>>;
+  /** True when its keeper outlives it, for the next program to adopt. */
+  readonly keeps: boolean;
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   readonly controllerLostMs: number;
   /** Told that the program ended by itself, since a loop of it could not be kept running. */
@@ -59,6 +64,7 @@ export class SimWorker {
   #root: Owner | null = null;
   #lifecycle: ManagedLoop<LifecycleConfig> | null = null;
   #starts = 0;
+  #version = 0;
 
   constructor(options: SimWorkerOptions) {
     this.name = options.name;
@@ -88,19 +94,13 @@ export class SimWorker {
     if (!this.up && !this.gone) this.start();
   }
 
-  /** A new process; what an earlier one left is swept first. */
+  /** A new process, perhaps of another version; what is not adopted of an earlier one is swept. */
   start(): void {
     const { engine, network, name } = this.#options;
-    this.#keeper?.killAll();
-    this.#keeper?.die("swept");
+    if (engine.chance(0.2)) this.#version++;
+    if (!this.#options.keeps || !this.#keeper?.alive) this.#newKeeper("swept");
     const program = this.#newProgram(name);
     this.#program = program;
-    const keeperProgram = this.#newProgram(`${name}'s keeper`);
-    this.#keeper = new SimKeeper({
-      worker: name,
-      clock: keeperProgram.clock,
-      world: this.#options.world,
-    });
     const root = Owner.root(name, {
       clock: program.clock,
       onFailure: (error) => {
@@ -114,7 +114,12 @@ export class SimWorker {
     this.#lifecycle = managedLoop<LifecycleConfig>({
       name: "lifecycle",
       body: lifecycleLoop({
-        connect: () => Promise.resolve(this.#keeper!.connect()),
+        connect: async (_config, signal) => {
+          while (!this.#keeper!.alive) {
+            if (!await sleep(program.clock, CONNECT_GAP_MS, signal)) throw signal.reason;
+          }
+          return this.#keeper!.connect();
+        },
         runtime: processRuntime,
         random: engine.random,
         fetch: this.#fetch(program),
@@ -144,11 +149,38 @@ export class SimWorker {
     root.own(this.#lifecycle, { stage: 2 }).catch(failed);
   }
 
-  /** SIGKILL for the worker's process: its keeper sees that, and ends its tasks. */
+  /** A keeper in the place of the one before, of which nothing is left. */
+  #newKeeper(why: string): void {
+    const { name, world } = this.#options;
+    const before = this.#keeper;
+    before?.die(why);
+    before?.killAll();
+    const keeper = new SimKeeper({
+      ...{ worker: name, world, before, clock: this.#newProgram(`${name}'s keeper`).clock },
+      version: `${this.#version}`,
+      onLeft: () => {
+        keeper.die("it left");
+        this.#replaceSoon(keeper);
+      },
+    });
+    this.#keeper = keeper;
+  }
+
+  /** As the worker's owner does, when a keeper that outlives workers is gone. */
+  #replaceSoon(gone: SimKeeper): void {
+    const { engine } = this.#options;
+    const program = this.#program;
+    engine.at(engine.between(50, 300), () => {
+      if (program?.alive && this.#keeper === gone) this.#newKeeper("it is gone");
+    });
+  }
+
+  /** SIGKILL for the worker's process: its keeper sees that, and ends its tasks or keeps them. */
   kill(): void {
     this.#program?.kill();
     const keeper = this.#keeper;
     if (keeper === null || !keeper.alive) return;
+    if (this.#options.keeps) return keeper.orphan();
     // owner: the keeper, which dies with its report.
     void keeper.end({ remainingMs: ORPHAN_MS, cause: "crash" }).then(() => {
       keeper.killAll();
@@ -159,14 +191,16 @@ export class SimWorker {
   /** The machine goes, with everything on it. */
   killMachine(): void {
     this.#program?.kill();
-    this.#keeper?.killAll();
     this.#keeper?.die("the machine is gone");
+    this.#keeper?.killAll();
   }
 
-  /** SIGKILL for the keeper alone: the worker fails, and ends what the keeper left. */
+  /** SIGKILL for the keeper alone: what it left is ended, and the worker fails or has another. */
   killKeeper(): void {
     const program = this.#program;
-    this.#keeper?.die("it was killed");
+    const keeper = this.#keeper;
+    keeper?.die("it was killed");
+    if (keeper !== null && this.#options.keeps) return this.#replaceSoon(keeper);
     this.#options.engine.at(
       this.#options.engine.between(1, 100),
       () => program?.run(() => this.#options.onFailure(new Error("the keeper is gone"))),
@@ -180,6 +214,14 @@ export class SimWorker {
 
   pause(ms: number): void {
     this.#program?.pause(ms);
+  }
+
+  /** Stops as `SIGTERM` does with `--on-stop=detach`; the next start adopts what runs on. */
+  async detach(budgetMs: number): Promise<void> {
+    const program = this.#program;
+    if (!this.#options.keeps || !program?.alive) return this.kill();
+    await this.#root!.stop(Deadline.in(budgetMs, program.clock), "detach");
+    if (this.#program === program) this.kill();
   }
 
   /** Stops as `SIGTERM` does. */
@@ -208,7 +250,7 @@ export class SimWorker {
       capacity,
       attributes,
       hostname: name,
-      version: "0",
+      version: `${this.#version}`,
       pid: this.#starts,
       path: "/bin",
       home: "/",

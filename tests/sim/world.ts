@@ -178,6 +178,7 @@ class World {
           },
           // Two zones, and always two workers in the first: some gang fits somewhere.
           attributes: { zone: number < 2 ? "a" : engine.pick(["a", "b"]) },
+          keeps: engine.chance(0.5),
           onControllerLost: engine.pick(["finish", "finish", "stop", "wait"]),
           controllerLostMs: CONTROLLER_LOST_MS,
           onFailure: (error) => {
