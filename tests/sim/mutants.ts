@@ -183,4 +183,12 @@ export const MUTANTS: readonly Mutant[] = [
     finds: /says that its stop was/,
     faults: [],
   },
+  {
+    name: "a worker that comes back overlooks one attempt that its keeper runs",
+    file: "src/worker/desired_state.ts",
+    from: "    for (const { generation, index, attempt } of hello.running) {\n",
+    to: "    for (const { generation, index, attempt } of hello.running.slice(1)) {\n",
+    finds: /began (on \S+ while|although)/,
+    faults: ["detachWorker"],
+  },
 ];
