@@ -27,14 +27,12 @@ serveIsolate<LifecycleConfig>(async (context) => {
       connectKeeper(keeperSocket, { clock: systemClock, timeoutMs: CONNECT_MS, signal }),
     runtime: processRuntime,
     random: systemRandom,
-    sweep: (attempts, { folder }) => sweepAttempts(attempts, { folder, clock: systemClock }),
+    sweep: (attempts, of) => sweepAttempts(attempts, { folder: of.folder, clock: systemClock }),
     fetch: (url, init) => fetch(url, { ...init, client }),
     localAddress: localAddressTowards,
     ...(tokenFile === null ? {} : { token: () => tokenIn(tokenFile) }),
-    ...(folder === undefined ? {} : {
-      remember: (cluster) => rememberCluster(folder, { cluster, version }),
-      checkHealth: () => hostProblem(folder),
-    }),
+    remember: (cluster) => rememberCluster(folder, { cluster, version }),
+    checkHealth: () => hostProblem(folder),
   });
   await body(context);
 });

@@ -36,8 +36,6 @@ export interface LifecycleConfig {
   readonly trust?: string | null;
   /** A file with the token, read anew at each registration. */
   readonly tokenFile?: string | null;
-  /** The worker's folder. */
-  readonly folder?: string;
   /** The cluster that the folder belongs to; null for none yet. */
   readonly cluster?: string | null;
   /** TCP ports that tasks may be given, both among them; null for any free one. */

@@ -3,6 +3,7 @@
  * turns reconcile calls into commands for the keeper and its facts into answers. Runs in the
  * worker's lifecycle isolate, which owns the link to the keeper.
  */
+import { sleep } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";

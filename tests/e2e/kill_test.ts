@@ -75,8 +75,9 @@ Deno.test("after SIGKILL of a cluster and its keeper the next start ends what is
   await process.ended;
   assert(world.survivors().length > 0, "the tasks should have outlived both");
   const next = startIris(world, ["--mode=local", "--port=0", `--state-dir=${world.stateDir}`]);
-  await clientOf(world, next);
+  const client = await clientOf(world, next);
   await until(() => world.survivors().every((line) => !line.includes(`.${world.tag}`)));
+  while (!(await client.workers()).some(({ state }) => state === "alive")) { /* asks again */ }
   Deno.kill(next.pid, "SIGTERM");
   assertEquals((await next.ended).code, 0, next.output().stderr);
   assertEquals(world.survivors(), []);

@@ -109,7 +109,6 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     home: options.home,
     onControllerLost: options.onControllerLost,
     controllerLostMs: options.controllerLostMs,
-    folder: options.folder,
     certificate: options.listen.tls?.cert ?? null,
     trust: options.trust ?? null,
     tokenFile: options.tokenFile ?? null,

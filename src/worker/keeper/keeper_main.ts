@@ -129,9 +129,13 @@ class KeeperMain {
     void this.#watchOwner();
     const onTerminate = () => this.#terminate();
     Deno.addSignalListener("SIGTERM", onTerminate);
-    await Deno.stdout.write(
-      new TextEncoder().encode(`ready ${Deno.pid} ${this.#cgroup?.path ?? "-"}\n`),
-    );
+    try {
+      await Deno.stdout.write(
+        new TextEncoder().encode(`ready ${Deno.pid} ${this.#cgroup?.path ?? "-"}\n`),
+      );
+    } catch {
+      // The owner is gone already: the end of stdin says so as well, and is what counts.
+    }
     await this.#over.promise;
     this.#leaving.abort();
     // Nothing may keep this process: not an owner that is still there, nor a worker that is linked.

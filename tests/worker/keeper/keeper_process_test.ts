@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../../src/base/clock.ts";
+import { fromFileUrl } from "../../../src/base/file_url.ts";
 import { isAlive } from "../../../src/host/proc.ts";
 import { socketPathFor } from "../../../src/host/socket_path.ts";
 import { sweepMarked } from "../../../src/host/sweep.ts";
@@ -173,6 +174,21 @@ Deno.test("an idle keeper goes as soon as its owner is gone, linked or not", asy
     await keeper.ended;
     assertLess(performance.now() - from, 3_000);
   }
+});
+
+Deno.test("a keeper whose owner was gone before it was up goes at once", async () => {
+  await using world = new KeeperWorld();
+  const main = fromFileUrl(new URL("../../../main.ts", import.meta.url));
+  const own = JSON.stringify({ ...JSON.parse(world.command().at(-1)!), logLevel: "warning" });
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "-q", "--no-check", main, "keeper", own],
+    env: world.world.env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  await child.stdout.cancel();
+  assertEquals((await child.status).code, 0);
 });
 
 Deno.test("a keeper whose owner is gone ends every task within the grace, then itself", async () => {
