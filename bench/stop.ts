@@ -33,7 +33,7 @@ async function stopWith(tasks: number): Promise<number> {
       argv: ["/bin/sleep", `600.${world.tag}`],
       replicas: tasks,
       cpuMilli: 1,
-      memoryBytes: 1_000_000,
+      memoryBytes: 0,
     });
     while ((await client.job(job.name)).counts.RUNNING !== tasks) await pause(50);
   }

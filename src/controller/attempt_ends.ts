@@ -193,6 +193,10 @@ function describeEnd({ cause, code, detail }: End): string {
       return `ended by signal ${code - 128}${more}`;
     case "timeout":
       return `ran out of time${more}`;
+    case "oom":
+      return detail ?? "ran out of memory";
+    case "disk":
+      return detail ?? "wrote more than it may";
     case "launch_error":
       return `could not be started${more}`;
     default:

@@ -11,6 +11,7 @@ import { cancelJob, refuse } from "./jobs.ts";
 import type { Refusal } from "./messages.ts";
 import { neverFits } from "./pass_input.ts";
 import type { Turn } from "./turn.ts";
+import { unenforced } from "./unenforced.ts";
 
 /** A call to submit. */
 export interface SubmitCall {
@@ -231,7 +232,8 @@ function someHolds({ workers }: Turn["state"], { cpuMilli, memoryBytes }: JobSpe
 /** What is worth a word at once though it may change: asked only of jobs that ask for much. */
 function warningsOf({ state, now }: Turn, job: Job<JobSpec>): string[] {
   const { gang, constraints, resources, graceMs } = job.spec;
-  const warnings: string[] = [];
+  const loose = unenforced(state, job.spec);
+  const warnings = loose === null ? [] : [loose];
   const { stopTimeoutMs } = state;
   if (stopTimeoutMs !== null && graceMs > stopTimeoutMs) {
     const [grace, stop] = [graceMs / 1_000, stopTimeoutMs / 1_000];

@@ -42,6 +42,10 @@ export type EndCause =
   | "timeout"
   | "cancelled"
   | "launch_error"
+  /** It ran out of the memory it may use. */
+  | "oom"
+  /** It wrote more to its folder than it may. */
+  | "disk"
   | "worker_lost"
   | "missing"
   | "unknown"

@@ -46,6 +46,8 @@ const END_CAUSES: ReadonlySet<unknown> = new Set<EndCause>([
   "timeout",
   "cancelled",
   "launch_error",
+  "oom",
+  "disk",
   "worker_lost",
   "missing",
   "unknown",
@@ -190,7 +192,7 @@ function checkFacts(o: Fields): asserts o is Fields & Facts {
     if (!isTime(tuple[4])) throw wrong("facts.started", "an attempt range and a time");
   }
   for (const tuple of runs(o, "ended", 7, "facts")) {
-    if (!END_CAUSES.has(tuple[4]) || !Number.isSafeInteger(tuple[5]) || !isTime(tuple[6])) {
+    if (!isCause(tuple[4]) || !Number.isSafeInteger(tuple[5]) || !isTime(tuple[6])) {
       throw wrong("facts.ended", "an attempt range, a cause, a code and a time");
     }
   }
@@ -260,6 +262,11 @@ function only(o: Fields, keys: ReadonlySet<string>): void {
 
 function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** One that we do not know comes from a newer worker, and counts as a failure of the task. */
+function isCause(value: unknown): boolean {
+  return END_CAUSES.has(value) || (typeof value === "string" && /^[a-z_]{1,32}$/.test(value));
 }
 
 function isTime(value: unknown): boolean {

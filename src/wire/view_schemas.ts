@@ -46,6 +46,8 @@ const END_CAUSES = [
   "timeout",
   "cancelled",
   "launch_error",
+  "oom",
+  "disk",
   "worker_lost",
   "missing",
   "unknown",

@@ -88,6 +88,16 @@ export interface KeeperFacts {
   readonly unqueued: readonly Run[];
 }
 
+/** Which limits of an attempt a keeper can enforce, and by what; null for not at all. */
+export interface KeeperLimits {
+  readonly memory: string | null;
+  readonly cpu: string | null;
+  readonly pids: string | null;
+  readonly disk: string | null;
+  /** Why one is null; null when none is. */
+  readonly why: string | null;
+}
+
 /** What a keeper already has when a worker connects: all of it is news to a new worker process. */
 export interface KeeperHello {
   readonly pid: number;
@@ -101,6 +111,8 @@ export interface KeeperHello {
   /** How it starts processes and what it can prove. */
   readonly spawner: "posix_spawn" | "plain";
   readonly cgroup: string | null;
+  /** Left out by a keeper of an earlier version, which enforces none. */
+  readonly limits?: KeeperLimits;
 }
 
 /** The worker's end of the connection. */

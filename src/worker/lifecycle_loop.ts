@@ -22,6 +22,7 @@ import {
   WORKER_CHANNEL,
 } from "./messages.ts";
 import { HealthWatch } from "./health_watch.ts";
+import { limitAttributes } from "./limit_attributes.ts";
 import { Registrar } from "./registrar.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -101,6 +102,7 @@ class Lifecycle {
     this.#registrar = new Registrar(context, {
       ports,
       wakeup: this.#wakeup,
+      attributes: limitAttributes(link.hello.limits),
       joined: (answer) => this.#joined(answer),
     });
     this.#health = new HealthWatch(context.clock, {

@@ -29,6 +29,8 @@ const REMIND_MS = 60_000;
 export interface RegistrarOptions {
   readonly ports: LifecyclePorts;
   readonly wakeup: Wakeup;
+  /** What the worker found out about itself, for constraints; what it was told goes before. */
+  readonly attributes: Readonly<Record<string, string>>;
   /** Takes an answer in. @throws {IrisError} when it is not from this worker's controller */
   readonly joined: (answer: RegisterResponse) => void;
 }
@@ -126,7 +128,7 @@ export class Registrar {
       cpuMilli: config.capacity.cpuMilli,
       memoryBytes: config.capacity.memoryBytes,
       resources: config.capacity.resources ?? {},
-      attributes: config.attributes,
+      attributes: { ...this.#options.attributes, ...config.attributes },
       hostname: config.hostname,
       version: config.version,
       protocol: PROTOCOL,

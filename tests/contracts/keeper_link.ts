@@ -50,6 +50,13 @@ function runTests(test: Test): void {
     await Promise.resolve();
   });
 
+  test("it says which limits it enforces, and why not the others", async (_bench, link) => {
+    const { why, ...kinds } = link.hello.limits!;
+    assertEquals(Object.keys(kinds).sort(), ["cpu", "disk", "memory", "pids"]);
+    assertEquals(why === null, Object.values(kinds).every((by) => by !== null));
+    await Promise.resolve();
+  });
+
   test("attempts begin in order, and no more than may run", async (bench, link, log) => {
     link.capacity({ ...ROOM, maxRunning: 2 });
     link.start([[1, 0, 3, 0], [1, 7, 8, 2]]);

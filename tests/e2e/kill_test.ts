@@ -18,7 +18,7 @@ async function startBusy(world: World, extra: string[] = []) {
         argv: ["/bin/sh", "-c", kind.script(world.tag)],
         replicas: 4,
         cpuMilli: 1,
-        memoryBytes: 1_000_000,
+        memoryBytes: 0,
       })
     ),
   );

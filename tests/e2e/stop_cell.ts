@@ -91,7 +91,7 @@ async function startTasks(client: IrisClient, world: World, kind: TaskKind | nul
       argv: ["/bin/sh", "-c", one.script(world.tag)],
       replicas: each,
       cpuMilli: 1,
-      memoryBytes: 1_000_000,
+      memoryBytes: 0,
     });
     return job.name;
   }));

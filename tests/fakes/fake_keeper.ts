@@ -70,6 +70,7 @@ export class FakeKeeper {
       facts: this.#batch(this.#facts),
       spawner: "posix_spawn",
       cgroup: null,
+      limits: { memory: "cgroup v2", cpu: null, pids: null, disk: "counting", why: "a fake" },
     };
     this.#flushed = this.#lastNumber;
     return this.#link = new FakeLink(this, hello);

@@ -155,6 +155,7 @@ export class SimKeeper {
       facts: structuredClone(this.#facts.all()),
       spawner: "posix_spawn",
       cgroup: null,
+      limits: { memory: null, cpu: null, pids: null, disk: null, why: "nothing runs here" },
     };
     return this.#link = new SimLink(this, hello);
   }

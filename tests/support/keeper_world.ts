@@ -131,7 +131,7 @@ export function shellSpec(script: string, more: Partial<KeeperSpec> = {}): Keepe
     job: "/u/job",
     cwd: null,
     cpuMilli: 100,
-    memoryBytes: 1_000,
+    memoryBytes: 0,
     graceMs: 300,
     timeoutMs: null,
     ...more,

@@ -247,7 +247,7 @@ Deno.test("what is wrong in a worker's answer is refused by name", () => {
     const error = assertThrows(() => parseReconcileResponse({ ...good, ...extra }), IrisError);
     assertEquals(error.field, field);
   };
-  refused("facts.ended", { facts: { ...good.facts, ended: [[1, 0, 1, 0, "tired", 0, 6]] } });
+  refused("facts.ended", { facts: { ...good.facts, ended: [[1, 0, 1, 0, "So tired", 0, 6]] } });
   refused("facts.started", { facts: { ...good.facts, started: [[1, 0, 1, 0, -5]] } });
   refused("facts.detail", { facts: { ...good.facts, detail: { a: 1 } } });
   refused("missing", { missing: [[1]] });

@@ -199,7 +199,13 @@ Deno.test("it registers with its address, its capacity and the worker token", as
       cpuMilli: 2_000,
       memoryBytes: 100,
       resources: { gpu: 1_000 },
-      attributes: { zone: "a" },
+      // What the keeper enforces, for constraints to ask for.
+      attributes: {
+        limits: "memory,disk",
+        "limits.memory": "cgroup v2",
+        "limits.disk": "counting",
+        zone: "a",
+      },
       hostname: "host",
       version: "0.1.0",
       protocol: PROTOCOL,

@@ -139,8 +139,18 @@ export const JOB_FLAGS = {
     help: "cores of each task",
     default: "1",
   },
-  memory: { kind: "value", parse: parseSize, value: "SIZE", help: "memory of each task" },
-  disk: { kind: "value", parse: parseSize, value: "SIZE", help: "disk of each task" },
+  memory: {
+    kind: "value",
+    parse: parseSize,
+    value: "SIZE",
+    help: "memory of each task, and its limit",
+  },
+  disk: {
+    kind: "value",
+    parse: parseSize,
+    value: "SIZE",
+    help: "disk of each task, and its limit",
+  },
   gpu: { kind: "value", parse: parseGpu, value: "[KIND=]N", help: "GPUs of each task" },
   resource: {
     kind: "repeated",

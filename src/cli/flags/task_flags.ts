@@ -43,7 +43,7 @@ export const TASK_FLAGS = {
     kind: "value",
     parse: parseWarning,
     value: "SIGNAL@TIME",
-    help: "a signal so long before --timeout, for instance USR1@30s",
+    help: "a signal to its first process so long before --timeout, for instance USR1@30s",
   },
   cpuLimit: {
     kind: "value",

@@ -33,6 +33,7 @@ export const WORKER_MODE_FLAGS = {
     help: "what a stop does with its tasks: end them, or let them go on for the next start",
     default: "kill",
   },
+  runAs: flagText("USER[:GROUP]", "run tasks as this user; only for a worker that is root"),
   host: WORKER_HOST_FLAG,
   port: {
     kind: "value",

@@ -13,6 +13,7 @@ import {
   WORKER_FLAGS,
 } from "../flags/shared.ts";
 import { parseCount } from "../flags/quantities.ts";
+import { runAsOf } from "../parts/run_as.ts";
 import { runController } from "./controller.ts";
 import { runDryRun } from "./dry_run.ts";
 import { OWN_CERT } from "./listen.ts";
@@ -109,6 +110,7 @@ const worker = command({
         ...(values.disk === undefined ? [] : [["disk", values.disk] as const]),
       ],
       attr: [...gpus.attr, ...values.attr],
+      runAs: runAsOf(values.runAs),
       controllerUrl: controllerUrl(url),
       tokenFile,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/worker`,

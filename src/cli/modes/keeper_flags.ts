@@ -1,5 +1,6 @@
 /** How a worker's keeper is composed from the flags. */
 import type { LogLevel } from "../../base/log.ts";
+import type { RunAs } from "../../host/launch_step.ts";
 import { selfCommand } from "../../host/self_command.ts";
 import { socketPathFor } from "../../host/socket_path.ts";
 import { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
@@ -8,6 +9,8 @@ import { keeperArguments } from "./keeper.ts";
 
 /** Flags of everything that has workers. */
 export interface KeeperFlags {
+  /** Whose rights tasks get; the worker's own when left out. */
+  readonly runAs?: RunAs | undefined;
   readonly cgroups: "auto" | "off";
   readonly spawner: "auto" | "plain";
 }
@@ -32,6 +35,7 @@ export function keeperOf(of: {
       ...{ cluster, worker, folder, socket, ownerGone, graceMs, logLevel, version: VERSION },
       cgroup,
       spawner: flags.spawner,
+      runAs: flags.runAs ?? null,
     }),
     ...(ownerGone === "keep" ? { keep: { graceMs } } : {}),
   });

@@ -10,6 +10,7 @@ import { openStateDir } from "../../host/state_dir.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
 import { type CliContext, readToken } from "../context.ts";
+import { openTo } from "../parts/run_as.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { workerName } from "../parts/worker_name.ts";
 import { workerPart } from "../parts/worker_part.ts";
@@ -116,6 +117,7 @@ function workerRoot(
       const cluster = state.id("marker-id", () => randomHex(4));
       const name = workerName(state, { given: options.name, hostname: hardware.hostname });
       const folder = state.folder(`workers/${name}`);
+      if (options.runAs !== undefined) openTo(options.runAs, { state: state.path, folder });
       const keeper = keeperOf({
         ...{ cluster, worker: name, folder, logLevel, flags: options },
         ownerGone: "keep",
@@ -140,7 +142,7 @@ function workerRoot(
           version: VERSION,
           instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",
-          home: context.env("HOME") ?? "/",
+          home: options.runAs?.home ?? context.env("HOME") ?? "/",
           onControllerLost: options.onControllerLost,
           controllerLostMs: options.controllerLostAfter,
           onListening: (url) => context.out(`worker ${name} ${url}`),

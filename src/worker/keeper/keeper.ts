@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { Cgroup } from "../../host/cgroup.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
-import type { Spawner } from "../../host/spawner.ts";
+import type { Spawner, SpawnRequest } from "../../host/spawner.ts";
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
@@ -15,11 +15,13 @@ import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../ke
 import { type Attempt, type AttemptKey, causeOf, runOf, uidOf } from "./attempt.ts";
 import { endReport, type HardEnd } from "./end_report.ts";
 import type { FactBook } from "./fact_book.ts";
+import type { Hold } from "./hold.ts";
+import type { Holds } from "./holds.ts";
 import { IDLE_LOOK_MS, LiveAttempts } from "./live_attempts.ts";
 import { MARKER } from "./marker.ts";
 import { Room } from "./room.ts";
 import { RunQueue } from "./run_queue.ts";
-import { Slots } from "./slots.ts";
+import { type Slot, Slots } from "./slots.ts";
 
 /** How often what should be gone is looked at, in ms. */
 const LOOK_MS = 10;
@@ -35,6 +37,8 @@ export interface KeeperOptions {
   readonly spawner: Spawner;
   /** Holds the keeper and all below it, where one could be made. */
   readonly cgroup: Cgroup | null;
+  /** What attempts are limited with. */
+  readonly holds: Holds;
   readonly clock: Clock;
   /** What an earlier keeper of this folder left to be told; empty for a first one. */
   readonly facts: FactBook;
@@ -53,6 +57,8 @@ interface Prepared {
   readonly spec: KeeperSpec;
   readonly env: readonly string[];
   readonly cwd: string;
+  /** Whether its attempts have limits or another user, and are not simply spawned. */
+  readonly held: boolean;
   path: string | null;
 }
 
@@ -99,7 +105,7 @@ export class Keeper {
     const cwd = spec.cwd ?? `${this.#options.folder}/work`;
     if (spec.cwd === null) {
       try {
-        Deno.mkdirSync(cwd, { recursive: true, mode: 0o700 });
+        this.#options.holds.makeWork(cwd);
       } catch {
         // Each start says that there is none.
       }
@@ -107,7 +113,8 @@ export class Keeper {
     // The first of two lines with one name counts for most programs, and ours must.
     const env = Object.entries(spec.env).filter(([name]) => !OWN_NAMES.has(name))
       .map(([name, value]) => `${name}=${value}`);
-    this.#specs.set(spec.generation, { spec, env, cwd, path: null });
+    const held = this.#options.holds.needed(spec);
+    this.#specs.set(spec.generation, { spec, env, cwd, held, path: null });
   }
 
   forget(generation: number): void {
@@ -191,6 +198,7 @@ export class Keeper {
   /** Looks at what ended and what is left; called on each SIGCHLD and by timer. */
   look(): void {
     this.#live.look();
+    this.#options.holds.tidy(this.#options.clock.now());
     this.#startSome();
     this.#tell();
     this.#settleIdle();
@@ -200,6 +208,7 @@ export class Keeper {
   dispose(): void {
     this.#timer?.cancel();
     this.#slots.close();
+    this.#options.holds.close();
   }
 
   #gone(attempt: Attempt, leftovers: readonly string[]): void {
@@ -207,7 +216,8 @@ export class Keeper {
     this.#room.give(spec);
     const sizes = this.#slots.sizes(slot);
     if (leftovers.length === 0) this.#slots.give(slot);
-    const { cause, code } = causeOf(attempt);
+    const { cause, code, detail } = causeOf(attempt);
+    if (attempt.hold !== null) this.#options.holds.drop(attempt.hold);
     this.#facts.ended({
       generation: started.generation,
       index: started.index,
@@ -218,7 +228,7 @@ export class Keeper {
       outTo: sizes.out,
       errTo: sizes.err,
       forced: attempt.forced,
-      detail: null,
+      detail,
       leftovers,
     });
     const hard = attempt.forced || leftovers.length > 0;
@@ -259,32 +269,24 @@ export class Keeper {
 
   #spawn(prepared: Prepared, which: AttemptKey): void {
     const { spec } = prepared;
-    const { cluster, worker, clock } = this.#options;
+    const { clock, holds, spawner } = this.#options;
     const { slot, outFrom, errFrom } = this.#slots.take(which);
     let pid: number;
+    let hold: Hold | null = null;
     try {
-      prepared.path ??= resolveCommand(spec.argv[0] ?? "", {
-        path: spec.env.PATH ?? "",
-        cwd: prepared.cwd,
-      });
-      const uid = uidOf(which);
-      pid = this.#options.spawner.spawn({
-        path: prepared.path,
-        argv: spec.argv,
-        env: prepared.env,
-        extraEnv: [
-          `IRIS_TASK=${spec.job}/${which.index}`,
-          `IRIS_TASK_INDEX=${which.index}`,
-          `IRIS_ATTEMPT=${which.attempt}`,
-          ...entryOf(spec, which.index),
-          `${MARKER}=${cluster}.${worker}.${uid}`,
-        ],
-        cwd: prepared.cwd,
-        stdoutPath: slot.outPath,
-        stderrPath: slot.errPath,
-      });
+      let request = this.#request(prepared, which, slot);
+      if (prepared.held) {
+        ({ request, hold } = holds.take({ spec, uid: uidOf(which), request, errFrom }));
+      }
+      try {
+        pid = spawner.spawn(request);
+      } catch (error) {
+        if (!this.#workIsBack(prepared)) throw error;
+        pid = spawner.spawn(request);
+      }
     } catch (error) {
       this.#slots.give(slot);
+      if (hold !== null) holds.drop(hold);
       if (!(error instanceof IrisError)) throw error;
       return this.#neverStarted(which, { cause: "launch_error", detail: messageOf(error) });
     }
@@ -297,21 +299,60 @@ export class Keeper {
       outFrom,
       errFrom,
     };
+    const timeoutAtMs = spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs;
     this.#live.add({
       started,
       slot: { ...slot },
       spec,
+      hold,
       end: null,
+      ownEnd: false,
       endedAtMs: 0,
       reason: null,
       killAtMs: Infinity,
       forced: false,
       timedOut: false,
-      timeoutAtMs: spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs,
+      timeoutAtMs,
+      exceeded: null,
+      warnAtMs: spec.options?.warn ? timeoutAtMs - spec.options.warn.beforeMs : Infinity,
       orphans: new Set(),
     });
     this.#room.take(spec);
     this.#facts.started(started);
+  }
+
+  /** Makes the folder that tasks share anew when one of them has deleted it. */
+  #workIsBack({ spec, cwd }: Prepared): boolean {
+    if (spec.cwd !== null || folderExists(cwd)) return false;
+    try {
+      this.#options.holds.makeWork(cwd);
+      return true;
+    } catch {
+      // The start that was refused says why.
+      return false;
+    }
+  }
+
+  /** @throws {IrisError} `launch` when there is no such command */
+  #request(prepared: Prepared, which: AttemptKey, slot: Slot): SpawnRequest {
+    const { spec, cwd } = prepared;
+    const { cluster, worker } = this.#options;
+    prepared.path ??= resolveCommand(spec.argv[0] ?? "", { path: spec.env.PATH ?? "", cwd });
+    return {
+      path: prepared.path,
+      argv: spec.argv,
+      env: prepared.env,
+      extraEnv: [
+        `IRIS_TASK=${spec.job}/${which.index}`,
+        `IRIS_TASK_INDEX=${which.index}`,
+        `IRIS_ATTEMPT=${which.attempt}`,
+        ...entryOf(spec, which.index),
+        `${MARKER}=${cluster}.${worker}.${uidOf(which)}`,
+      ],
+      cwd,
+      stdoutPath: slot.outPath,
+      stderrPath: slot.errPath,
+    };
   }
 
   #neverStarted(
@@ -339,7 +380,8 @@ export class Keeper {
     if (this.#timer !== null) return;
     const ending = this.#live.ending && this.#idle !== null;
     if (!this.#live.any && !ending) return;
-    const lookMs = this.#live.busy || ending ? LOOK_MS : IDLE_LOOK_MS;
+    const dueMs = Math.min(IDLE_LOOK_MS, Math.max(LOOK_MS, Math.ceil(this.#live.dueInMs())));
+    const lookMs = this.#live.busy || ending ? LOOK_MS : dueMs;
     this.#timer = this.#options.clock.setTimer(lookMs, () => {
       this.#timer = null;
       this.look();
@@ -368,4 +410,12 @@ export class Keeper {
 /** The line of the environment that holds a task's entry, if its job has entries. */
 function entryOf({ entries }: KeeperSpec, index: number): string[] {
   return entries === null || entries === undefined ? [] : [`IRIS_ENTRY=${entries[index] ?? ""}`];
+}
+
+function folderExists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
 }

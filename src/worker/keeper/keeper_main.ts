@@ -6,11 +6,15 @@
 import { sleep, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
+import { randomHex } from "../../base/ids.ts";
 import { Cgroup } from "../../host/cgroup.ts";
+import type { RunAs } from "../../host/launch_step.ts";
+import { noLimits, openLimitCgroups } from "../../host/limit_cgroups.ts";
 import { pickSpawner } from "../../host/pick_spawner.ts";
 import type { StopCause } from "../../lifecycle/part.ts";
 import type { KeeperHello } from "../keeper_link.ts";
 import { detachReport } from "./end_report.ts";
+import { Holds } from "./holds.ts";
 import { inheritFacts } from "./inherit.ts";
 import { Journal, readJournal } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
@@ -48,6 +52,8 @@ export interface KeeperMainOptions {
   readonly spawner: "auto" | "plain";
   /** The name of the cgroup to enter, or null for none. */
   readonly cgroup: string | null;
+  /** Whose rights tasks get; the keeper's own when null or left out. */
+  readonly runAs?: RunAs | null;
 }
 
 /** Runs a keeper until it is told to end. Resolves to its exit code. */
@@ -83,6 +89,7 @@ class KeeperMain {
   readonly #spawner;
   readonly #journal: Journal;
   readonly #cgroup: Cgroup | null;
+  readonly #holds: Holds;
   readonly #over = Promise.withResolvers<void>();
   #client: Lines<ToKeeper, FromKeeper> | null = null;
   /** True once the owner is gone and what runs is kept for the next one. */
@@ -101,8 +108,12 @@ class KeeperMain {
     this.#spawner = pickSpawner(options.spawner);
     const cgroup = options.cgroup === null ? null : Cgroup.open(options.cgroup);
     this.#cgroup = cgroup?.enter() === true ? cgroup : null;
+    // Where the keeper cannot go its tasks cannot either.
+    if (this.#cgroup === null) cgroup?.remove();
+    this.#holds = holdsFor(options);
     this.#keeper = new Keeper({
       ...options,
+      holds: this.#holds,
       spawner: this.#spawner,
       cgroup: this.#cgroup,
       clock: systemClock,
@@ -155,6 +166,7 @@ class KeeperMain {
     }
     this.#spawner.close();
     this.#keeper.dispose();
+    this.#cgroup?.leave();
     this.#journal.close();
     return 0;
   }
@@ -205,6 +217,7 @@ class KeeperMain {
       facts: this.#keeper.allFacts(),
       spawner: this.#spawner.kind,
       cgroup: this.#cgroup?.path ?? null,
+      limits: this.#holds.limits,
     };
   }
 
@@ -317,4 +330,13 @@ class KeeperMain {
     const facts = this.#keeper.takeFacts();
     if (facts !== null) this.#client.send({ type: "facts", facts });
   }
+}
+
+function holdsFor({ folder, cgroup, runAs = null }: KeeperMainOptions): Holds {
+  const cgroups = cgroup === null ? null : openLimitCgroups({ name: cgroup, root: Deno.ppid });
+  return new Holds({
+    ...{ folder, cgroups, runAs },
+    otherwise: noLimits("cgroups are switched off"),
+    secret: randomHex(8),
+  });
 }

@@ -3,8 +3,8 @@
  * says of each when nothing of it is left. Owns no process but watches all of them; runs in the
  * keeper.
  *
- * An attempt is gone when its leader was reaped, its group is empty, and nothing that came back to
- * the keeper belongs to it.
+ * An attempt is gone when its leader was reaped, its group is empty, nothing that came back to the
+ * keeper belongs to it, and nobody is in its cgroup, if it has one.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Cgroup } from "../../host/cgroup.ts";
@@ -65,7 +65,7 @@ export class LiveAttempts {
 
   /** True while some attempt's leader ended, or an attempt was asked to end. */
   get busy(): boolean {
-    return [...this.#attempts.values()].some((one) => one.end !== null || one.reason !== null);
+    return [...this.#attempts.values()].some(isEnding);
   }
 
   /** True while there is anything to look at. */
@@ -89,10 +89,19 @@ export class LiveAttempts {
 
   /** Asks one to end; a second call may only bring the SIGKILL nearer. */
   ask(attempt: Attempt, reason: StopReason, killAtMs: number): void {
-    const first = attempt.reason === null;
+    const first = attempt.reason === null && attempt.exceeded === null;
     attempt.reason ??= reason;
     attempt.killAtMs = Math.min(attempt.killAtMs, killAtMs);
     if (first) this.#signalAll(attempt, "SIGTERM");
+  }
+
+  /** How long until something is due by the clock alone, in ms; Infinity when nothing is. */
+  dueInMs(): number {
+    let dueMs = Infinity;
+    for (const { end, reason, timeoutAtMs, warnAtMs } of this.#attempts.values()) {
+      if (end === null && reason === null) dueMs = Math.min(dueMs, timeoutAtMs, warnAtMs);
+    }
+    return Math.max(0, dueMs - this.#options.clock.now());
   }
 
   /** Asks every one to end. A second call may only bring the times nearer. */
@@ -106,9 +115,11 @@ export class LiveAttempts {
   look(): void {
     const now = this.#options.clock.now();
     this.#reap();
-    const watched = [...this.#attempts.values()].filter((one) =>
-      one.end !== null || one.reason !== null || one.timeoutAtMs <= now
-    );
+    const watched: Attempt[] = [];
+    for (const attempt of this.#attempts.values()) {
+      if (!isEnding(attempt)) this.#watch(attempt, now);
+      if (isEnding(attempt)) watched.push(attempt);
+    }
     if (watched.length > 0 || this.ending || now >= this.#nextIdleLookMs) {
       this.#nextIdleLookMs = now + IDLE_LOOK_MS;
       this.#findOrphans(now);
@@ -137,9 +148,30 @@ export class LiveAttempts {
         continue;
       }
       attempt.end = end;
+      attempt.ownEnd = attempt.reason === null && attempt.exceeded === null;
       attempt.endedAtMs = this.#options.clock.wall();
       this.#leaders.delete(end.pid);
     }
+  }
+
+  /** While it runs: its limits, its warning, its time. */
+  #watch(attempt: Attempt, now: number): void {
+    const { graceMs, options } = attempt.spec;
+    if (attempt.warnAtMs <= now && attempt.timeoutAtMs > now) {
+      attempt.warnAtMs = Infinity;
+      // The leader alone: others of the group may not know the signal, and would die of it.
+      if (options?.warn) signalProcess(attempt.started.pid, options.warn.signal);
+    }
+    if (attempt.timeoutAtMs <= now) {
+      attempt.timedOut = true;
+      return this.ask(attempt, "timeout", now + graceMs);
+    }
+    const exceeded = attempt.hold?.exceeded(now) ?? null;
+    if (exceeded === null) return;
+    // What ran out of memory lost a part of itself; what fills a disk must not go on for long.
+    attempt.exceeded = exceeded;
+    attempt.killAtMs = exceeded === "oom" ? now : now + Math.min(LINGER_MS, graceMs);
+    this.#signalAll(attempt, "SIGTERM");
   }
 
   #findOrphans(now: number): void {
@@ -163,13 +195,10 @@ export class LiveAttempts {
     const { pid } = attempt.started;
     for (const orphan of attempt.orphans) if (!isAlive(orphan)) attempt.orphans.delete(orphan);
     if (
-      attempt.end !== null && attempt.orphans.size === 0 && !this.#options.spawner.groupAlive(pid)
+      attempt.end !== null && attempt.orphans.size === 0 &&
+      !this.#options.spawner.groupAlive(pid) && (attempt.hold?.members().length ?? 0) === 0
     ) {
       return this.#gone(attempt, []);
-    }
-    if (attempt.timeoutAtMs <= now && attempt.reason === null) {
-      attempt.timedOut = true;
-      this.ask(attempt, "timeout", now + attempt.spec.graceMs);
     }
     if (attempt.end !== null && attempt.killAtMs === Infinity) {
       // The leader ended by itself: what it left behind is asked, then killed.
@@ -180,17 +209,17 @@ export class LiveAttempts {
     attempt.forced = true;
     this.#signalAll(attempt, "SIGKILL");
     if (now - attempt.killAtMs > KILL_PATIENCE_MS || now >= this.#giveUpAtMs) {
-      const left = [pid, ...attempt.orphans].filter(isAlive).map((one) =>
-        `${one} ${commandOf(one)}`
-      );
+      const all = new Set([pid, ...attempt.orphans, ...attempt.hold?.members() ?? []]);
+      const left = [...all].filter(isAlive).map((one) => `${one} ${commandOf(one)}`);
       if (attempt.end !== null || now >= this.#giveUpAtMs) this.#gone(attempt, left);
     }
   }
 
   #signalAll(attempt: Attempt, signal: "SIGTERM" | "SIGKILL"): void {
     const { pid } = attempt.started;
-    const below = attempt.end === null ? descendants(pid) : [];
+    const below = attempt.end === null ? descendants(pid) : attempt.hold?.members() ?? [];
     signalGroup(pid, signal);
+    if (signal === "SIGKILL") attempt.hold?.kill();
     // A stopped process cannot act on a signal until it continues.
     if (signal === "SIGTERM") signalGroup(pid, "SIGCONT");
     for (const one of [...attempt.orphans, ...below]) {
@@ -203,7 +232,10 @@ export class LiveAttempts {
   #killEverything(): void {
     this.#options.cgroup?.kill();
     for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
-    for (const attempt of this.#attempts.values()) signalGroup(attempt.started.pid, "SIGKILL");
+    for (const attempt of this.#attempts.values()) {
+      signalGroup(attempt.started.pid, "SIGKILL");
+      attempt.hold?.kill();
+    }
   }
 
   #gone(attempt: Attempt, leftovers: readonly string[]): void {
@@ -211,4 +243,9 @@ export class LiveAttempts {
     this.#leaders.delete(attempt.started.pid);
     this.#options.onGone(attempt, leftovers);
   }
+}
+
+/** True once its end has begun: its leader is gone, or something asked for it. */
+function isEnding({ end, reason, exceeded }: Attempt): boolean {
+  return end !== null || reason !== null || exceeded !== null;
 }
