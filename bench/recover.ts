@@ -54,6 +54,7 @@ function fill(path: string, count: number): void {
     results: [],
     copiedResults: [],
     details: [],
+    returned: [],
     charges: [],
     workers: [],
     goneWorkers: [],

@@ -1,5 +1,6 @@
 /** The command line: from arguments to an exit code. The one place that maps results to codes. */
 import { IrisError, messageOf, plainLine } from "../base/errors.ts";
+import { MODULE_COMMAND } from "../runtimes/module/module_runtime.ts";
 import { exitCodeOfError } from "../wire/error_table.ts";
 import { type CliContext, processContext } from "./context.ts";
 
@@ -14,6 +15,10 @@ export async function run(args: readonly string[]): Promise<number> {
     if (args[0] === "keeper") {
       const { runKeeperCommand } = await import("./modes/keeper.ts");
       return await runKeeperCommand(args.slice(1));
+    }
+    if (args[0] === MODULE_COMMAND) {
+      const { runModuleCommand } = await import("./modes/module.ts");
+      return await runModuleCommand(args.slice(1));
     }
     const { dispatch } = await import("./dispatch.ts");
     return await dispatch(processContext, args);

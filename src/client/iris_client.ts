@@ -19,6 +19,7 @@ import type {
   LogChunk,
   PurgeAnswer,
   SubmittedJob,
+  TaskDetail,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
@@ -100,6 +101,11 @@ export class IrisClient {
       limit: String(page.limit ?? 100),
     });
     return this.#json("GET", `${jobPath(name)}/tasks?${query}`);
+  }
+
+  /** One task, with its result and how far it is. @throws {IrisError} `not_found` */
+  task(name: string, index: number): Promise<TaskDetail> {
+    return this.#json("GET", `${jobPath(name)}/tasks/${index}`);
   }
 
   /** Why a job is not further than it is. @throws {IrisError} `not_found` */

@@ -11,6 +11,9 @@ export type {
   StopReport,
   TreeNode,
 } from "../lifecycle/part.ts";
+export type { ProgressInput, TaskProgress } from "../wire/returned.ts";
+export type { TaskContext, TaskFunction } from "../wire/task_context.ts";
+export type { ModuleEntry, TaskOptions, WARN_SIGNALS, WarnSignal } from "../wire/task_options.ts";
 export type { EndCause } from "../wire/reconcile.ts";
 export type {
   Band,
@@ -33,6 +36,7 @@ export type {
   PurgeAnswer,
   SubmittedJob,
   TaskCounts,
+  TaskDetail,
   TaskState,
   TaskView,
   WorkerView,

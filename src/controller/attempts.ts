@@ -225,6 +225,13 @@ export function takeFacts(turn: Turn, worker: WorkerNode, facts: Facts): void {
     log.details.push([generation, task, attempt, text]);
     log.jobs.add(job);
   }
+  for (const [uid, text] of Object.entries(facts.returned ?? {})) {
+    const [generation = -1, task = -1, attempt = -1] = uid.split(".").map(Number);
+    const job = state.jobs.get(generation);
+    if (job === undefined || !(task >= 0 && task < job.spec.replicas)) continue;
+    log.returned.push([generation, task, attempt, text]);
+    log.jobs.add(job);
+  }
   worker.ackFacts = facts.upTo;
   log.desired.add(worker);
 }

@@ -17,6 +17,7 @@ import type {
   PurgeAnswer,
   PurgeRequest,
   SubmittedJob,
+  TaskDetail,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
@@ -70,6 +71,13 @@ export interface ControllerApi {
   job(name: string): JobView | null;
   /** Tasks of a job in index order. */
   tasks(name: string, page: { offset: number; limit: number }): TaskView[];
+  /**
+   * One task, with what it handed back. How far it is, is asked of its worker while it runs; a worker
+   * that does not answer soon makes that null.
+   *
+   * @throws `not_found`
+   */
+  task(name: string, of: { index: number; signal: AbortSignal }): Promise<TaskDetail>;
   workers(): WorkerView[];
   /** No new tasks for a worker; durable. What runs there goes on. @throws `not_found` */
   drainWorker(name: string, why: string): Promise<WorkerView>;

@@ -62,6 +62,8 @@ export class EffectLog {
   readonly results: ResultRow[] = [];
   readonly copiedResults: (readonly [from: number, to: number])[] = [];
   readonly details: DetailRow[] = [];
+  /** What tasks handed back. */
+  readonly returned: DetailRow[] = [];
   readonly registered: RegisterRequest[] = [];
   /** Workers about which something was decided, or is not any more. */
   readonly marked = new Set<WorkerNode>();
@@ -97,8 +99,8 @@ export class EffectLog {
 
   #toChanges(wallMs: number): StoreChanges | null {
     const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
-      this.details.length + this.registered.length + this.goneWorkers.length + this.events.length +
-      this.marked.size;
+      this.details.length + this.returned.length + this.registered.length +
+      this.goneWorkers.length + this.events.length + this.marked.size;
     if (size === 0) return null;
     const charges = this.#charges();
     return {
@@ -110,6 +112,7 @@ export class EffectLog {
       results: this.results,
       copiedResults: this.copiedResults,
       details: this.details,
+      returned: this.returned,
       charges,
       workers: this.registered,
       workerMarks: [...this.marked].map(({ name: worker, drained, setAside }) => ({

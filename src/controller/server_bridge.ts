@@ -25,12 +25,14 @@ import type {
   PurgeAnswer,
   PurgeRequest,
   SubmittedJob,
+  TaskDetail,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import { explainDone } from "./explain_job.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
+import { taskDetail } from "./task_detail.ts";
 import type {
   CoreToServer,
   JobVerb,
@@ -139,6 +141,12 @@ export class ServerBridge implements ControllerApi {
 
   tasks(name: string, page: { offset: number; limit: number }): TaskView[] {
     return this.#options.reader.tasks(name, page);
+  }
+
+  task(name: string, of: { index: number; signal: AbortSignal }): Promise<TaskDetail> {
+    const { reader, clock, post } = this.#options;
+    const source = (worker: string) => this.#workers.find((one) => one.name === worker) ?? null;
+    return taskDetail({ reader, clock, post, source }, name, of);
   }
 
   workers(): WorkerView[] {

@@ -1,9 +1,24 @@
 /** How this program is started again, as another role. */
 import { fromFileUrl } from "../base/file_url.ts";
 
-/** The executable and the arguments before the program's own. */
-export function selfCommand(): string[] {
+/**
+ * The executable and the arguments before the program's own.
+ *
+ * @param flags more flags of `deno run`, where this is no compiled binary
+ */
+export function selfCommand(flags: readonly string[] = []): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
   const main = fromFileUrl(new URL("../../main.ts", import.meta.url));
-  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", main];
+  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", ...flags, main];
+}
+
+/**
+ * What this program needs in its environment to start again under another HOME: the cache in which
+ * Deno finds what was fetched already.
+ */
+export function selfEnvironment(): Record<string, string> {
+  if (Deno.build.standalone) return {};
+  const home = Deno.env.get("HOME") ?? "/";
+  const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${home}/.cache`;
+  return { DENO_DIR: Deno.env.get("DENO_DIR") ?? `${cache}/deno`, DENO_NO_UPDATE_CHECK: "1" };
 }

@@ -14,6 +14,7 @@ import {
   REGISTER_SCHEMA,
   REGISTERED_SCHEMA,
   SUBMITTED_SCHEMA,
+  TASK_DETAIL_SCHEMA,
   TASK_SCHEMA,
   WORKER_SCHEMA,
 } from "../wire/view_schemas.ts";
@@ -54,6 +55,11 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "Tasks of a job, in index order.",
     query: { offset: "the first task's index", limit: "at most this many, 1 to 1000" },
     answer: v.array(TASK_SCHEMA),
+  },
+  {
+    ...{ method: "get", path: `${NAME}/tasks/:index`, status: 200 },
+    summary: "One task, with its result and how far it is.",
+    answer: TASK_DETAIL_SCHEMA,
   },
   {
     ...{ method: "get", path: `${NAME}/wait`, status: 200 },
@@ -186,7 +192,9 @@ function operation(route: ApiRoute): Record<string, unknown> {
   const names = [...route.path.matchAll(/:(\w+)/g)].map((match) => match[1]!);
   const inPath = names.map((name) => ({
     ...{ name, in: "path", required: true, schema: { type: "string" } },
-    description: "A full name such as /user/job, percent-encoded.",
+    description: name === "index"
+      ? "The index of a task, from 0."
+      : "A full name such as /user/job, percent-encoded.",
   }));
   const inQuery = Object.entries(route.query ?? {}).map(([name, description]) => ({
     ...{ name, in: "query", description, schema: { type: "string" } },

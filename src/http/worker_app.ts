@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import type { LogsRequest } from "../wire/logs.ts";
+import type { ProgressRequest } from "../wire/progress.ts";
 import { parseReconcileRequest } from "../wire/reconcile_schema.ts";
 import type { WorkerApi } from "../worker/worker_api.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
@@ -27,6 +28,8 @@ const logsRequest = v.strictObject({
   maxBytes: v.pipe(whole, v.minValue(1)),
   waitMs: v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_WAIT_MS)),
 });
+
+const progressRequest = v.strictObject({ generation: whole, index: whole, attempt: whole });
 
 /** Builds the application. Tests call `app.request()` on it with no socket. */
 export function createWorkerApp(api: WorkerApi, options: { readonly token: string }): Hono {
@@ -52,7 +55,18 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
     const request = parseLogsRequest(await jsonBody(c, MAX_LOGS_BYTES));
     return c.json(await api.logs(request, c.req.raw.signal));
   });
+  app.post(
+    "/v1/progress",
+    async (c) => c.json(api.progress(parseProgressRequest(await jsonBody(c, MAX_LOGS_BYTES)))),
+  );
   return app;
+}
+
+function parseProgressRequest(value: unknown): ProgressRequest {
+  const parsed = v.safeParse(progressRequest, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const field = v.getDotPath(parsed.issues[0]) ?? "body";
+  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
 }
 
 function parseLogsRequest(value: unknown): LogsRequest {

@@ -8,6 +8,10 @@ import { localAddressTowards } from "../host/local_address.ts";
 import { httpClient } from "../host/tls.ts";
 import { tokenIn } from "../host/token_file.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
+import { selfCommand, selfEnvironment } from "../host/self_command.ts";
+import { containerRuntime } from "../runtimes/container/container_runtime.ts";
+import { moduleRuntime } from "../runtimes/module/module_runtime.ts";
+import { pickedRuntime } from "../runtimes/picked_runtime.ts";
 import { processRuntime } from "../runtimes/process/process_runtime.ts";
 import { connectKeeper } from "../worker/keeper/keeper_client.ts";
 import { sweepAttempts } from "../worker/keeper/sweep_attempts.ts";
@@ -25,7 +29,12 @@ serveIsolate<LifecycleConfig>(async (context) => {
   const body = lifecycleLoop({
     connect: ({ keeperSocket }, signal) =>
       connectKeeper(keeperSocket, { clock: systemClock, timeoutMs: CONNECT_MS, signal }),
-    runtime: processRuntime,
+    runtime: pickedRuntime({
+      process: processRuntime,
+      // What a module imports is none of this program's business, and not to be locked by it.
+      module: moduleRuntime({ command: selfCommand(["--no-lock"]), env: selfEnvironment() }),
+      container: containerRuntime,
+    }),
     random: systemRandom,
     sweep: (attempts, of) => sweepAttempts(attempts, { folder: of.folder, clock: systemClock }),
     fetch: (url, init) => fetch(url, { ...init, client }),

@@ -127,7 +127,9 @@ function prepareAll(db: DatabaseSync) {
     forgotten: p("INSERT OR IGNORE INTO forgotten VALUES (?)"),
     forgetJob: p("DELETE FROM jobs WHERE generation = ?"),
     nextForgotten: p("SELECT generation FROM forgotten LIMIT 1"),
-    sweepMany: ([["results", "lo"], ["details", "task"]] as const).map(([table, key]) =>
+    sweepMany: ([["results", "lo"], ["details", "task"], ["returned", "task"]] as const).map((
+      [table, key],
+    ) =>
       p(
         `DELETE FROM ${table} WHERE generation = ? AND ${key} <= ifnull((SELECT ${key} FROM ${table}
          WHERE generation = ? ORDER BY ${key} LIMIT 1 OFFSET ?), 9e15)`,

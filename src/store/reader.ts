@@ -97,6 +97,12 @@ export class StoreReader {
     return window.tasks;
   }
 
+  /** What the given attempt of a task handed back, as the text of a `Returned`, or null. */
+  returned(generation: number, of: { task: number; attempt: number }): string | null {
+    const row = this.#statements.returned.get(generation, of.task, of.attempt);
+    return row === undefined ? null : String(row.text);
+  }
+
   /**
    * Changes after a point, oldest first.
    *
@@ -176,6 +182,7 @@ function prepareAll(db: DatabaseSync) {
        AND lo >= ifnull((SELECT max(lo) FROM results WHERE generation = ? AND lo <= ?), 0)
        AND lo < ? ORDER BY lo`,
     ),
+    returned: p("SELECT text FROM returned WHERE generation = ? AND task = ? AND attempt = ?"),
     details: p("SELECT * FROM details WHERE generation = ? AND task >= ? AND task < ?"),
   };
 }

@@ -139,6 +139,8 @@ export interface StoreChanges {
   /** Tasks that succeeded in one job and count as done in another. */
   readonly copiedResults: readonly (readonly [from: number, to: number])[];
   readonly details: readonly DetailRow[];
+  /** What tasks handed back: the text of a `Returned`. */
+  readonly returned: readonly DetailRow[];
   readonly charges: readonly ChargeRow[];
   readonly workers: readonly RegisterRequest[];
   /** Of workers that are stored, or are in `workers`. */

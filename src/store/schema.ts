@@ -151,6 +151,15 @@ export const MIGRATIONS: readonly string[] = [
     generation INTEGER PRIMARY KEY
   ) STRICT;
 
+  -- What tasks handed back at the latest end: JSON with result and progress.
+  CREATE TABLE returned (
+    generation INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (generation, task)
+  ) STRICT, WITHOUT ROWID;
+
   -- What users and Iris itself decided about a worker, and when: drained, set aside.
   ALTER TABLE workers ADD COLUMN drained TEXT;     -- why, null for not
   ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not

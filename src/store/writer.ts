@@ -158,9 +158,13 @@ export class StoreWriter {
         toBlob(lane.disbanded),
       );
     }
-    for (const [from, to] of changes.copiedResults) s.copyResults.run(to, from);
+    for (const [from, to] of changes.copiedResults) {
+      s.copyResults.run(to, from);
+      s.copyReturned.run(to, from);
+    }
     for (const row of changes.results) s.result.run(...row);
     for (const row of changes.details) s.detail.run(...row);
+    for (const row of changes.returned) s.returned.run(...row);
     for (const row of changes.charges) s.charge.run(...row);
     for (const event of changes.events) {
       const { atMs, kind, job, generation, worker, data } = event;
@@ -224,6 +228,17 @@ function noRoom(error: unknown): boolean {
   return NO_ROOM.test(messageOf(error));
 }
 
+/** A worker that was lost may come back and tell of an attempt that a later one replaced. */
+const KEEP_RETURNED = `INSERT INTO returned VALUES (?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET attempt = excluded.attempt, text = excluded.text
+  WHERE excluded.attempt >= returned.attempt`;
+
+/** What the tasks handed back whose results are copied. */
+const COPY_RETURNED = `INSERT INTO returned
+  SELECT ?, task, attempt, text FROM returned AS r WHERE generation = ?
+  AND EXISTS (SELECT 1 FROM results WHERE generation = r.generation AND state = 'SUCCEEDED'
+    AND lo <= r.task AND r.task < hi)`;
+
 function prepareAll(db: DatabaseSync) {
   const p = (sql: string): StatementSync => db.prepare(sql);
   return {
@@ -262,6 +277,8 @@ function prepareAll(db: DatabaseSync) {
     goneLane: p("DELETE FROM lanes WHERE generation = ? AND worker = ? AND attempt = ?"),
     jobWorker: p("INSERT OR IGNORE INTO job_workers VALUES (?, ?)"),
     result: p("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    returned: p(KEEP_RETURNED),
+    copyReturned: p(COPY_RETURNED),
     detail: p("INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?)"),
     charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?, ?)"),
     goneCharges: p("DELETE FROM charges WHERE generation = ?"),

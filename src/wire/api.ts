@@ -6,6 +6,7 @@ import type { Band } from "../model/band.ts";
 import type { Constraint } from "../model/constraints.ts";
 import type { PlacementExplanation } from "../model/explanation.ts";
 import type { EndCause } from "./reconcile.ts";
+import type { TaskProgress } from "./returned.ts";
 import type { TaskOptions } from "./task_options.ts";
 
 export { type Band, BANDS } from "../model/band.ts";
@@ -214,6 +215,16 @@ export interface TaskView {
   readonly exitCode: number | null;
   readonly endCause: EndCause | null;
   readonly detail: string | null;
+}
+
+/** `GET /api/v1/jobs/:name/tasks/:index`: one task, with what it handed back. */
+export interface TaskDetail extends TaskView {
+  /** Which job of its name it is of. */
+  readonly generation: number;
+  /** What its latest attempt handed back: any JSON; null also when there is none. */
+  readonly result: unknown;
+  /** How far its latest attempt is, or was at its end, as it said itself. */
+  readonly progress: TaskProgress | null;
 }
 
 /** Why Iris itself gives a worker nothing new, and until when (ms since the epoch). */

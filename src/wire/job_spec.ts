@@ -6,8 +6,9 @@ import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { BANDS, CONSTRAINT_OPS, type JobSpec, MAX_REPLICAS } from "./api.ts";
-import { conflictOf } from "../model/constraints.ts";
+import { conflictOf, type Constraint } from "../model/constraints.ts";
 import { must, show, text, whole } from "./fields.ts";
+import { runtimeNeeds } from "./runtime_needs.ts";
 import { NO_OPTIONS, OPTION_ENTRIES, optionProblem } from "./task_options.ts";
 import { invalidField } from "./invalid_field.ts";
 
@@ -112,7 +113,8 @@ export function parseJobSpec(input: unknown, { user }: JobSpecContext): JobSpec 
     on,
   }));
   const replicas = given.replicas ?? given.entries?.length ?? JOB_DEFAULTS.replicas;
-  const spec: JobSpec = { ...given, name, replicas, after };
+  const constraints = withNeeds(given.constraints, runtimeNeeds(given));
+  const spec: JobSpec = { ...given, name, replicas, after, constraints };
   checkTogether(spec);
   return spec;
 }
@@ -140,6 +142,12 @@ function checkKeys(input: unknown): void {
     const field = `${map}.${key}`;
     throw new IrisError("invalid", `${field} is a name that cannot be given`, { field });
   }
+}
+
+/** What a job needs anyway, unless it said so itself. */
+function withNeeds(said: readonly Constraint[], needs: readonly Constraint[]): Constraint[] {
+  const isSaid = (need: Constraint) => said.some((one) => one.key === need.key && one.required);
+  return [...said, ...needs.filter((need) => !isSaid(need))];
 }
 
 /** An error about a name, as one about the field that holds it. */
@@ -207,7 +215,14 @@ export function fullName(name: string, user: string): string {
 
 /** What a job without a name is named after. */
 function commandOf({ argv, module, container }: v.InferOutput<typeof JOB_SPEC_SCHEMA>): string {
-  return argv[0] ?? module?.export ?? container?.image ?? "";
+  return argv[0] ?? moduleName(module) ?? container?.image ?? "";
+}
+
+/** What a module is called: by its function, unless that is called as in any module. */
+function moduleName(module: v.InferOutput<typeof JOB_SPEC_SCHEMA>["module"]): string | undefined {
+  if (module === null) return undefined;
+  const plain = ["default", "main"].includes(module.export);
+  return plain ? module.file.replace(/\.\w+$/, "") : module.export;
 }
 
 /** Like the command, so that a list of jobs can be read; unique, so that it never clashes. */

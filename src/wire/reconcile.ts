@@ -92,6 +92,8 @@ export interface Facts {
   readonly ended: readonly EndedRun[];
   /** More about an end, by attempt uid: a launch error's text, or what could not be proved gone. */
   readonly detail: Readonly<Record<string, string>>;
+  /** What ended attempts handed back, by attempt uid, each the text of a `Returned`. */
+  readonly returned?: Readonly<Record<string, string>>;
 }
 
 /** Worker to controller. */

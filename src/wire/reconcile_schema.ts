@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import type { LogsRequest, LogsResponse } from "./logs.ts";
 import { FIRST_PROTOCOL } from "./protocol.ts";
+import { MAX_RETURNED_CHARS } from "./returned.ts";
 import { OPTION_ENTRIES } from "./task_options.ts";
 import type {
   AttemptSpec,
@@ -199,6 +200,22 @@ function checkFacts(o: Fields): asserts o is Fields & Facts {
   const detail = object(o.detail, "facts.detail");
   for (const uid in detail) {
     if (!isText(detail[uid], MAX_TEXT_CHARS)) throw wrong("facts.detail", "an object of texts");
+  }
+  // Left out by a worker of an earlier version, and when there is nothing.
+  const returned = object(o.returned ?? {}, "facts.returned");
+  for (const uid in returned) {
+    if (!isText(returned[uid], MAX_RETURNED_CHARS) || !isReturned(returned[uid])) {
+      throw wrong("facts.returned", "an object of JSON objects as texts");
+    }
+  }
+}
+
+function isReturned(json: string): boolean {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
   }
 }
 

@@ -36,6 +36,8 @@ export interface TaskOptions {
   readonly logBytes: number | null;
   /** How much of `IRIS_OUTPUT_DIR` is kept, in bytes; null when tasks get no such folder. */
   readonly outputBytes: number | null;
+  /** Whether tasks get `IRIS_RESULT_FILE` and `IRIS_PROGRESS_FILE`; those of a module always do. */
+  readonly result: boolean;
 }
 
 /** Signals that a task can ask for as a warning. */
@@ -62,6 +64,7 @@ export const NO_OPTIONS: TaskOptions = {
   pidsLimit: null,
   logBytes: null,
   outputBytes: null,
+  result: false,
 };
 
 /** The most ports of a task. */
@@ -165,4 +168,5 @@ export const OPTION_ENTRIES = {
   pidsLimit: limit(1),
   logBytes: limit(0),
   outputBytes: limit(0),
+  result: v.optional(v.boolean(must("true or false")), false),
 };

@@ -14,9 +14,11 @@ import {
   type JobSpec,
   type JobView,
   type SubmittedJob,
+  type TaskDetail,
   type TaskView,
   type WorkerView,
 } from "./api.ts";
+import type { TaskProgress } from "./returned.ts";
 import { WARN_SIGNALS } from "./task_options.ts";
 import type { RegisterRequest, RegisterResponse } from "./reconcile.ts";
 
@@ -99,6 +101,7 @@ const spec = v.strictObject({
   pidsLimit: orNull(count),
   logBytes: orNull(count),
   outputBytes: orNull(count),
+  result: v.boolean(),
 }) satisfies SchemaOf<JobSpec>;
 
 // A state with no task in it is left out.
@@ -136,8 +139,7 @@ export const SUBMITTED_SCHEMA = v.strictObject({
   warnings: v.array(text),
 }) satisfies SchemaOf<SubmittedJob>;
 
-/** A task. */
-export const TASK_SCHEMA = v.strictObject({
+const taskEntries = {
   name: text,
   index: count,
   state: v.picklist(TASK_STATES),
@@ -148,7 +150,27 @@ export const TASK_SCHEMA = v.strictObject({
   exitCode: orNull(v.number()),
   endCause: orNull(v.picklist(END_CAUSES)),
   detail: orNull(text),
-}) satisfies SchemaOf<TaskView>;
+};
+
+/** A task. */
+export const TASK_SCHEMA = v.strictObject(taskEntries) satisfies SchemaOf<TaskView>;
+
+/** How far a task is. */
+export const PROGRESS_SCHEMA = v.strictObject({
+  fraction: orNull(v.number()),
+  done: orNull(v.number()),
+  total: orNull(v.number()),
+  message: orNull(text),
+  atMs: time,
+}) satisfies SchemaOf<TaskProgress>;
+
+/** A task, with what it handed back. */
+export const TASK_DETAIL_SCHEMA = v.strictObject({
+  ...taskEntries,
+  generation: count,
+  result: v.unknown(),
+  progress: orNull(PROGRESS_SCHEMA),
+}) satisfies SchemaOf<TaskDetail>;
 
 /** A worker. */
 export const WORKER_SCHEMA = v.strictObject({

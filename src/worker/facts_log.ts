@@ -15,6 +15,8 @@ const FACTS_PER_ANSWER = 20_000;
 const MAX_DETAIL_CHARS = 1_000;
 /** All texts of one answer together, in characters. */
 const MAX_DETAILS_CHARS = 256 * 1024;
+/** What tasks handed back in one answer, in characters, before the rest waits for the next. */
+const RETURNED_PER_ANSWER = 4 * 1024 * 1024;
 
 interface Batch {
   readonly upTo: number;
@@ -150,18 +152,27 @@ interface Ended {
 function mergeBatches(batches: readonly Batch[]): Facts {
   const started: StartedFact[] = [];
   const ended: Ended[] = [];
+  const returned: Record<string, string> = {};
+  let returnedChars = 0;
   let upTo = 0;
   for (const batch of batches) {
     if (upTo > 0 && started.length + ended.length >= FACTS_PER_ANSWER) break;
+    if (returnedChars >= RETURNED_PER_ANSWER) break;
     upTo = batch.upTo;
     for (const fact of batch.started) started.push(fact);
-    for (const fact of batch.ended) ended.push(endedOf(fact));
+    for (const fact of batch.ended) {
+      ended.push(endedOf(fact));
+      if (fact.returned === undefined) continue;
+      returned[attemptUid(fact.generation, fact.index, fact.attempt)] = fact.returned;
+      returnedChars += fact.returned.length;
+    }
     // Taken back before it began: for the controller it never was here.
     for (const run of batch.unqueued) {
       ended.push({ run, cause: "missing", code: 0, atMs: batch.atMs, detail: "" });
     }
   }
-  return { upTo, started: mergeStarted(started), ...mergeEnded(ended) };
+  const facts = { upTo, started: mergeStarted(started), ...mergeEnded(ended) };
+  return returnedChars === 0 ? facts : { ...facts, returned };
 }
 
 function endedOf(fact: EndedFact): Ended {

@@ -7,6 +7,7 @@
  * round trip, up to the capacity it was given. It keeps every fact until it is acknowledged.
  */
 import type { StopCause, StopReport } from "../lifecycle/part.ts";
+import type { CleanupPlan } from "../runtimes/task_runtime.ts";
 import type { EndCause, StopReason } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
 import type { TaskOptions } from "../wire/task_options.ts";
@@ -31,6 +32,8 @@ export interface KeeperSpec {
   readonly timeoutMs: number | null;
   /** How the task is run beside its command; nothing special when left out. */
   readonly options?: TaskOptions;
+  /** Ends what its processes do not take along; null or left out when there is no such thing. */
+  readonly cleanup?: CleanupPlan | null;
 }
 
 /** What may run at the same time. */
@@ -76,6 +79,8 @@ export interface EndedFact {
   readonly detail: string | null;
   /** Processes of it that could not be proved gone. */
   readonly leftovers: readonly string[];
+  /** What it handed back, as the text of a `Returned`; left out when it did not. */
+  readonly returned?: string;
 }
 
 /** Facts in the order in which they happened. */

@@ -1,7 +1,7 @@
 /** What the lifecycle loop of a worker is made with: plain data, and the powers it is handed. */
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
-import type { TaskRuntime } from "../runtimes/task_runtime.ts";
+import type { ContainerEngine, TaskRuntime } from "../runtimes/task_runtime.ts";
 import type { FetchText } from "./registration.ts";
 import type { KeeperCapacity, KeeperLink, StartedFact } from "./keeper_link.ts";
 
@@ -26,6 +26,8 @@ export interface LifecycleConfig {
   /** PATH and HOME of the worker's user. */
   readonly path: string;
   readonly home: string;
+  /** What runs containers here; null or left out when nothing does. */
+  readonly containers?: ContainerEngine | null;
   /** What to do without a controller: let everything finish, stop it all, or start nothing new. */
   readonly onControllerLost: "finish" | "stop" | "wait";
   /** The controller counts as lost after this long without a call, in ms. */

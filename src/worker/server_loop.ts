@@ -8,6 +8,8 @@ import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { LogReader } from "./log_reader.ts";
 import { LogStore } from "./log_store.ts";
 import { type ServerReady, type ToLifecycle, type ToServer, WORKER_CHANNEL } from "./messages.ts";
+import { attemptUid } from "../wire/runs.ts";
+import { readProgress } from "./returns.ts";
 import { ReconcileCalls } from "./reconcile_calls.ts";
 import { Wakeup } from "./wakeup.ts";
 import type { WorkerApi, WorkerAppFactory } from "./worker_api.ts";
@@ -66,6 +68,7 @@ class WorkerService implements WorkerApi {
   readonly #store: LogStore;
   readonly #reader: LogReader;
   readonly #closed = new AbortController();
+  readonly #folder: string;
   #problem: string | null = null;
 
   constructor(
@@ -75,6 +78,7 @@ class WorkerService implements WorkerApi {
     this.#calls = owned.calls;
     this.#store = owned.store;
     const { folder, instance } = context.config;
+    this.#folder = folder;
     this.#reader = new LogReader({ folder, instance, store: owned.store, clock: context.clock });
   }
 
@@ -107,6 +111,11 @@ class WorkerService implements WorkerApi {
     } finally {
       for (const one of signals) one.removeEventListener("abort", onAbort);
     }
+  }
+
+  progress(request: Parameters<WorkerApi["progress"]>[0]): ReturnType<WorkerApi["progress"]> {
+    const { generation, index, attempt } = request;
+    return { progress: readProgress(this.#folder, attemptUid(generation, index, attempt)) };
   }
 
   health(): { ok: boolean; problems: string[] } {

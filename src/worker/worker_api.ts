@@ -3,6 +3,7 @@
  * themselves (`src/http/worker_app.ts`) are handed to it by whoever composes the isolate.
  */
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
+import type { ProgressRequest, ProgressResponse } from "../wire/progress.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
 
 /** Whether the worker is well, and what is not. */
@@ -15,6 +16,8 @@ export interface WorkerHealth {
 export interface WorkerApi {
   /** @throws {IrisError} `conflict` for another cluster, worker or epoch, `closing` at the end */
   reconcile(request: ReconcileRequest, signal: AbortSignal): Promise<ReconcileResponse>;
+  /** How far a running attempt says that it is. */
+  progress(request: ProgressRequest): ProgressResponse;
   /** @throws {IrisError} `invalid` for a strange cursor, `closing` at the end */
   logs(request: LogsRequest, signal: AbortSignal): Promise<LogsResponse>;
   health(): WorkerHealth;

@@ -23,6 +23,7 @@ import type {
   PurgeAnswer,
   PurgeRequest,
   SubmittedJob,
+  TaskDetail,
   TaskView,
   WorkerView,
 } from "../../src/wire/api.ts";
@@ -166,6 +167,12 @@ export class FakeControllerApi implements ControllerApi {
 
   job(name: string): JobView | null {
     return this.#jobs.get(name) ?? null;
+  }
+
+  task(name: string, { index }: { index: number }): Promise<TaskDetail> {
+    const [task] = this.tasks(name, { offset: index, limit: 1 });
+    const { generation } = this.#jobs.get(name)!;
+    return Promise.resolve({ ...task!, generation, result: { n: 1 }, progress: null });
   }
 
   tasks(name: string, page: { offset: number; limit: number }): TaskView[] {

@@ -41,7 +41,7 @@ Deno.test("the document names every path, body and answer", async () => {
   assertEquals(document.openapi, "3.1.0");
   assertEquals(
     Object.keys(document.paths).sort(),
-    [...new Set(API_ROUTES.map(({ path }) => path.replace(":name", "{name}")))].sort(),
+    [...new Set(API_ROUTES.map(({ path }) => path.replaceAll(/:(\w+)/g, "{$1}")))].sort(),
   );
   const submit = document.paths["/api/v1/jobs"].post;
   const body = submit.requestBody.content["application/json"].schema;
@@ -69,7 +69,7 @@ for (const { method, path, status, answer } of API_ROUTES) {
     await (await call("post", "/api/v1/jobs", { argv: ["true"], name: "a" })).body?.cancel();
     await (await call("post", "/api/v1/workers", BODIES["post /api/v1/workers"])).body?.cancel();
     const name = path.includes("/workers/") ? "w9" : encodeURIComponent("/local/a");
-    const at = path.replace(":name", name) +
+    const at = path.replace(":name", name).replace(":index", "0") +
       (path.endsWith("/wait") ? "?waitMs=0" : "");
     const response = await call(method, at, BODIES[`${method} ${path}`]);
     const body = await response.json();

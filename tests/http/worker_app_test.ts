@@ -3,6 +3,7 @@ import { IrisError } from "../../src/base/errors.ts";
 import { createWorkerApp } from "../../src/http/worker_app.ts";
 import type { LogsRequest } from "../../src/wire/logs.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../../src/wire/reconcile.ts";
+import { progressOf } from "../../src/wire/returned.ts";
 import type { WorkerApi } from "../../src/worker/worker_api.ts";
 import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
 
@@ -33,6 +34,10 @@ class FakeWorker implements WorkerApi {
   logs(request: LogsRequest) {
     this.logCalls.push(request);
     return Promise.resolve({ chunks: [], cursor: "1;i;0;0;", complete: true });
+  }
+
+  progress({ index }: { index: number }) {
+    return { progress: progressOf({ done: index }, 5) };
   }
 
   health() {

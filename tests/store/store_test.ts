@@ -16,6 +16,7 @@ const NOTHING: StoreChanges = {
   results: [],
   copiedResults: [],
   details: [],
+  returned: [],
   charges: [],
   workers: [],
   goneWorkers: [],
@@ -245,6 +246,31 @@ inFolder("a database of a newer Iris is refused and left as it is", (path) => {
   const before = Deno.readFileSync(path);
   assertThrows(() => openStore({ path, clusterId: "c" }), IrisError, "newer Iris (schema 99");
   assertEquals(Deno.readFileSync(path), before);
+});
+
+inFolder("what a task handed back is that of its latest attempt, and goes with its job", (path) => {
+  const { writer } = openStore({ path, clusterId: "c" });
+  const reader = openReader(path);
+  writer.write({
+    ...NOTHING,
+    newJobs: [jobRow(1, { pending: [], done: true, state: "FAILED", endedAtMs: 5 })],
+    results: [
+      [1, 0, 6, "SUCCEEDED", 1, "a", "exit", 0, 1, 2],
+      [1, 6, 10, "FAILED", 0, "b", "exit", 1, 1, 2],
+    ],
+    returned: [[1, 3, 1, '{"result":3}'], [1, 7, 0, '{"result":7}']],
+  });
+  writer.write({ ...NOTHING, returned: [[1, 3, 0, '{"result":"late"}']] });
+  const of = (generation: number, task: number, attempt: number) =>
+    reader.returned(generation, { task, attempt });
+  assertEquals([of(1, 3, 1), of(1, 3, 0), of(1, 7, 0)], ['{"result":3}', null, '{"result":7}']);
+  writer.write({ ...NOTHING, newJobs: [jobRow(2)], copiedResults: [[1, 2]] });
+  assertEquals([of(2, 3, 1), of(2, 7, 0)], ['{"result":3}', null], "a retry keeps what succeeded");
+  writer.forgetting.purge({ name: "/u/j1" }, 9);
+  while (writer.forgetting.sweep(100) > 0);
+  assertEquals([of(1, 3, 1), of(2, 3, 1)], [null, '{"result":3}']);
+  reader.close();
+  writer.close();
 });
 
 Deno.test("a migration that fails leaves the version as it was", () => {

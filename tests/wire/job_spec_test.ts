@@ -66,6 +66,30 @@ Deno.test("a spec that an earlier version stored has every field", () => {
   assertEquals([stored.after, stored.lossRetries, stored.gang], [[], 100, null]);
 });
 
+Deno.test("a job of a module or a container needs a worker with that runtime, said or not", () => {
+  const keys = (input: Record<string, unknown>) =>
+    parseJobSpec(input, user).constraints.map(({ key, op, required }) => [key, op, required]);
+  const module = { file: "/a.ts", export: "main" };
+  assertEquals(keys({ module }), [["runtime-module", "exists", true]]);
+  const container = { image: "tool:1" };
+  const zone = { key: "zone", op: "eq", values: ["a"] };
+  assertEquals(keys({ container, constraints: [zone] }), [
+    ["zone", "eq", true],
+    ["runtime-container", "exists", true],
+  ]);
+  const docker = { key: "runtime-container", op: "in", values: ["docker 24.0"] };
+  assertEquals(keys({ container, constraints: [docker] }), [["runtime-container", "in", true]]);
+  assertEquals(keys({ argv: ["true"] }), []);
+});
+
+Deno.test("a module without a name is named after its function, or its file", () => {
+  const name = (exported: string) =>
+    parseJobSpec({ module: { file: "/x/train.ts", export: exported } }, user).name;
+  assertMatch(name("main"), /^\/ann\/train-/);
+  assertMatch(name("default"), /^\/ann\/train-/);
+  assertMatch(name("step2"), /^\/ann\/step2-/);
+});
+
 const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
   ["replicas", { replicas: 0 }],
   ["replicas", { replicas: 1.5 }],
@@ -251,6 +275,11 @@ Deno.test("what is wrong in a worker's answer is refused by name", () => {
   refused("facts.started", { facts: { ...good.facts, started: [[1, 0, 1, 0, -5]] } });
   refused("facts.detail", { facts: { ...good.facts, detail: { a: 1 } } });
   refused("missing", { missing: [[1]] });
+  const returned = (text: unknown) => ({ facts: { ...good.facts, returned: { "1.0.0": text } } });
+  assertEquals(parseReconcileResponse({ ...good, ...returned('{"result":1}') }).worker, "w0");
+  for (const text of ["{", "[]", "1", 7, `{"result":"${"x".repeat(2 ** 21)}"}`]) {
+    refused("facts.returned", returned(text));
+  }
   refused("specs", { specs: ["1"] });
   refused("accepting", { accepting: 1 });
 });

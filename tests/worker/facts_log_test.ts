@@ -97,3 +97,22 @@ Deno.test("an answer carries whole batches up to its limit, the rest comes with 
   log.ack(30_000);
   assertEquals(log.pending()?.upTo, 45_000);
 });
+
+Deno.test("what tasks handed back is told by uid, and an answer has a limit for it", () => {
+  const log = new FactsLog();
+  log.add(batch(1, { ended: [ended(0)] }), 0);
+  assertEquals("returned" in log.pending()!, false);
+  const large = `{"result":"${"x".repeat(3 * 1024 * 1024)}"}`;
+  for (const index of [1, 2, 3]) {
+    log.add(batch(index + 1, { ended: [ended(index, { returned: large })] }), 0);
+  }
+  const facts = log.pending()!;
+  assertEquals([facts.upTo, Object.keys(facts.returned ?? {})], [3, ["1.1.0", "1.2.0"]]);
+  assertEquals(
+    facts.ended,
+    [[1, 0, 3, 0, "exit", 0, 1_000]],
+    "they travel as one run all the same",
+  );
+  log.ack(3);
+  assertEquals([log.pending()?.upTo, log.hasNews], [4, false]);
+});

@@ -35,6 +35,9 @@ import {
 } from "./job_commands.ts";
 import { backupCluster, restoreCluster } from "./backup_commands.ts";
 import { entriesOf, jobRequest } from "./job_request.ts";
+import { resolveModule } from "./module_file.ts";
+import { needEngine } from "../parts/runtime_facts.ts";
+import { taskShow } from "./task_commands.ts";
 
 type IrisCommand = Command<CliContext>;
 
@@ -77,13 +80,22 @@ const jobRun = command({
     "leaves at once.",
   async run(context: CliContext, { values, argv }) {
     const entries = values.eachLine === undefined ? undefined : readEntries(values.eachLine);
-    const request = jobRequest(values, { argv, cwd: values.local ? Deno.cwd() : null, entries });
+    const module = values.module === undefined ? undefined : resolveModule(values.module, {
+      ...{ cwd: Deno.cwd(), bundled: values.bundle !== undefined, mustExist: values.local },
+    });
+    const request = jobRequest({ ...values, module }, {
+      argv,
+      cwd: values.local ? Deno.cwd() : null,
+      entries,
+    });
     const { quiet, json, noWait } = values;
     if (values.local) {
-      const { stopTimeout, cgroups, spawner } = values;
+      if (values.image !== undefined) needEngine(context, values.containerEngine);
+      const { stopTimeout, cgroups, spawner, containerEngine, containerArgs } = values;
       return await runLocalJob(context, {
         request,
-        ...{ quiet, json, stopTimeoutMs: stopTimeout, cgroups, spawner },
+        ...{ quiet, json, stopTimeoutMs: stopTimeout },
+        ...{ cgroups, spawner, containerEngine, containerArgs },
       });
     }
     const client = connect(context, values);
@@ -402,6 +414,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobRelease,
   jobRetry,
   jobPurge,
+  taskShow,
   events,
   workerList,
   tree,

@@ -34,6 +34,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   pidsLimit: "--pids",
   logBytes: "--log-limit",
   outputBytes: "--outputs",
+  result: "--result",
 };
 
 /** Fields that hold one thing for each name. */

@@ -4,6 +4,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import type { SubmittedJob } from "../../wire/api.ts";
 import { type CliContext, fullJobName } from "../context.ts";
+import { jobResults, sayResults } from "./job_results.ts";
 import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
 import { inTermsOfFlags } from "./flag_names.ts";
 import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
@@ -59,7 +60,10 @@ export async function runJob(
       signal: new AbortController().signal,
     });
     if (options.json) context.out(JSON.stringify(done));
-    else context.err(jobResultLine(done));
+    else {
+      sayResults(context, await jobResults(client, done));
+      context.err(jobResultLine(done));
+    }
     if (options.interrupted.aborted) return INTERRUPTED;
     return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
   } finally {

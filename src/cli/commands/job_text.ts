@@ -28,7 +28,7 @@ export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
     ["job", job.name],
     ["state", job.state],
     ["tasks", `${job.replicas}: ${countsText(job)}`],
-    ["command", job.spec.argv.join(" ")],
+    commandFact(job.spec),
     ["submitted", new Date(job.submittedAtMs).toISOString()],
   ];
   const took = tookText(job);
@@ -51,6 +51,16 @@ export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
   );
   const more = job.replicas > tasks.length ? `\n... and ${job.replicas - tasks.length} more` : "";
   return `${head}\n\n${table}${more}`;
+}
+
+/** What runs: a command, in a container perhaps, or a function of a module. */
+function commandFact({ argv, module, container }: JobView["spec"]): [string, string] {
+  if (module !== null) {
+    const args = module.args === null ? "" : ` ${JSON.stringify(module.args)}`;
+    return ["module", `${module.file}#${module.export}${args}`];
+  }
+  if (container !== null) return ["container", [container.image, ...argv].join(" ")];
+  return ["command", argv.join(" ")];
 }
 
 /** Why a job is not further than it is: the line, then what it rests on. */

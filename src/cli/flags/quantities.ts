@@ -164,3 +164,8 @@ export const parseWarning: Parse<{ readonly signal: WarnSignal; readonly beforeM
 function invalid(flag: string, text: string, what: string): IrisError {
   return new IrisError("usage", `Invalid ${flag}: "${text}" is not ${what}`, { field: flag });
 }
+
+/** Words with spaces between them; none of them can hold a space. */
+export function parseWords(text: string): readonly string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}

@@ -11,6 +11,7 @@ import {
   parsePort,
   parseSize,
   parseText,
+  parseWords,
 } from "./quantities.ts";
 import type { RepeatedFlag, SwitchFlag, ValueFlag } from "./flag.ts";
 import { LOG_LEVELS } from "../../base/log.ts";
@@ -112,6 +113,21 @@ export const WORKER_FLAGS = {
     value: "auto|plain",
     help: "how tasks are started: the fast way where it works, or the plain one",
     default: "auto",
+  },
+  containerEngine: {
+    kind: "value",
+    parse: parseText,
+    value: "auto|none|COMMAND",
+    help: "what runs containers: podman or docker, whichever is there, or this command",
+    default: "auto",
+    env: "IRIS_CONTAINER_ENGINE",
+  },
+  containerArgs: {
+    kind: "value",
+    parse: parseWords,
+    value: "ARGS",
+    help: "more arguments for each run of it, for instance --container-args='--runtime runc'",
+    env: "IRIS_CONTAINER_ARGS",
   },
 } as const;
 

@@ -69,6 +69,10 @@ export const TASK_FLAGS = {
     value: "SIZE",
     help: "keep so much of what a task writes to IRIS_OUTPUT_DIR, for `iris job download`",
   },
+  result: {
+    kind: "switch",
+    help: "keep the JSON that a task writes to IRIS_RESULT_FILE; a module's needs no such flag",
+  },
 } as const satisfies Record<string, Flag>;
 
 /**
@@ -77,7 +81,7 @@ export const TASK_FLAGS = {
  * @throws {IrisError} `usage` for what makes no sense together
  */
 export function taskOptions(values: ValuesOf<typeof TASK_FLAGS>): Partial<TaskOptions> {
-  const { module, args, image, port, signal, cpuLimit, pids, logLimit, outputs } = values;
+  const { module, args, image, port, signal, cpuLimit, pids, logLimit, outputs, result } = values;
   if (args !== undefined && module === undefined) {
     throw new IrisError("usage", "--args needs --module", { field: "--args" });
   }
@@ -89,6 +93,7 @@ export function taskOptions(values: ValuesOf<typeof TASK_FLAGS>): Partial<TaskOp
     pidsLimit: pids,
     logBytes: logLimit,
     outputBytes: outputs,
+    result: result || undefined,
   };
   const some = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(some), ports: port };

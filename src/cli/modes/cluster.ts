@@ -24,6 +24,7 @@ import { loopPart } from "../parts/loops.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
+import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
 import { workerPart } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
@@ -36,7 +37,7 @@ const LOCAL_GROUP = "local";
 const MAX_RUNNING = 10_000;
 
 /** What a local cluster is made of. */
-export interface ClusterOptions extends KeeperFlags {
+export interface ClusterOptions extends KeeperFlags, ContainerFlags {
   readonly stateDir: string;
   /** True for the cluster of one job: its folder goes with it. */
   readonly temporary: boolean;
@@ -91,6 +92,7 @@ export class ClusterManager implements Part {
     const id = state.id("cluster-id", () => randomHex(4));
     const tokens = { admin: state.token("token"), worker: state.token("worker-token") };
     const listening = Promise.withResolvers<string>();
+    const runtimes = runtimeFacts(context, this.#options);
     const vm = new MessageChannel();
     const main = new MessageChannel();
     const local = new MessageChannel();
@@ -105,7 +107,7 @@ export class ClusterManager implements Part {
     const workers = new LocalWorkers({
       channel,
       worker: (name) =>
-        this.#worker(name, { id, state, url: listening.promise, token: tokens.worker }),
+        this.#worker(name, { id, state, url: listening.promise, token: tokens.worker, runtimes }),
     });
     const database = `${state.path}/iris.db`;
     await owner.own(status, { stage: 1 });
@@ -175,7 +177,13 @@ export class ClusterManager implements Part {
 
   #worker(
     name: string,
-    from: { id: string; state: StateDir; url: Promise<string>; token: string },
+    from: {
+      id: string;
+      state: StateDir;
+      url: Promise<string>;
+      token: string;
+      runtimes: Promise<RuntimeFacts>;
+    },
   ): Part {
     const folder = from.state.folder(`workers/${name}`);
     const { cpuMilli, memoryBytes, hostname } = this.#share();
@@ -186,6 +194,7 @@ export class ClusterManager implements Part {
       kind: "component",
       start: async (start) => {
         const controllerUrl = await orAborted(from.url, start.signal);
+        const { containers, attributes } = await orAborted(from.runtimes, start.signal);
         const part = workerPart({
           worker: name,
           folder,
@@ -195,11 +204,12 @@ export class ClusterManager implements Part {
           hostname,
           listen: { hostname: "127.0.0.1", port: 0 },
           capacity: { cpuMilli, memoryBytes, maxRunning: MAX_RUNNING },
-          attributes: { hostname },
+          attributes: { hostname, ...attributes },
           version: VERSION,
           instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home,
+          containers,
           onControllerLost: "finish",
           controllerLostMs: LOCAL_GRACE_MS,
           keeper: keeperOf({

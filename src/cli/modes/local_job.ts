@@ -8,17 +8,19 @@ import { formatReport } from "../../lifecycle/stop_report.ts";
 import type { JobView } from "../../wire/api.ts";
 import { exitCodeOfError } from "../../wire/error_table.ts";
 import { type CliContext, userName } from "../context.ts";
+import { jobResults, sayResults, type TaskResult } from "../commands/job_results.ts";
 import { followJob, jobExitCode } from "../commands/follow_job.ts";
 import { INTERRUPTED, submitJob } from "../commands/job_commands.ts";
 import { jobResultLine } from "../commands/job_text.ts";
 import { RootControl } from "../root.ts";
 import { type ClusterAddress, ClusterManager } from "./cluster.ts";
 import { killKnownGroups } from "./emergency.ts";
+import type { ContainerFlags } from "../parts/runtime_facts.ts";
 import type { KeeperFlags } from "./keeper_flags.ts";
 import { daemonExitCode, EMERGENCY_EXIT, endProcess, startFailure } from "./result.ts";
 
 /** What `job run --local` was given. */
-export interface LocalJobOptions extends KeeperFlags {
+export interface LocalJobOptions extends KeeperFlags, ContainerFlags {
   readonly request: SubmitRequest;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -27,6 +29,7 @@ export interface LocalJobOptions extends KeeperFlags {
 
 interface JobEnd {
   readonly job: JobView;
+  readonly results: readonly TaskResult[];
   readonly exitCode: number;
 }
 
@@ -89,9 +92,11 @@ async function followAndStop(
   const end = first === null ? await body.catch(() => null) : "end" in first ? first.end : null;
   if (failed !== null) context.err(`iris: ${plainLine(messageOf(failed))}`);
   if (options.json) {
-    context.out(JSON.stringify({ job: end?.job ?? null, stop: report }));
+    const { job = null, results = [] } = end ?? {};
+    context.out(JSON.stringify({ job, results, stop: report }));
   } else if (failed === null || daemonExitCode(report, control.failure) !== 0) {
     // Of a job that was refused there is nothing more to say than why.
+    sayResults(context, end?.results ?? []);
     sayHow(context, end?.job ?? null, report);
   }
   return endProcess(context, report, exitCode(control, { end, report, failed }));
@@ -116,7 +121,8 @@ async function runToEnd(
   const quiet = options.quiet || options.json;
   const job = await followJob(context, client, { name, quiet, signal: options.signal });
   const tasks = job.state === "SUCCEEDED" ? [] : await client.tasks(name, { limit: 1 });
-  return { job, exitCode: jobExitCode(job, tasks) };
+  const results = await jobResults(client, job);
+  return { job, results, exitCode: jobExitCode(job, tasks) };
 }
 
 /** One line on how the job and the shutdown went; more when the shutdown was not clean. */

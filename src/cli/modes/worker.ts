@@ -12,6 +12,7 @@ import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
 import { type CliContext, readToken } from "../context.ts";
 import { openTo } from "../parts/run_as.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
+import { type ContainerFlags, runtimeFacts } from "../parts/runtime_facts.ts";
 import { workerName } from "../parts/worker_name.ts";
 import { workerPart } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
@@ -23,7 +24,7 @@ import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 const MAX_RUNNING = 10_000;
 
 /** How a worker is run. */
-export interface WorkerOptions extends DaemonOptions, KeeperFlags, ListenFlags {
+export interface WorkerOptions extends DaemonOptions, KeeperFlags, ListenFlags, ContainerFlags {
   readonly controllerUrl: string;
   readonly tokenFile: string;
   readonly name?: string | undefined;
@@ -111,6 +112,7 @@ function workerRoot(
     name: "worker-process",
     kind: "component",
     async start({ owner }) {
+      const runtimes = await runtimeFacts(context, options);
       const state = openStateDir(options.stateDir);
       await owner.own(stateDirPart(state, { temporary: false }), { stage: 0 });
       // Tells what this folder's keepers left from what others on this host run.
@@ -138,11 +140,16 @@ function workerRoot(
             resources: Object.fromEntries(options.resource),
             maxRunning: MAX_RUNNING,
           },
-          attributes: Object.fromEntries([["hostname", hardware.hostname], ...options.attr]),
+          attributes: {
+            hostname: hardware.hostname,
+            ...Object.fromEntries(options.attr),
+            ...runtimes.attributes,
+          },
           version: VERSION,
           instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home: options.runAs?.home ?? context.env("HOME") ?? "/",
+          containers: runtimes.containers,
           onControllerLost: options.onControllerLost,
           controllerLostMs: options.controllerLostAfter,
           onListening: (url) => context.out(`worker ${name} ${url}`),

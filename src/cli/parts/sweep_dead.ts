@@ -12,10 +12,13 @@ import {
   removeCluster,
 } from "../../host/cluster_registry.ts";
 import { sweepMarked } from "../../host/sweep.ts";
+import { sweepNoted } from "../../worker/keeper/cleanup_note.ts";
 import { MARKER } from "../../worker/keeper/marker.ts";
 
 /** How long one dead cluster may take, in ms. */
 const SWEEP_MS = 3_000;
+/** The same for the containers of one of its workers, if it had any, in ms. */
+const CONTAINERS_MS = 10_000;
 
 /**
  * Sweeps up after dead clusters of this user.
@@ -32,7 +35,7 @@ export async function sweepDeadClusters(home: string, clock: Clock): Promise<str
 
 async function sweep(home: string, entry: ClusterEntry, clock: Clock): Promise<string[]> {
   const cgroups = workersOf(entry).map((worker) => Cgroup.find(`iris-${entry.id}-${worker}`));
-  const { ended, left } = await sweepMarked({
+  const { ended, left: alive } = await sweepMarked({
     marker: MARKER,
     prefix: `${entry.id}.`,
     folder: `${entry.stateDir}/workers`,
@@ -41,6 +44,7 @@ async function sweep(home: string, entry: ClusterEntry, clock: Clock): Promise<s
     also: () => cgroups.flatMap((cgroup) => cgroup?.members() ?? []),
   });
   for (const cgroup of cgroups) cgroup?.remove();
+  const left = [...alive, ...await sweepContainers(entry, clock)];
   // What could not be ended keeps its cluster on the list, for the next sweep.
   if (left.length === 0) {
     if (entry.temporary) removeFolder(entry.stateDir);
@@ -50,6 +54,17 @@ async function sweep(home: string, entry: ClusterEntry, clock: Clock): Promise<s
     ...ended.map((line) => `ended what the killed cluster ${entry.id} left: ${line}`),
     ...left.map((line) => `could not end what the killed cluster ${entry.id} left: ${line}`),
   ];
+}
+
+/** Ends what tasks ran in. @returns what could not be ended */
+async function sweepContainers(entry: ClusterEntry, clock: Clock): Promise<string[]> {
+  const left: string[] = [];
+  for (const worker of workersOf(entry)) {
+    const folder = `${entry.stateDir}/workers/${worker}`;
+    const uid = `${entry.id}.${worker}`;
+    left.push(...await sweepNoted({ folder, uid, clock, timeoutMs: CONTAINERS_MS }));
+  }
+  return left;
 }
 
 function workersOf(entry: ClusterEntry): string[] {

@@ -33,6 +33,8 @@ export interface WorkerPartOptions {
   readonly instance: string;
   readonly path: string;
   readonly home: string;
+  /** What runs containers here; null when nothing does. */
+  readonly containers: LifecycleConfig["containers"];
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   readonly controllerLostMs: number;
   /** Certificates that are trusted in the controller, PEM; null for the system's alone. */
@@ -107,6 +109,7 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     pid: Deno.pid,
     path: options.path,
     home: options.home,
+    containers: options.containers ?? null,
     onControllerLost: options.onControllerLost,
     controllerLostMs: options.controllerLostMs,
     certificate: options.listen.tls?.cert ?? null,

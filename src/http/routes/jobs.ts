@@ -52,6 +52,16 @@ export function jobRoutes(api: ControllerApi): Hono {
     const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
     return c.json(api.tasks(name, { offset, limit }));
   });
+  app.get("/:name/tasks/:index", async (c) => {
+    const { name, replicas } = found(api, c.req.param("name"));
+    const given = c.req.param("index");
+    const index = /^\d{1,9}$/.test(given) ? Number(given) : NaN;
+    if (!(index < replicas)) {
+      const message = `No such task: ${name}/${given.slice(0, 20)}: it has ${replicas} from 0`;
+      throw new IrisError("not_found", message, { field: "index" });
+    }
+    return c.json(await api.task(name, { index, signal: c.req.raw.signal }));
+  });
   app.get("/:name/explain", async (c) => {
     const { name } = found(api, c.req.param("name"));
     return c.json(await api.explain(name));

@@ -1,6 +1,6 @@
 /** The default runtime: the job's command as a process of its own. Pure. */
 import type { AttemptSpec } from "../../wire/reconcile.ts";
-import { optionsOf } from "../../wire/task_options.ts";
+import { jobVariables, plainPlan } from "../launch_plan.ts";
 import type { LaunchPlan, TaskRuntime, WorkerFacts } from "../task_runtime.ts";
 
 /** Where commands are looked for when the worker's user has no PATH. */
@@ -13,27 +13,8 @@ export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 export const processRuntime: TaskRuntime = {
   kind: "process",
   plan(spec: AttemptSpec, worker: WorkerFacts): LaunchPlan {
-    return {
-      generation: spec.generation,
-      job: spec.job,
-      argv: spec.argv,
-      env: {
-        PATH: worker.path,
-        HOME: worker.home,
-        ...spec.env,
-        IRIS_JOB: spec.job,
-        IRIS_REPLICAS: String(spec.replicas),
-        IRIS_WORKER: worker.worker,
-        IRIS_CONTROLLER: worker.controllerUrl,
-      },
-      cwd: spec.cwd,
-      cpuMilli: spec.cpuMilli,
-      memoryBytes: spec.memoryBytes,
-      resources: spec.resources,
-      entries: spec.entries,
-      graceMs: spec.graceMs,
-      timeoutMs: spec.timeoutMs,
-      options: optionsOf(spec),
-    };
+    const { path, home } = worker;
+    const env = { PATH: path, HOME: home, ...spec.env, ...jobVariables(spec, worker) };
+    return plainPlan(spec, { argv: spec.argv, env });
   },
 };

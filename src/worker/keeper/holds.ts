@@ -52,6 +52,11 @@ export class Holds {
     this.#sweepFolders();
   }
 
+  /** Whose rights attempts get; null for the worker's own. */
+  get runAs(): RunAs | null {
+    return this.#options.runAs;
+  }
+
   /** What is in force, for the worker. */
   get limits(): KeeperLimits {
     return { ...this.#inForce, disk: "counting" };
@@ -66,6 +71,8 @@ export class Holds {
 
   /** True for a job whose attempts cannot simply be spawned. */
   needed(spec: KeeperSpec): boolean {
+    // What runs in a container is limited by its engine, whose client needs the worker's own rights.
+    if (spec.cleanup !== undefined && spec.cleanup !== null) return false;
     return this.#options.runAs !== null || spec.memoryBytes > 0 || asked(spec).length > 0;
   }
 

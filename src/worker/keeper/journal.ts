@@ -15,6 +15,8 @@ import type { EndedFact, StartedFact } from "../keeper_link.ts";
 
 /** Longer than this it is written anew, in bytes. */
 const REWRITE_BYTES = 4 * 1024 * 1024;
+/** The longest text of what a task handed back that is noted, in characters. */
+const MAX_RETURNED_CHARS = 4 * 1024;
 const HEAD = "iris-journal 1";
 
 /** An attempt that began and, as far as the journal knows, is not gone. */
@@ -207,10 +209,17 @@ function startOf(words: readonly string[]): NotedAttempt {
   };
 }
 
+/** What a task handed back is noted as well when it is not long; the rest is told or lost. */
 function endLine(number: number, fact: EndedFact): string {
   const { generation, index, attempt, cause, code, atMs, outTo, errTo, forced } = fact;
   return `- ${number} ${generation} ${index} ${attempt} ${cause} ${code} ${atMs} ` +
-    `${outTo} ${errTo} ${forced ? 1 : 0}\n`;
+    `${outTo} ${errTo} ${forced ? 1 : 0}${returnedWord(fact.returned)}\n`;
+}
+
+function returnedWord(returned = ""): string {
+  return returned === "" || returned.length > MAX_RETURNED_CHARS
+    ? ""
+    : ` ${JSON.stringify(returned)}`;
 }
 
 function endOf(words: readonly string[]): EndedFact {
@@ -219,5 +228,6 @@ function endOf(words: readonly string[]): EndedFact {
     ...{ generation: at(1), index: at(2), attempt: at(3), cause: words[4] as EndCause },
     ...{ code: at(5), atMs: at(6), outTo: at(7), errTo: at(8), forced: at(9) === 1 },
     ...{ detail: null, leftovers: [] },
+    ...(words.length > 10 ? { returned: JSON.parse(words.slice(10).join(" ")) as string } : {}),
   };
 }

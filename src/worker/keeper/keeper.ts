@@ -12,7 +12,11 @@ import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
-import { type Attempt, type AttemptKey, causeOf, runOf, uidOf } from "./attempt.ts";
+import { mayReturn } from "../../wire/returned.ts";
+import { makeReturnFolder, takeReturn } from "../returns.ts";
+import { type Attempt, type AttemptKey, runOf, uidOf } from "./attempt.ts";
+import { endingOf } from "./attempt_ending.ts";
+import { Cleanups } from "./cleanups.ts";
 import { endReport, type HardEnd } from "./end_report.ts";
 import type { FactBook } from "./fact_book.ts";
 import type { Hold } from "./hold.ts";
@@ -51,6 +55,7 @@ export interface KeeperOptions {
 /** Names that the keeper gives each attempt itself. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
   ...["IRIS_TASK", "IRIS_TASK_INDEX", "IRIS_ATTEMPT", "IRIS_ENTRY", MARKER],
+  ...["IRIS_RESULT_FILE", "IRIS_PROGRESS_FILE"],
 ]);
 
 interface Prepared {
@@ -70,6 +75,7 @@ export class Keeper {
   readonly #queue = new RunQueue();
   readonly #facts: FactBook;
   readonly #live: LiveAttempts;
+  readonly #cleanups: Cleanups;
   /** Attempts that did not end when the keeper's own end asked them. */
   readonly #hardEnds: HardEnd[] = [];
   readonly #room = new Room();
@@ -82,9 +88,11 @@ export class Keeper {
     this.#options = options;
     this.#facts = options.facts;
     this.#slots = new Slots(`${options.folder}/logs`);
-    const { spawner, cgroup, clock } = options;
+    const { spawner, cgroup, clock, folder, cluster, worker } = options;
+    this.#cleanups = new Cleanups({ spawner, clock, folder, prefix: `${cluster}.${worker}.` });
+    const cleanups = this.#cleanups;
     const onGone = (attempt: Attempt, left: readonly string[]) => this.#gone(attempt, left);
-    this.#live = new LiveAttempts({ spawner, cgroup, clock, onGone });
+    this.#live = new LiveAttempts({ spawner, cgroup, clock, cleanups, onGone });
     spawner.onChildEnd(() => this.look());
   }
 
@@ -102,6 +110,7 @@ export class Keeper {
   }
 
   spec(spec: KeeperSpec): void {
+    this.#cleanups.note(spec);
     const cwd = spec.cwd ?? `${this.#options.folder}/work`;
     if (spec.cwd === null) {
       try {
@@ -207,31 +216,32 @@ export class Keeper {
 
   dispose(): void {
     this.#timer?.cancel();
+    if (!this.#live.any) this.#cleanups.close();
     this.#slots.close();
     this.#options.holds.close();
   }
 
-  #gone(attempt: Attempt, leftovers: readonly string[]): void {
+  #gone(attempt: Attempt, alive: readonly string[]): void {
     const { started, slot, spec } = attempt;
     this.#room.give(spec);
     const sizes = this.#slots.sizes(slot);
-    if (leftovers.length === 0) this.#slots.give(slot);
-    const { cause, code, detail } = causeOf(attempt);
+    if (alive.length === 0) this.#slots.give(slot);
+    const { returned, ...ending } = endingOf(attempt, {
+      ...{ alive, cleanup: this.#cleanups.take(attempt), folder: this.#options.folder },
+    });
     if (attempt.hold !== null) this.#options.holds.drop(attempt.hold);
     this.#facts.ended({
       generation: started.generation,
       index: started.index,
       attempt: started.attempt,
-      cause,
-      code,
+      ...ending,
       atMs: attempt.endedAtMs || this.#options.clock.wall(),
       outTo: sizes.out,
       errTo: sizes.err,
-      forced: attempt.forced,
-      detail,
-      leftovers,
+      ...(returned === null ? {} : { returned }),
     });
-    const hard = attempt.forced || leftovers.length > 0;
+    const { forced, leftovers } = ending;
+    const hard = forced || leftovers.length > 0;
     if (hard && this.#live.ending) this.#hardEnds.push({ started, job: spec.job, leftovers });
   }
 
@@ -287,6 +297,7 @@ export class Keeper {
     } catch (error) {
       this.#slots.give(slot);
       if (hold !== null) holds.drop(hold);
+      if (mayReturn(spec.options)) takeReturn(this.#options.folder, uidOf(which));
       if (!(error instanceof IrisError)) throw error;
       return this.#neverStarted(which, { cause: "launch_error", detail: messageOf(error) });
     }
@@ -347,12 +358,18 @@ export class Keeper {
         `IRIS_TASK_INDEX=${which.index}`,
         `IRIS_ATTEMPT=${which.attempt}`,
         ...entryOf(spec, which.index),
+        ...(mayReturn(spec.options) ? this.#returnFolder(uidOf(which)) : []),
         `${MARKER}=${cluster}.${worker}.${uidOf(which)}`,
       ],
       cwd,
       stdoutPath: slot.outPath,
       stderrPath: slot.errPath,
     };
+  }
+
+  #returnFolder(uid: string): string[] {
+    const { folder, holds } = this.#options;
+    return makeReturnFolder(folder, uid, holds.runAs);
   }
 
   #neverStarted(

@@ -13,6 +13,8 @@ import { noLimits, openLimitCgroups } from "../../host/limit_cgroups.ts";
 import { pickSpawner } from "../../host/pick_spawner.ts";
 import type { StopCause } from "../../lifecycle/part.ts";
 import type { KeeperHello } from "../keeper_link.ts";
+import { removeReturns } from "../returns.ts";
+import { sweepNoted } from "./cleanup_note.ts";
 import { detachReport } from "./end_report.ts";
 import { Holds } from "./holds.ts";
 import { inheritFacts } from "./inherit.ts";
@@ -27,6 +29,8 @@ const BATCH_MS = 2;
 const KILL_SHARE = 0.15;
 const KILL_MIN_MS = 700;
 
+/** How long the sweep of what an earlier keeper's attempts ran in may take, in ms. */
+const SWEEP_MS = 10_000;
 /** With neither owner, worker nor task a keeper waits so long for a worker to fetch its facts, in ms. */
 const KEEP_MS = 600_000;
 /** And with nothing to tell either, no longer than this. */
@@ -66,9 +70,19 @@ export async function runKeeper(options: KeeperMainOptions): Promise<number> {
     return 1;
   }
   try {
+    await sweepEarlier(options);
     return await new KeeperMain(options).run();
   } finally {
     lock.release();
+  }
+}
+
+/** Before anything is started: whatever is there is an earlier keeper's. */
+async function sweepEarlier({ cluster, worker, folder }: KeeperMainOptions): Promise<void> {
+  removeReturns(folder);
+  const uid = `${cluster}.${worker}`;
+  for (const line of await sweepNoted({ folder, uid, clock: systemClock, timeoutMs: SWEEP_MS })) {
+    logger("keeper").warning("an earlier keeper left this behind: {line}", { line });
   }
 }
 
@@ -191,6 +205,7 @@ class KeeperMain {
     this.#keeper.open();
     this.#client = client;
     client.send({ type: "hello", hello: this.#hello() });
+    this.#send();
     try {
       await client.read((message) => this.#receive(client, message));
     } catch (error) {
@@ -327,8 +342,9 @@ class KeeperMain {
 
   #send(): void {
     if (this.#client === null) return;
-    const facts = this.#keeper.takeFacts();
-    if (facts !== null) this.#client.send({ type: "facts", facts });
+    for (let facts = this.#keeper.takeFacts(); facts !== null; facts = this.#keeper.takeFacts()) {
+      this.#client.send({ type: "facts", facts });
+    }
   }
 }
 

@@ -28,6 +28,7 @@ import { findKeeper } from "./found_keeper.ts";
 import { adoptedKeeper, type HeldKeeper, ownKeeper } from "./held_keeper.ts";
 import { liveKeeper, readKeeperNote } from "./keeper_lock.ts";
 import { leftOfJournal } from "./left_behind.ts";
+import { sweepNoted } from "./cleanup_note.ts";
 import { MARKER } from "./marker.ts";
 
 /** How long the sweep of what an earlier keeper left may take, in ms. */
@@ -143,7 +144,12 @@ export class KeeperProcess implements Part {
     for (const line of ended.filter((line) => !line.startsWith(`${ours} `))) {
       logger("keeper").warning("the keeper left this behind, it was ended: {line}", { line });
     }
-    return left;
+    const { folder, cluster, worker } = this.#options;
+    const more = await sweepNoted({
+      ...{ folder, uid: `${cluster}.${worker}`, clock: this.#context!.clock },
+      timeoutMs: deadline.remainingMs(),
+    });
+    return [...left, ...more];
   }
 
   async release(): Promise<void> {

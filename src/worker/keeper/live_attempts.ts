@@ -14,6 +14,7 @@ import type { Spawner } from "../../host/spawner.ts";
 import type { StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { StartedFact } from "../keeper_link.ts";
+import type { Cleanups } from "./cleanups.ts";
 import { type Attempt, type AttemptKey, isOneOf, ownerOf, signalEach, uidOf } from "./attempt.ts";
 
 /** What is left when a leader ended by itself gets this long to end too, in ms. */
@@ -22,6 +23,10 @@ const LINGER_MS = 1_000;
 export const IDLE_LOOK_MS = 250;
 /** How long after SIGKILL something may stay before it is named as left over, in ms. */
 const KILL_PATIENCE_MS = 2_000;
+/** Cleanups are left alone until so long before the end is given up, in ms. */
+const LAST_MS = 200;
+/** Before the end is given up, what is kept for cleanups at most, in ms: they start programs. */
+const MAX_CLEANUP_RESERVE_MS = 3_000;
 
 /** How it is made. */
 export interface LiveAttemptsOptions {
@@ -29,8 +34,14 @@ export interface LiveAttemptsOptions {
   /** Holds the keeper and all below it, where one could be made. */
   readonly cgroup: Cgroup | null;
   readonly clock: Clock;
+  readonly cleanups: Cleanups;
   /** Told of each attempt that is gone, and of what could not be proved gone. */
   readonly onGone: (attempt: Attempt, leftovers: readonly string[]) => void;
+}
+
+/** Of the time for the end of everything, what is kept for cleanups. */
+function reserveMs(leftMs: number): number {
+  return Math.min(MAX_CLEANUP_RESERVE_MS, leftMs / 2);
 }
 
 /** See the head of this file. */
@@ -106,7 +117,11 @@ export class LiveAttempts {
 
   /** Asks every one to end. A second call may only bring the times nearer. */
   endAll(of: { killAtMs: number; untilMs: number }): void {
-    for (const attempt of this.#attempts.values()) this.ask(attempt, "shutdown", of.killAtMs);
+    const now = this.#options.clock.now();
+    for (const attempt of this.#attempts.values()) {
+      const earlierMs = this.#options.cleanups.isDue(attempt) ? reserveMs(of.untilMs - now) : 0;
+      this.ask(attempt, "shutdown", Math.min(of.killAtMs, of.untilMs - earlierMs));
+    }
     this.#killAllAtMs = Math.min(this.#killAllAtMs, of.killAtMs);
     this.#giveUpAtMs = Math.min(this.#giveUpAtMs, of.untilMs);
   }
@@ -142,6 +157,7 @@ export class LiveAttempts {
 
   #reap(): void {
     for (const end of this.#options.spawner.reap()) {
+      if (this.#options.cleanups.onEnd(end)) continue;
       const attempt = this.#leaders.get(end.pid);
       if (attempt === undefined) {
         this.#strangers.delete(end.pid);
@@ -176,7 +192,7 @@ export class LiveAttempts {
 
   #findOrphans(now: number): void {
     for (const pid of this.#options.spawner.children()) {
-      if (this.#leaders.has(pid)) continue;
+      if (this.#leaders.has(pid) || this.#options.cleanups.owns(pid)) continue;
       if (!isAlive(pid)) continue;
       const owner = ownerOf(pid, this.#attempts);
       if (owner === null) {
@@ -184,6 +200,7 @@ export class LiveAttempts {
         continue;
       }
       owner.orphans.add(pid);
+      if (this.#options.cleanups.isDue(owner)) continue;
       if (owner.end !== null && owner.killAtMs === Infinity) {
         owner.killAtMs = now + LINGER_MS;
         signalEach(pid, "SIGTERM");
@@ -193,6 +210,11 @@ export class LiveAttempts {
 
   #advance(attempt: Attempt, now: number): void {
     const { pid } = attempt.started;
+    if (attempt.end !== null && this.#options.cleanups.isDue(attempt)) {
+      if (!this.#options.cleanups.step(attempt, { now, giveUpAtMs: this.#giveUpAtMs })) return;
+      // What is left now gets its time, however long the cleanup took.
+      attempt.killAtMs = now + Math.min(LINGER_MS, attempt.spec.graceMs);
+    }
     for (const orphan of attempt.orphans) if (!isAlive(orphan)) attempt.orphans.delete(orphan);
     if (
       attempt.end !== null && attempt.orphans.size === 0 &&
@@ -217,11 +239,15 @@ export class LiveAttempts {
 
   #signalAll(attempt: Attempt, signal: "SIGTERM" | "SIGKILL"): void {
     const { pid } = attempt.started;
-    const below = attempt.end === null ? descendants(pid) : attempt.hold?.members() ?? [];
+    const careful = this.#options.cleanups.isDue(attempt);
+    const held = attempt.hold?.members() ?? [];
+    const below = attempt.end === null ? (careful ? [] : descendants(pid)) : held;
     signalGroup(pid, signal);
     if (signal === "SIGKILL") attempt.hold?.kill();
     // A stopped process cannot act on a signal until it continues.
     if (signal === "SIGTERM") signalGroup(pid, "SIGCONT");
+    // What came back of a container is ended by its cleanup, in the order that its engine wants.
+    if (careful) return;
     for (const one of [...attempt.orphans, ...below]) {
       if (signal === "SIGKILL") signalEach(one, signal);
       else if (attempt.end !== null) signalEach(one, signal);
@@ -230,8 +256,14 @@ export class LiveAttempts {
   }
 
   #killEverything(): void {
-    this.#options.cgroup?.kill();
-    for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
+    const { cleanups, cgroup, clock } = this.#options;
+    const due = [...this.#attempts.values()].some((one) => cleanups.isDue(one));
+    const careful = due && clock.now() < this.#giveUpAtMs - LAST_MS;
+    // The rest has its turn when the cleanups are done.
+    if (!careful) {
+      cgroup?.kill();
+      for (const pid of descendants(Deno.pid)) signalEach(pid, "SIGKILL");
+    }
     for (const attempt of this.#attempts.values()) {
       signalGroup(attempt.started.pid, "SIGKILL");
       attempt.hold?.kill();

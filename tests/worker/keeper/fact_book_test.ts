@@ -42,3 +42,29 @@ Deno.test("an acknowledgement of more than there is, or twice, does no harm", ()
   book.started(started(1));
   assertEquals(book.take()?.upTo, 2);
 });
+
+Deno.test("what tasks handed back comes in batches, and nothing of it is left out", () => {
+  const book = new FactBook();
+  const large = "x".repeat(3 * 1024 * 1024);
+  for (const index of [0, 1, 2]) book.ended({ ...ended(index), returned: large });
+  book.started(started(3));
+  const batches = [book.take()!, book.take()!, book.take()!];
+  assertEquals(batches.map(({ ended }) => ended.map(({ index }) => index)), [[0], [1], [2]]);
+  assertEquals(batches.map(({ started }) => started.length), [0, 0, 1]);
+  assertEquals([batches.map(({ upTo }) => upTo), book.take()], [[1, 2, 4], null]);
+  book.ack(1);
+  assertEquals([book.all().ended.length, book.hasNews, book.take()?.upTo], [1, true, 4]);
+});
+
+Deno.test("what does not fit beside what waits already is not kept, which its fact says", () => {
+  const book = new FactBook({ maxReturned: 10 });
+  book.ended({ ...ended(0), returned: "12345678" });
+  book.ended({ ...ended(1), returned: "12345678", detail: "odd" });
+  const [first, second] = book.take()!.ended;
+  assertEquals(first?.returned, "12345678");
+  assertEquals(second?.returned, undefined);
+  assertEquals(second?.detail, "odd; its result is not kept: too many wait for the controller");
+  book.ack(2);
+  book.ended({ ...ended(2), returned: "12345678" });
+  assertEquals(book.take()?.ended[0]?.returned, "12345678");
+});

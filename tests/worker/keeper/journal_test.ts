@@ -45,6 +45,18 @@ Deno.test("a journal says what runs and since when, and what ended and is not st
   });
 });
 
+Deno.test("what a task handed back is in the journal when it is not long", () => {
+  withJournal(({ folder, book, journal }) => {
+    const returned = '{"result":{"a":"two  spaces\\n", "b":[1]}}';
+    book.ended({ ...ended(0), returned });
+    book.ended({ ...ended(1), returned: `{"result":"${"x".repeat(5_000)}"}` });
+    book.ended(ended(2));
+    journal.flush();
+    const read = readJournal(`${folder}/journal`)!;
+    assertEquals(read.ended, [{ ...ended(0), returned }, ended(1), ended(2)]);
+  });
+});
+
 Deno.test("a journal stays short however many attempts end", () => {
   withJournal(({ folder, book, journal }) => {
     book.started(started(500_000));

@@ -1,0 +1,46 @@
+/** Which runtimes a worker has: what its tasks are started with, and what it says of itself. */
+import { IrisError } from "../../base/errors.ts";
+import { engineVersion, findEngine } from "../../host/container_engine.ts";
+import type { ContainerEngine } from "../../runtimes/task_runtime.ts";
+import { RUNTIME_ATTRIBUTES } from "../../wire/runtime_needs.ts";
+import type { CliContext } from "../context.ts";
+
+/** Flags of everything that has workers. */
+export interface ContainerFlags {
+  readonly containerEngine: string;
+  readonly containerArgs: readonly string[] | undefined;
+}
+
+/** See the head of this file. */
+export interface RuntimeFacts {
+  readonly containers: ContainerEngine | null;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds out.
+ *
+ * @throws {IrisError} `usage`, at once, when an engine was named that is not there
+ */
+export function runtimeFacts(
+  { env }: Pick<CliContext, "env">,
+  flags: ContainerFlags,
+): Promise<RuntimeFacts> {
+  const found = findEngine(flags.containerEngine, env);
+  const own = { [RUNTIME_ATTRIBUTES.module]: "yes" };
+  if (found === null) return Promise.resolve({ containers: null, attributes: own });
+  const containers = { ...found, args: flags.containerArgs ?? [] };
+  return engineVersion(found).then((version) => ({
+    containers,
+    attributes: { ...own, [RUNTIME_ATTRIBUTES.container]: version },
+  }));
+}
+
+/** @throws {IrisError} `usage` when nothing on this host runs containers */
+export function needEngine({ env }: Pick<CliContext, "env">, wanted: string): void {
+  if (findEngine(wanted, env) !== null) return;
+  const message = wanted === "none"
+    ? "--image needs a container engine: --container-engine is none"
+    : "--image needs podman or docker: neither is on the PATH";
+  throw new IrisError("usage", message, { field: "--image" });
+}
