@@ -52,7 +52,10 @@ const SAID: Readonly<Record<string, readonly [typed: readonly string[], means: o
   crashRetries: [["6"], { crashRetries: 6 }],
   maxTaskFailures: [["2"], { maxTaskFailures: 2 }],
   ifExists: [["replace"], { ifExists: "replace" }],
-  image: [["busybox"], { container: { image: "busybox" } }],
+  image: [["busybox"], {
+    container: { image: "busybox" },
+    constraints: [{ key: "runtime-container", op: "exists", values: [], required: true }],
+  }],
   port: [["web"], { ports: ["web"] }],
   signal: [["USR1@1s", "--timeout", "2m"], {
     warn: { signal: "SIGUSR1", beforeMs: 1_000 },
@@ -62,6 +65,7 @@ const SAID: Readonly<Record<string, readonly [typed: readonly string[], means: o
   pids: [["9"], { pidsLimit: 9 }],
   logLimit: [["1MB"], { logBytes: 1_000_000 }],
   outputs: [["2MB"], { outputBytes: 2_000_000 }],
+  result: [[], { result: true }],
 };
 
 /** What is in a file or a folder is read elsewhere; a module stands in the place of a command. */
@@ -88,7 +92,7 @@ Deno.test("a module and its arguments stand in the place of a command", () => {
   const spec = parseJobSpec(jobRequest(values as never, { argv, cwd: null }), { user: "u" });
   assertEquals(spec.module, { file: "/a/train.ts", export: "main", args: { n: 3 } });
   assertEquals(spec.argv, []);
-  assertEquals(/^\/u\/main-/.test(spec.name), true);
+  assertEquals(/^\/u\/train-/.test(spec.name), true);
 });
 
 Deno.test("the lines of a file are entries: without their ends and without empty ones", () => {
