@@ -20,7 +20,7 @@ interface Step {
 }
 
 /** What is type-checked. Isolate modules bring their own library, by a reference on top of them. */
-const CODE = ["main.ts", "src", "tests", "bench", "scripts"];
+const CODE = ["main.ts", "src", "tests", "bench", "scripts", "examples"];
 
 function steps(documents: readonly string[]): Step[] {
   return [
