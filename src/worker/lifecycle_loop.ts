@@ -3,7 +3,6 @@
  * turns reconcile calls into commands for the keeper and its facts into answers. Runs in the
  * worker's lifecycle isolate, which owns the link to the keeper.
  */
-import { sleep } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
@@ -206,8 +205,13 @@ class Lifecycle {
     this.#replacing = true;
     this.#state.close("Its keeper is being replaced by one of this version");
     this.#held.answer();
-    const over = this.#link.end({ remainingMs: REPLACE_MS, cause: "drain" });
-    await Promise.race([over.catch(() => {}), sleep(clock, REPLACE_MS, signal)]);
+    const { promise: over, resolve } = Promise.withResolvers<unknown>();
+    const timer = clock.setTimer(REPLACE_MS, () => resolve(null));
+    signal.addEventListener("abort", resolve, { once: true });
+    this.#link.end({ remainingMs: REPLACE_MS, cause: "drain" }).then(resolve, resolve);
+    await over;
+    timer.cancel();
+    signal.removeEventListener("abort", resolve);
   }
 
   /**

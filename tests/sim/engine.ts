@@ -164,7 +164,17 @@ export class Program {
     this.clock = {
       now: () => engine.nowMs,
       wall: () => WALL_ZERO + engine.nowMs + of.wallShift(),
-      setTimer: (ms, fn) => engine.at(ms, () => this.run(fn)),
+      setTimer: (ms, fn) => {
+        // A program that stands still runs it later, unless it is cancelled even then.
+        let cancelled = false;
+        const timer = engine.at(ms, () => this.run(() => cancelled || fn()));
+        return {
+          cancel() {
+            cancelled = true;
+            timer.cancel();
+          },
+        };
+      },
     };
   }
 

@@ -49,17 +49,31 @@ export function endReport(of: {
 
 /** The report of a detach: nothing was ended, on purpose. */
 export function detachReport(running: number, allowedMs: number): StopReport {
+  const what = running === 1 ? "attempt goes" : "attempts go";
   return {
-    name: "attempts",
-    kind: "component",
-    cause: "detach",
-    outcome: "clean",
-    rung: "ask",
-    tookMs: 0,
-    allowedMs,
-    errors: [],
-    leftovers: [],
-    detail: `detached: ${running} ${running === 1 ? "attempt goes" : "attempts go"} on`,
-    children: [],
+    ...{ name: "attempts", kind: "component", cause: "detach", allowedMs },
+    ...goesOn(`detached: ${running} ${what} on`),
+  };
+}
+
+/** The report of a keeper that goes on without its worker, on purpose. */
+export function leftReport(
+  pid: number,
+  of: { cause: StopCause; allowedMs: number },
+): StopReport {
+  return { name: `pid ${pid}`, kind: "process", ...of, ...goesOn(`keeper ${pid} goes on`) };
+}
+
+function goesOn(detail: string) {
+  return {
+    ...{
+      outcome: "clean",
+      rung: "ask",
+      tookMs: 0,
+      errors: [],
+      leftovers: [],
+      children: [],
+    } as const,
+    detail,
   };
 }

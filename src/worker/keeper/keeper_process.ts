@@ -22,8 +22,10 @@ import type {
   PartFacts,
   StartContext,
   StopCause,
+  StopReport,
   StopRequest,
 } from "../../lifecycle/part.ts";
+import { leftReport } from "./end_report.ts";
 import { findKeeper } from "./found_keeper.ts";
 import { adoptedKeeper, type HeldKeeper, ownKeeper } from "./held_keeper.ts";
 import { liveKeeper, readKeeperNote } from "./keeper_lock.ts";
@@ -106,7 +108,7 @@ export class KeeperProcess implements Part {
     this.#detaching = this.#mayLeave(cause);
   }
 
-  async ask({ cause }: StopRequest): Promise<void> {
+  async ask({ cause, deadline }: StopRequest): Promise<readonly StopReport[] | void> {
     this.#asked = true;
     this.#stopping.abort();
     this.#detaching = this.#mayLeave(cause);
@@ -115,7 +117,8 @@ export class KeeperProcess implements Part {
     if (keeper === null || this.#gone) return;
     if (this.#detaching) {
       this.#left = true;
-      return await keeper.leave();
+      await keeper.leave();
+      return [leftReport(keeper.pid, { cause, allowedMs: deadline.remainingMs() })];
     }
     await keeper.askToEnd();
     await keeper.ended;
