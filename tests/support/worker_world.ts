@@ -48,10 +48,15 @@ export class WorkerWorld implements AsyncDisposable {
     return process;
   }
 
-  /** Starts the worker and waits until it listens. */
+  /** Starts the worker and waits until the controller has it. */
   async worker(extra: readonly string[] = [], options: { main?: string } = {}) {
     const process = this.startWorker(["--name=w", ...extra], options);
     await process.printed(/worker w http/, LIMIT_MS);
+    const isThere = async () => {
+      const [worker] = await this.client.workers();
+      return worker?.pid === process.pid && worker.state === "alive";
+    };
+    await this.until(isThere, "its registration");
     return process;
   }
 
