@@ -21,7 +21,7 @@ export async function benchSpawnKeeper(runs: number): Promise<Figure[]> {
     await world.start();
     const link = await world.connect();
     const log = new FactLog(link);
-    link.spec(shellSpec("", { argv: ["/bin/true"], cpuMilli: 1, memoryBytes: 1 }));
+    link.spec(shellSpec("", { argv: ["/bin/true"], cpuMilli: 1, memoryBytes: 0 }));
     let next = 0;
     for (const atATime of AT_A_TIME) {
       const shares: number[] = [];

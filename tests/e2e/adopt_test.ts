@@ -27,7 +27,7 @@ Deno.test("a worker that is restarted five times keeps its tasks, their codes an
   let worker = await at.worker([DETACH]);
   await client.submit({
     ...{ name: "j", argv: ["/bin/sh", "-c", script(journal)], replicas: tasks, cpuMilli: 100 },
-    ...{ memoryBytes: 1_000_000, maxTaskFailures: tasks, env: { PATH: "/usr/bin:/bin" } },
+    ...{ memoryBytes: 0, maxTaskFailures: tasks, env: { PATH: "/usr/bin:/bin" } },
   });
   await at.running("/u/j", tasks);
   const keeper = at.keeperPid();
@@ -66,7 +66,7 @@ Deno.test("with --on-stop=kill a worker ends what it adopted, keeper and all", a
   const first = await at.worker([DETACH]);
   await client.submit({
     ...{ name: "j", argv: ["/bin/sleep", `600.${world.tag}`], replicas: 3, cpuMilli: 100 },
-    ...{ memoryBytes: 1_000_000 },
+    ...{ memoryBytes: 0 },
   });
   await at.running("/u/j", 3);
   await at.end(first, "SIGTERM");
@@ -84,7 +84,7 @@ Deno.test("a second signal still detaches, a third leaves at once, and tasks go 
   const worker = await at.worker([DETACH]);
   await client.submit({
     ...{ name: "j", argv: ["/bin/sleep", `600.${world.tag}`], replicas: 2, cpuMilli: 100 },
-    ...{ memoryBytes: 1_000_000 },
+    ...{ memoryBytes: 0 },
   });
   await at.running("/u/j", 2);
   // A keeper that stands still makes the stop take its time.

@@ -5,7 +5,7 @@ import { WorkerWorld } from "../support/worker_world.ts";
 import { TASK_KINDS } from "./task_kinds.ts";
 
 const DETACH = "--on-stop=detach";
-const JOB = { cpuMilli: 50, memoryBytes: 1_000_000 } as const;
+const JOB = { cpuMilli: 50, memoryBytes: 0 } as const;
 
 /** The first attempt of a task does this, every other one is content at once. */
 function firstly(script: string): string[] {
