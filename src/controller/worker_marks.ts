@@ -7,7 +7,7 @@ import type { Facts } from "../wire/reconcile.ts";
 import { recall } from "./attempts.ts";
 import { refuse } from "./jobs.ts";
 import type { Turn } from "./turn.ts";
-import type { WorkerNode } from "./worker_node.ts";
+import { MAX_ATTEMPTS_PER_WORKER, type WorkerNode } from "./worker_node.ts";
 
 /** A call about one worker. */
 export interface WorkerCall {
@@ -101,12 +101,12 @@ function setAside(turn: Turn, worker: WorkerNode, why: string | null): void {
 }
 
 /** What waits there and did not begin can go elsewhere; a gang begins together or not at all. */
-function takeBackWaiting(turn: Turn, worker: WorkerNode): void {
+export function takeBackWaiting(turn: Turn, worker: WorkerNode): void {
   const jobs = new Set([...worker.lanes.values()].map((lane) => lane.job));
   for (const job of jobs) {
     if (job.spec.gang !== null) continue;
     turn.contain(job.generation, () => {
-      recall(turn, [job.generation, worker.name, Infinity]);
+      recall(turn, [job.generation, worker.name, MAX_ATTEMPTS_PER_WORKER]);
       return 0;
     });
   }

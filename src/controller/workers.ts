@@ -5,7 +5,7 @@ import type { RegisterRequest } from "../wire/reconcile.ts";
 import { loseAll, settleRecalls, takeFacts, takeMissing } from "./attempts.ts";
 import { refuse } from "./jobs.ts";
 import type { Turn } from "./turn.ts";
-import { judgeFacts, judgeLoss } from "./worker_marks.ts";
+import { judgeFacts, judgeLoss, takeBackWaiting } from "./worker_marks.ts";
 import { WorkerNode } from "./worker_node.ts";
 
 /** The most workers that are remembered after they were lost. */
@@ -81,6 +81,7 @@ export function observe(turn: Turn, observed: Observed): void {
   worker.probed = true;
   if (worker.refusal !== refusal) log.workersChanged = true;
   const ill = refusal !== null && !observed.stopping;
+  if (ill && worker.refusal === null) takeBackWaiting(turn, worker);
   if (ill && worker.refusal !== refusal) tell(turn, worker.name, { reason: refusal });
   if (!ill && refusal === null && worker.refusal !== null) {
     tell(turn, worker.name, { reason: null, recovered: worker.refusal });
@@ -98,8 +99,8 @@ export function observe(turn: Turn, observed: Observed): void {
     tell(turn, worker.name, { from: before, to: worker.state, reason: refusal });
   }
   if (observed.facts !== null) {
-    judgeFacts(turn, worker, observed.facts);
     takeFacts(turn, worker, observed.facts);
+    judgeFacts(turn, worker, observed.facts);
   }
   takeMissing(turn, worker, observed.missing);
   if (observed.backlog === 0 && observed.facts === null) {

@@ -16,13 +16,7 @@ import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
 import { runLocalJob } from "../modes/local_job.ts";
 import { VERSION } from "../version.ts";
-import {
-  clusterStatus,
-  listWorkers,
-  showEvents,
-  showTree,
-  stopCluster,
-} from "./cluster_commands.ts";
+import { clusterStatus, showEvents, showTree, stopCluster } from "./cluster_commands.ts";
 import {
   explainJob,
   listJobs,
@@ -33,6 +27,7 @@ import {
   stopJob,
   waitJob,
 } from "./job_commands.ts";
+import { WORKER_COMMANDS } from "./worker_commands.ts";
 import { backupCluster, restoreCluster } from "./backup_commands.ts";
 import { entriesOf, jobRequest } from "./job_request.ts";
 import { resolveModule } from "./module_file.ts";
@@ -281,14 +276,6 @@ const jobRetry = jobVerb(["job", "retry"], {
   act: (client, name) => client.retryJob(name),
 });
 
-const workerList = command({
-  path: ["worker", "list"],
-  summary: "List workers.",
-  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
-  example: "iris worker list",
-  run: (context: CliContext, { values }) => listWorkers(context, connect(context, values), values),
-});
-
 const events = command({
   path: ["events"],
   summary: "Print what changed: jobs, tasks that end badly, workers; oldest first.",
@@ -416,7 +403,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobPurge,
   taskShow,
   events,
-  workerList,
+  ...WORKER_COMMANDS,
   tree,
   status,
   stop,

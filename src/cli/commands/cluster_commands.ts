@@ -1,11 +1,10 @@
-/** `cluster status|stop`, `worker list`, `tree`, `events`. Each answers with its exit code. */
+/** `cluster status|stop`, `tree`, `events`. Each answers with its exit code. */
 import { IrisError } from "../../base/errors.ts";
 import { randomHex } from "../../base/ids.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { EventView } from "../../wire/api.ts";
 import { exitCodeOf, formatReport } from "../../lifecycle/stop_report.ts";
 import { type CliContext, fullJobName } from "../context.ts";
-import { formatDuration, formatTable } from "../output/table.ts";
 import { formatTree } from "../output/tree_text.ts";
 
 /** What a report may come later than the budget it tells of, in ms. */
@@ -21,32 +20,6 @@ export async function showTree(
 ): Promise<number> {
   const tree = await client.tree();
   context.out(options.json ? JSON.stringify(tree) : formatTree(tree));
-  return 0;
-}
-
-/** `worker list`. */
-export async function listWorkers(
-  context: CliContext,
-  client: IrisClient,
-  options: { json: boolean },
-): Promise<number> {
-  const workers = await client.workers();
-  if (options.json) {
-    context.out(JSON.stringify(workers));
-    return 0;
-  }
-  const rows = workers.map((worker) => [
-    worker.name,
-    worker.state,
-    worker.hostname,
-    String(worker.cpuMilli / 1000),
-    `${(worker.memoryBytes / 1024 ** 3).toFixed(1)} GiB`,
-    String(worker.running),
-    String(worker.backlog),
-    `${formatDuration(worker.lastSeenMs)} ago`,
-  ]);
-  const header = ["WORKER", "STATE", "HOST", "CORES", "MEMORY", "RUNNING", "WAITING", "SEEN"];
-  context.out(formatTable(header, rows));
   return 0;
 }
 

@@ -1,0 +1,174 @@
+/** `worker list|show|drain|release`. Each answers with its exit code. */
+import { sleep, systemClock } from "../../base/clock.ts";
+import type { IrisClient } from "../../client/iris_client.ts";
+import type { WorkerView } from "../../wire/api.ts";
+import { type CliContext, connect } from "../context.ts";
+import { command } from "../flags/command.ts";
+import { parseText } from "../flags/quantities.ts";
+import { flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
+import { interruptible } from "../interrupt.ts";
+import { formatDuration, formatTable } from "../output/table.ts";
+
+/** How often a worker that is waited for is looked at, in ms. */
+const LOOK_MS = 500;
+/** What an interrupted wait ends with. */
+const INTERRUPTED = 130;
+/** A longer reason is cut in the table, in characters. */
+const MAX_NOTE_CHARS = 100;
+
+/** `worker list`. */
+export async function listWorkers(
+  context: CliContext,
+  client: IrisClient,
+  options: { json: boolean },
+): Promise<number> {
+  const workers = await client.workers();
+  if (options.json) {
+    context.out(JSON.stringify(workers));
+    return 0;
+  }
+  const rows = workers.map((worker) => [
+    worker.name,
+    stateOf(worker),
+    worker.hostname,
+    String(worker.cpuMilli / 1000),
+    gibibytes(worker.memoryBytes),
+    String(worker.running),
+    String(worker.backlog),
+    `${formatDuration(worker.lastSeenMs)} ago`,
+    (worker.reason ?? "").slice(0, MAX_NOTE_CHARS),
+  ]);
+  const header = ["WORKER", "STATE", "HOST", "CORES", "MEMORY", "RUNNING", "WAITING", "SEEN"];
+  const noted = workers.some(({ reason }) => reason !== null);
+  const table = noted ? rows : rows.map((row) => row.slice(0, header.length));
+  context.out(formatTable(noted ? [...header, "WHY"] : header, table));
+  return 0;
+}
+
+/** What a person wants to know first: whether it works, and if not, because of whom. */
+function stateOf({ state, drained, setAside, reason }: WorkerView): string {
+  if (state !== "alive") return state;
+  if (drained !== null) return "drained";
+  if (setAside !== null) return "set aside";
+  return reason === null ? state : "unwell";
+}
+
+const workerList = command({
+  path: ["worker", "list"],
+  summary: "List workers.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  example: "iris worker list",
+  run: (context: CliContext, { values }) => listWorkers(context, connect(context, values), values),
+});
+
+const workerShow = command({
+  path: ["worker", "show"],
+  summary: "Show a worker: where it is, what it has, and why it gets nothing new, if so.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["WORKER"],
+  example: "iris worker show w1",
+  async run(context: CliContext, { values, operands }) {
+    const worker = await connect(context, values).worker(operands[0] ?? "");
+    context.out(values.json ? JSON.stringify(worker) : workerText(worker));
+    return 0;
+  },
+});
+
+const workerDrain = command({
+  path: ["worker", "drain"],
+  summary: "Give a worker no new tasks; what runs there goes on. It outlives restarts.",
+  flags: {
+    undo: flagSwitch("let it get tasks again"),
+    wait: flagSwitch("wait until nothing runs there any more"),
+    why: { kind: "value", parse: parseText, value: "TEXT", help: "for whoever looks at it later" },
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  operands: ["WORKER"],
+  example: "iris worker drain w1 --wait",
+  ctrlC: "ends the waiting; the worker stays drained.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible(async (interrupted) => {
+      const client = connect(context, values);
+      const name = operands[0] ?? "";
+      const { undo, wait, why, json } = values;
+      if (undo) {
+        return say(context, await client.releaseWorker(name), { json, does: "works again" });
+      }
+      const worker = await client.drainWorker(name, why);
+      if (!wait) return say(context, worker, { json, does: "gets no new tasks" });
+      const empty = await untilEmpty(client, worker, interrupted);
+      return empty === null
+        ? INTERRUPTED
+        : say(context, empty, { json, does: "gets no new tasks, and nothing runs there" });
+    }),
+});
+
+const workerRelease = command({
+  path: ["worker", "release"],
+  summary: "Give tasks again to a worker that was drained or set aside.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["WORKER"],
+  example: "iris worker release w1",
+  async run(context: CliContext, { values, operands }) {
+    const worker = await connect(context, values).releaseWorker(operands[0] ?? "");
+    return say(context, worker, { json: values.json, does: "works again" });
+  },
+});
+
+/** What can be done about workers. */
+export const WORKER_COMMANDS = [workerList, workerShow, workerDrain, workerRelease] as const;
+
+function say(
+  context: CliContext,
+  worker: WorkerView,
+  { json, does }: { json: boolean; does: string },
+): number {
+  if (json) context.out(JSON.stringify(worker));
+  else context.err(`${worker.name} ${does}`);
+  return 0;
+}
+
+/** Until nothing runs or waits on a worker, or nothing of it is left; null when interrupted. */
+async function untilEmpty(
+  client: IrisClient,
+  first: WorkerView,
+  signal: AbortSignal,
+): Promise<WorkerView | null> {
+  for (let worker = first; !signal.aborted;) {
+    if (worker.state === "lost" || worker.running + worker.backlog === 0) return worker;
+    await sleep(systemClock, LOOK_MS, signal);
+    worker = await client.worker(worker.name);
+  }
+  return null;
+}
+
+function workerText(worker: WorkerView): string {
+  const named = (of: Readonly<Record<string, unknown>>) =>
+    Object.entries(of).map(([key, value]) => `${key}=${value}`).join(" ");
+  const resources = Object.entries(worker.resources).map(([name, milli]) =>
+    [name, name === "disk" ? gibibytes(milli) : milli / 1000] as const
+  );
+  const lines: (readonly [string, string])[] = [
+    ["worker", worker.name],
+    ["state", stateOf(worker)],
+    ["why", worker.reason ?? ""],
+    [
+      "tried again",
+      worker.setAside === null ? "" : new Date(worker.setAside.untilMs).toISOString(),
+    ],
+    ["address", worker.url],
+    ["host", `${worker.hostname}, process ${worker.pid}, version ${worker.version}`],
+    ["has", `${worker.cpuMilli / 1000} cores, ${gibibytes(worker.memoryBytes)}`],
+    ["resources", named(Object.fromEntries(resources))],
+    ["attributes", named(worker.attributes)],
+    ["tasks", `${worker.running} running, ${worker.backlog} waiting`],
+    ["seen", `${formatDuration(worker.lastSeenMs)} ago`],
+  ];
+  return lines.filter(([, text]) => text !== "").map(([key, text]) => `${key.padEnd(12)}${text}`)
+    .join("\n");
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+}
