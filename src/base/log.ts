@@ -8,6 +8,12 @@ export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const encoder = new TextEncoder();
+let configured: LogLevel | null = null;
+
+/** The level that this isolate writes; null before {@linkcode configureLog}. */
+export function configuredLevel(): LogLevel | null {
+  return configured;
+}
 
 /**
  * Sends log lines of at least `level` to stderr, one line each.
@@ -16,6 +22,7 @@ const encoder = new TextEncoder();
  * @param source who writes, for instance `core` or `keeper`
  */
 export function configureLog(level: LogLevel, source: string): void {
+  configured = level;
   resetSync();
   configureSync({
     sinks: {
@@ -33,6 +40,13 @@ export function configureLog(level: LogLevel, source: string): void {
     ],
   });
 }
+
+/** What an isolate is served with so that it writes its log as main does. */
+export const WITH_LOG = {
+  onInit(name: string, level: LogLevel | null): void {
+    if (level !== null) configureLog(level, name);
+  },
+} as const;
 
 /** The logger of one part of Iris. */
 export function logger(part: string): Logger {

@@ -1,6 +1,7 @@
 /** The isolate of the controller's server. */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
+import { WITH_LOG } from "../base/log.ts";
 import { CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
 import { ServerBridge } from "../controller/server_bridge.ts";
 import { WorkerConnections } from "../heartbeat/connections.ts";
@@ -9,21 +10,28 @@ import { controllerServerLoop } from "../http/server_loop.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
 import { openReader } from "../store/reader.ts";
 
-serveIsolate(controllerServerLoop({
-  async api({ owner, clock, config, channel }) {
-    const reader = openReader(config.database);
-    await owner.own({ name: "reader", kind: "resource", release: () => reader.close() });
-    const connections = new WorkerConnections(clock, config.trust ?? null);
-    await owner.own({ name: "connections", kind: "resource", release: () => connections.close() });
-    const bridge = new ServerBridge({
-      core: channel(CORE_CHANNEL),
-      main: channel(MAIN_CHANNEL),
-      reader,
-      database: config.database,
-      post: fetchPost(connections),
-      clock,
-    });
-    await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });
-    return bridge;
-  },
-}));
+serveIsolate(
+  controllerServerLoop({
+    async api({ owner, clock, config, channel }) {
+      const reader = openReader(config.database);
+      await owner.own({ name: "reader", kind: "resource", release: () => reader.close() });
+      const connections = new WorkerConnections(clock, config.trust ?? null);
+      await owner.own({
+        name: "connections",
+        kind: "resource",
+        release: () => connections.close(),
+      });
+      const bridge = new ServerBridge({
+        core: channel(CORE_CHANNEL),
+        main: channel(MAIN_CHANNEL),
+        reader,
+        database: config.database,
+        post: fetchPost(connections),
+        clock,
+      });
+      await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });
+      return bridge;
+    },
+  }),
+  WITH_LOG,
+);

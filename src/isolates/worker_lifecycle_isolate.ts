@@ -1,6 +1,7 @@
 /** The isolate of a worker's lifecycle. */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
+import { WITH_LOG } from "../base/log.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import { hostProblem } from "../host/host_health.ts";
@@ -44,4 +45,4 @@ serveIsolate<LifecycleConfig>(async (context) => {
     checkHealth: () => hostProblem(folder),
   });
   await body(context);
-});
+}, WITH_LOG);

@@ -8,6 +8,7 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { configuredLevel } from "../base/log.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, IsolateTick, ToIsolate } from "./isolate_messages.ts";
 import {
@@ -262,7 +263,8 @@ export class IsolatePart<Config> implements Part {
 
   #init(stopPort: MessagePort): IsolateInit {
     const { name, config, channels = {}, startTimeoutMs, stallMs, restart } = this.#options;
-    return { type: "init", name, config, channels, stopPort, startTimeoutMs, stallMs, restart };
+    const limits = { startTimeoutMs, stallMs, restart, logLevel: configuredLevel() };
+    return { type: "init", name, config, channels, stopPort, ...limits };
   }
 
   /** What throws in an event would end the process: it is the isolate's failure instead. */

@@ -5,6 +5,7 @@
  */
 import { invariant } from "../base/assert.ts";
 import { systemClock, type Timer } from "../base/clock.ts";
+import type { LogLevel } from "../base/log.ts";
 import { PortChannel } from "./channel.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, ToIsolate } from "./isolate_messages.ts";
@@ -24,8 +25,8 @@ const ANSWER_RESERVE_MS = 100;
 
 /** What a module may set up before its body runs for the first time. */
 export interface ServeOptions {
-  /** Called once with the isolate's name and config, for instance to configure the log. */
-  readonly onInit?: (name: string, config: unknown) => void;
+  /** Called once with the isolate's name and what of its log is written (null for nothing). */
+  readonly onInit?: (name: string, level: LogLevel | null) => void;
 }
 
 /** The part of a worker's global scope that is used here; it is not in the window's types. */
@@ -48,7 +49,7 @@ export function serveIsolate<Config>(body: LoopBody<Config>, options: ServeOptio
     scope.removeEventListener("message", onInit);
     const init = event.data as IsolateInit;
     invariant(init.type === "init", "The first message to an isolate must be its init");
-    options.onInit?.(init.name, init.config);
+    options.onInit?.(init.name, init.logLevel);
     new IsolateServer(body as LoopBody<unknown>, init).start();
   };
   scope.addEventListener("message", onInit);

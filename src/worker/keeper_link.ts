@@ -133,7 +133,10 @@ export interface KeeperLink {
   start(runs: readonly Run[]): void;
   /** Takes back what still waits of these; a fact says which did. */
   unqueue(runs: readonly Run[]): void;
-  /** Stops attempts: queued ones end as `cancelled` at once, running ones are asked, then killed. */
+  /**
+   * Stops attempts: queued ones end as `cancelled` at once, running ones are asked, then killed:
+   * after their own grace, or `graceMs` where that is shorter.
+   */
   stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void;
   /** Facts up to this number are safe elsewhere. */
   ack(upTo: number): void;

@@ -21,6 +21,7 @@ import {
   WORKER_CHANNEL,
 } from "./messages.ts";
 import { HealthWatch } from "./health_watch.ts";
+import { Lease } from "./lease.ts";
 import { limitAttributes } from "./limit_attributes.ts";
 import { Registrar } from "./registrar.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -33,6 +34,12 @@ const COALESCE_MS = 5;
 const RESEND_MS = 50;
 /** How often the loop looks at its clock, in ms. */
 const LOOK_MS = 250;
+/** What is done without a controller, in words. */
+const LOST_WORDS = {
+  finish: "tasks go on",
+  stop: "tasks are stopped",
+  wait: "tasks go on, and none begins",
+} as const;
 /** So many different things are said about controllers that were refused. */
 const MAX_STRANGERS = 20;
 /** After the last attempt ended: how long its fact may wait for the controller, in ms. */
@@ -72,9 +79,9 @@ class Lifecycle {
   readonly #health: HealthWatch;
   /** Controllers that were refused, by what was said of them. */
   readonly #strangers = new Set<string>();
-  /** When the controller last called or took a registration. */
-  #contactAt = -Infinity;
-  #controllerLost = false;
+  readonly #lease: Lease;
+  /** What was warned of, so that it is said once. */
+  #warnedOfGraceMs: number | null = null;
   #toldProblem: string | null = null;
   /** True when an answer said that nothing new is taken in. */
   #toldClosed = false;
@@ -98,6 +105,7 @@ class Lifecycle {
         running: () => this.#running.values(),
       },
     });
+    this.#lease = new Lease(context.config.controllerLostMs);
     this.#registrar = new Registrar(context, {
       ports,
       wakeup: this.#wakeup,
@@ -244,7 +252,7 @@ class Lifecycle {
       if (endedAt === null && this.#end.over) endedAt = clock.now();
       if (endedAt !== null) {
         const late = clock.now() - endedAt > lastFactsMs;
-        if (this.#state.settled || this.#controllerLost || late) return;
+        if (this.#state.settled || this.#lease.lost || late) return;
       }
       const leaveMs = this.#end.leaveInMs(deadline);
       if (leaveMs <= 0) return;
@@ -286,7 +294,7 @@ class Lifecycle {
     const { request } = call;
     try {
       const applied = this.#state.apply(request);
-      this.#contact();
+      if (request.waitMs > 0) this.#contact();
       for (const command of applied.commands) this.#command(command);
       const tell = !applied.fresh || applied.newEpoch || this.#state.hasMissing;
       this.#held.take(call, tell ? 0 : request.waitMs);
@@ -312,7 +320,7 @@ class Lifecycle {
     });
   }
 
-  #command(command: KeeperCommand): void {
+  #command(command: KeeperCommand, graceMs: number | null = null): void {
     const { config } = this.#context;
     switch (command.kind) {
       case "spec":
@@ -322,7 +330,7 @@ class Lifecycle {
       case "unqueue":
         return this.#link.unqueue(command.runs);
       case "stop":
-        return this.#link.stop(command.runs, command.reason, null);
+        return this.#link.stop(command.runs, command.reason, graceMs);
       case "ack":
         return this.#link.ack(command.upTo);
       case "forget":
@@ -365,7 +373,9 @@ class Lifecycle {
   }
 
   /** @throws {IrisError} `conflict` when it is not this worker's controller that answered */
-  #joined({ cluster, epoch }: RegisterResponse): void {
+  #joined(answer: RegisterResponse): void {
+    const { cluster, epoch } = answer;
+    const graceMs = answer.graceMs ?? null;
     const { controllerUrl, folder } = this.#context.config;
     const own = this.#state.cluster;
     if (own !== null && own !== cluster) {
@@ -385,8 +395,16 @@ class Lifecycle {
     }
     this.#state.join(cluster);
     this.#ports.remember?.(cluster);
-    // From now on it has its time to make the first call.
-    this.#contactAt = this.#context.clock.now();
+    this.#lease.registered(this.#context.clock.now(), graceMs);
+    const { onControllerLost, controllerLostMs } = this.#context.config;
+    if (onControllerLost !== "stop" || this.#lease.keepsPromise) return;
+    if (this.#warnedOfGraceMs === graceMs) return;
+    this.#warnedOfGraceMs = graceMs;
+    logger("worker").warn(
+      "--controller-lost-after is {ours} ms, but the controller gives a worker up after {grace} " +
+        "ms: for a while a task may run both here and elsewhere",
+      { ours: controllerLostMs, grace: graceMs },
+    );
   }
 
   #onKeeperLost(why: string): void {
@@ -418,29 +436,26 @@ class Lifecycle {
   }
 
   #contact(): void {
-    this.#contactAt = this.#context.clock.now();
-    if (!this.#controllerLost) return;
-    this.#controllerLost = false;
-    logger("worker").info("the controller calls again");
+    if (!this.#lease.renew(this.#context.clock.now())) return;
+    logger("worker").warn("the controller is there again");
     if (this.#keeperLost === null) this.#link.capacity(this.#context.config.capacity);
   }
 
   /** No call for too long: act as told, and register again, each time the span passes. */
   #watchController(): void {
     const { config, clock } = this.#context;
-    if (clock.now() - this.#contactAt < config.controllerLostMs) return;
-    if (this.#contactAt === -Infinity) return;
-    this.#contactAt = clock.now();
+    const news = this.#lease.look(clock.now());
+    if (news === "held") return;
     this.#registrar.again();
-    if (this.#controllerLost) return;
-    this.#controllerLost = true;
+    if (news === "again") return;
     logger("worker").warn("no call from the controller for {ms} ms: {policy}", {
       ms: config.controllerLostMs,
-      policy: config.onControllerLost,
+      policy: LOST_WORDS[config.onControllerLost],
     });
     if (this.#keeperLost !== null) return;
     if (config.onControllerLost === "stop") {
-      for (const command of this.#state.stopAll("shutdown")) this.#command(command);
+      const graceMs = this.#lease.stopGraceMs();
+      for (const command of this.#state.stopAll("shutdown")) this.#command(command, graceMs);
     } else if (config.onControllerLost === "wait") {
       this.#link.capacity({ cpuMilli: 0, memoryBytes: 0, maxRunning: 0 });
     }

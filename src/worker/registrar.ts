@@ -43,7 +43,6 @@ export class Registrar {
   #listening: string | null = null;
   #told: string | null = null;
   #trouble: { readonly line: string; readonly saidAt: number } | null = null;
-  #warnedOf: number | null = null;
 
   constructor(context: LoopContext<LifecycleConfig>, options: RegistrarOptions) {
     this.#context = context;
@@ -97,7 +96,6 @@ export class Registrar {
       fetch: ports.fetch ?? fetch,
     });
     joined(answer);
-    this.#compareLease(answer);
     if (this.#trouble === null) return;
     this.#trouble = null;
     logger("worker").warn("registered with {url}", { url: config.controllerUrl });
@@ -145,21 +143,5 @@ export class Registrar {
     const still = known?.line === line ? "still " : "";
     this.#trouble = { line, saidAt: now };
     logger("worker").warn("{still}not registered: {line}; it is tried again", { still, line });
-  }
-
-  /**
-   * A worker that stops its tasks without a controller promises that none of them runs twice, if its
-   * tasks are gone before the controller gives it up.
-   */
-  #compareLease({ graceMs }: RegisterResponse): void {
-    const { onControllerLost, controllerLostMs } = this.#context.config;
-    if (graceMs === undefined || onControllerLost !== "stop") return;
-    if (controllerLostMs < graceMs || this.#warnedOf === graceMs) return;
-    this.#warnedOf = graceMs;
-    logger("worker").warn(
-      "--controller-lost-after is {ours} ms, but the controller gives a worker up after {grace} " +
-        "ms: for a while a task may run here and elsewhere",
-      { ours: controllerLostMs, grace: graceMs },
-    );
   }
 }

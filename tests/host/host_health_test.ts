@@ -43,7 +43,10 @@ Deno.test({
     try {
       assertEquals(await hostProblem(folder), null);
       Deno.writeFileSync(`${folder}/big`, new Uint8Array(15.5 * 2 ** 20));
-      assertMatch((await hostProblem(folder))!, /the disk of .* is full: \d MiB of 16 MiB are free/);
+      assertMatch(
+        (await hostProblem(folder))!,
+        /the disk of .* is full: \d MiB of 16 MiB are free/,
+      );
       Deno.removeSync(`${folder}/big`);
       assertEquals(await hostProblem(folder), null);
     } finally {

@@ -562,7 +562,7 @@ for (const policy of ["finish", "stop", "wait"] as const) {
       assertEquals(keeper.stops.length, policy === "stop" ? 3 : 0);
       assertEquals(keeper.capacity.maxRunning, policy === "wait" ? 0 : 2);
       if (policy !== "wait") return;
-      await server.call(sampleRequest(2, { run: [[1, 0, 3, 0]] }));
+      await server.call(sampleRequest(2, { run: [[1, 0, 3, 0]], waitMs: 1 }));
       assertEquals(keeper.capacity.maxRunning, 2);
     }, { config: { onControllerLost: policy, controllerLostMs: 100 } });
   });

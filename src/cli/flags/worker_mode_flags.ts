@@ -55,7 +55,7 @@ export const WORKER_MODE_FLAGS = {
     parse: parseDuration,
     value: "TIME",
     help: "the controller counts as lost after this long without a call",
-    default: "45s",
+    default: "30s",
   },
   portRange: {
     kind: "value",

@@ -150,7 +150,7 @@ export class Keeper {
       }
     }
     for (const attempt of this.#live.matching(runs)) {
-      this.#live.ask(attempt, reason, now + (graceMs ?? attempt.spec.graceMs));
+      this.#live.ask(attempt, reason, now + Math.min(graceMs ?? Infinity, attempt.spec.graceMs));
     }
     this.#tell();
     this.#arm();
