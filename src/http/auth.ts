@@ -73,7 +73,8 @@ export class Sessions {
 
 /** Sets the session cookie after a login link was followed. */
 export function setSessionCookie(c: Context, session: string): void {
-  setCookie(c, COOKIE, session, { httpOnly: true, sameSite: "Strict", path: "/" });
+  const secure = new URL(c.req.url).protocol === "https:";
+  setCookie(c, COOKIE, session, { httpOnly: true, sameSite: "Strict", path: "/", secure });
 }
 
 /**

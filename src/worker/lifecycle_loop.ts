@@ -80,6 +80,8 @@ class Lifecycle {
   /** Controllers that were refused, by what was said of them. */
   readonly #strangers = new Set<string>();
   readonly #lease: Lease;
+  /** Whether the controller ever called. */
+  #called = false;
   /** What was warned of, so that it is said once. */
   #warnedOfGraceMs: number | null = null;
   #toldProblem: string | null = null;
@@ -294,6 +296,7 @@ class Lifecycle {
     const { request } = call;
     try {
       const applied = this.#state.apply(request);
+      this.#called = true;
       if (request.waitMs > 0) this.#contact();
       for (const command of applied.commands) this.#command(command);
       const tell = !applied.fresh || applied.newEpoch || this.#state.hasMissing;
@@ -448,8 +451,13 @@ class Lifecycle {
     if (news === "held") return;
     this.#registrar.again();
     if (news === "again") return;
-    logger("worker").warn("no call from the controller for {ms} ms: {policy}", {
-      ms: config.controllerLostMs,
+    const told = this.#registrar.toldUrl;
+    // It takes registrations, so it is there; nothing of it ever came here.
+    const hint = this.#called || told === null
+      ? ""
+      : ` (it never called: can it reach this worker at ${told}? if not, give --advertise)`;
+    logger("worker").warn("no call from the controller for {ms} ms{hint}: {policy}", {
+      ...{ ms: config.controllerLostMs, hint },
       policy: LOST_WORDS[config.onControllerLost],
     });
     if (this.#keeperLost !== null) return;

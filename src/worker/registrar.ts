@@ -42,11 +42,17 @@ export class Registrar {
   /** Where the server listens, and where it did when the controller was told. */
   #listening: string | null = null;
   #told: string | null = null;
+  #toldUrl: string | null = null;
   #trouble: { readonly line: string; readonly saidAt: number } | null = null;
 
   constructor(context: LoopContext<LifecycleConfig>, options: RegistrarOptions) {
     this.#context = context;
     this.#options = options;
+  }
+
+  /** The address that the controller was told last; null for none yet. */
+  get toldUrl(): string | null {
+    return this.#toldUrl;
   }
 
   /** The server listens there from now on. */
@@ -88,6 +94,7 @@ export class Registrar {
     const { config, clock } = this.#context;
     const { ports, joined } = this.#options;
     const url = await this.#reachable(listening, signal);
+    this.#toldUrl = url;
     const answer = await registerWorker(this.#request(url), {
       controllerUrl: config.controllerUrl,
       token: ports.token?.() ?? config.controllerToken,

@@ -71,8 +71,7 @@ Deno.test({
   async fn() {
     using world = makeWorld();
     const { process: controller, url } = await controllerUp(world, [
-      `--host=${OUTSIDE}`,
-      "--tls-self-signed",
+      ...["--host=0.0.0.0", `--advertise=${OUTSIDE}`, "--tls-self-signed"],
     ]);
     assert(url.startsWith(`https://${OUTSIDE}:`), url);
     const certificate = `${folders(world).controller}/tls-cert.pem`;
@@ -124,6 +123,80 @@ Deno.test({
     await workerIs(world, /w1\s+alive/);
     const job = await run(world, ["job", "run", "--", "echo", "plain"]);
     assertEquals([job.code, job.stdout.trim().split(" | ")[1]], [0, "plain"], job.stderr);
+    assertEquals([await stop(worker), await stop(controller)], [0, 0]);
+  },
+});
+
+Deno.test({
+  name: "a controller that was killed finds its worker and its task again, by what it stored",
+  ...NETWORK,
+  async fn() {
+    using world = makeWorld();
+    const flags = [`--host=${OUTSIDE}`, "--tls-self-signed"];
+    const { process: controller, url } = await controllerUp(world, flags);
+    const certificate = `${folders(world).controller}/tls-cert.pem`;
+    const worker = workerUp(world, [`--controller=${url}`, `--tls-ca=${certificate}`]);
+    await workerIs(world, /w1\s+alive/);
+    const go = `${world.dir}/go`;
+    const script = `echo begun; until [ -e ${go} ]; do sleep 0.1; done; echo end # .${world.tag}`;
+    const args = ["job", "run", "--no-wait", "--name=long", "--", "sh", "-c", script];
+    assertEquals((await run(world, args)).code, 0);
+    await workerIs(world, /w1\s+alive.*  1  /);
+    Deno.kill(controller.pid, "SIGKILL");
+    await controller.ended;
+    const again = startIris(world, [
+      ...["--mode=controller", `--port=${new URL(url).port}`, ...flags],
+      `--state-dir=${folders(world).controller}`,
+    ]);
+    await again.printed(/^https:/m, UP_MS);
+    await workerIs(world, /w1\s+alive.*  1  /);
+    Deno.writeTextFileSync(go, "");
+    assertEquals((await run(world, ["job", "wait", "long"])).code, 0);
+    const { stdout } = await run(world, ["job", "logs", "long"]);
+    assertEquals(stdout.match(/begun|end/g), ["begun", "end"], "it ran once");
+    assertEquals([await stop(worker), await stop(again)], [0, 0]);
+    assertEquals(world.survivors(), []);
+  },
+});
+
+const IPV6 = await needs("IPv6 on loopback", () => {
+  Deno.listen({ hostname: "::1", port: 0 }).close();
+  return true;
+});
+
+Deno.test({
+  name: "controller and worker work over IPv6 as well",
+  ...IPV6,
+  async fn() {
+    using world = makeWorld();
+    const { process: controller, url } = await controllerUp(world, ["--host=::1"]);
+    assertMatch(url, /^http:\/\/\[::1\]:\d+$/);
+    const worker = workerUp(world, [`--controller=${url}`, "--host=::1"]);
+    await worker.printed(/^worker w1 http:\/\/\[::1\]:/m, UP_MS);
+    await workerIs(world, /w1\s+alive/);
+    assertEquals((await run(world, ["job", "run", "--", "true"])).code, 0);
+    assertEquals([await stop(worker), await stop(controller)], [0, 0]);
+  },
+});
+
+Deno.test({
+  name: "a worker that its controller cannot reach says so, and the controller lists it with why",
+  ...NETWORK,
+  async fn() {
+    using world = makeWorld();
+    const { process: controller, url } = await controllerUp(world, [
+      `--host=${OUTSIDE}`,
+      "--insecure",
+    ]);
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
+    const worker = workerUp(world, [
+      ...[`--controller=${url}`, "--insecure", "--controller-lost-after=2s"],
+      `--advertise=127.0.0.1:${port}`,
+    ]);
+    await workerIs(world, new RegExp(`w1\\s+suspect .*connection refused`));
+    await worker.printed(/it never called: can it reach .*--advertise/, UP_MS);
     assertEquals([await stop(worker), await stop(controller)], [0, 0]);
   },
 });
