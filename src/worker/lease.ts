@@ -5,8 +5,11 @@
  * network that is cut in one direction calls may arrive whose answers never do. Pure.
  */
 
-/** From the answer that renewed the controller's count to the call that says so, at most, in ms. */
-const SKEW_MS = 2_000;
+/**
+ * From the answer that renewed the controller's count to the call that says so, at most, in ms: until
+ * the answer is stored, a call that the network carries as slowly as the controller bears, and a rest.
+ */
+const SKEW_MS = 8_000;
 /** What the proof that nothing is left may take after SIGKILL, in ms. */
 const PROOF_MS = 1_000;
 /** Less than this between SIGTERM and SIGKILL is not worth a SIGTERM, in ms. */

@@ -167,7 +167,7 @@ Deno.test("a server on every address is told under the one that leads to the con
 Deno.test("calls whose answers do not arrive keep no lease: with `stop` the tasks end in time", async () => {
   const config = { onControllerLost: "stop", controllerLostMs: 300 } as const;
   await world({ config }, async ({ keeper, controllers, calls }) => {
-    controllers.answer = { cluster: "c", epoch: 1, graceMs: 5_000 };
+    controllers.answer = { cluster: "c", epoch: 1, graceMs: 50_000 };
     await until(() => controllers.urls.length > 0);
     const run = [[1, 0, 1, 0]] as const;
     await calls.call(sampleRequest(1, { specs: [sampleSpec(1)], run, waitMs: 1 }));
