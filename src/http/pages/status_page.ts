@@ -109,7 +109,7 @@ function workerTable(workers: readonly WorkerView[]): Html {
         html`
           <tr>
             <td>${w.name}</td>
-            <td>${w.state}</td>
+            <td>${w.state}${w.reason === null ? "" : `: ${w.reason}`}</td>
             <td>${w.hostname} (pid ${w.pid})</td>
             <td class="n">${w.cpuMilli / 1000}</td>
             <td class="n">${w.running}</td>
