@@ -13,6 +13,7 @@ const KNOWN:
         `its certificate is not for the name "${name}"` +
         (valid === undefined ? "" : `, only for ${namesIn(valid)}`),
     ],
+    [/BadSignature/, "its certificate is another one than is trusted here: was it made anew?"],
     [/UnknownIssuer/, "its certificate is signed by nobody this program trusts"],
     [/certificate expired|Expired/, "its certificate has expired"],
     [/not valid yet|NotValidYet/i, "its certificate is not valid yet (is a clock wrong?)"],

@@ -141,6 +141,8 @@ Deno.test("a certificate that nobody trusts, or for another name, is named as wh
   const identity = await selfSigned(["head", "10.0.0.9"], Date.now());
   await using server = serve(() => new Response(""), identity);
   assertMatch((await problem(server.url))[1], /signed by nobody this program trusts/);
+  const before = await selfSigned(["127.0.0.1"], Date.now());
+  assertMatch((await problem(server.url, before.cert))[1], /another one than is trusted here/);
   assertMatch(
     (await problem(server.url, identity.cert))[1],
     /its certificate is not for the name "127\.0\.0\.1", only for head or 10\.0\.0\.9/,
