@@ -27,6 +27,11 @@ export class Lease {
     this.#lostAfterMs = lostAfterMs;
   }
 
+  /** Whether the controller was ever heard of. */
+  get begun(): boolean {
+    return this.#renewedAt !== -Infinity;
+  }
+
   /** Whether the controller counts as lost. */
   get lost(): boolean {
     return this.#lost;
@@ -55,7 +60,7 @@ export class Lease {
    * @returns `again` each time the span passes: register again; `lost` when that is the first time
    */
   look(nowMs: number): "held" | "lost" | "again" {
-    if (this.#renewedAt === -Infinity || nowMs - this.#renewedAt < this.#lostAfterMs) return "held";
+    if (!this.begun || nowMs - this.#renewedAt < this.#lostAfterMs) return "held";
     this.#renewedAt = nowMs;
     if (this.#lost) return "again";
     this.#lost = true;

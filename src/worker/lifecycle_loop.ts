@@ -229,7 +229,7 @@ class Lifecycle {
    * start, leaves what it found.
    */
   #asMeant(request: StopRequest): StopRequest {
-    const unwound = request.cause === "crash" && this.#contactAt === -Infinity;
+    const unwound = request.cause === "crash" && !this.#lease.begun;
     return unwound ? { ...request, cause: "detach" } : request;
   }
 
@@ -382,11 +382,10 @@ class Lifecycle {
     const { controllerUrl, folder } = this.#context.config;
     const own = this.#state.cluster;
     if (own !== null && own !== cluster) {
-      const where = folder === undefined ? "" : ` (${folder})`;
       throw new IrisError(
         "conflict",
-        `The controller at ${controllerUrl} is of cluster ${cluster}, but this worker's folder` +
-          `${where} belongs to cluster ${own}: give that one's --controller, or another --state-dir`,
+        `The controller at ${controllerUrl} is of cluster ${cluster}, but this worker's folder ` +
+          `${folder} belongs to cluster ${own}: give that one's --controller, or another --state-dir`,
       );
     }
     if (epoch < this.#state.epoch) {

@@ -141,7 +141,7 @@ Deno.test({
     const script = `echo begun; until [ -e ${go} ]; do sleep 0.1; done; echo end # .${world.tag}`;
     const args = ["job", "run", "--no-wait", "--name=long", "--", "sh", "-c", script];
     assertEquals((await run(world, args)).code, 0);
-    await workerIs(world, /w1\s+alive.*  1  /);
+    await workerIs(world, /w1\s+alive.* {2}1 {2}/);
     Deno.kill(controller.pid, "SIGKILL");
     await controller.ended;
     const again = startIris(world, [
@@ -149,7 +149,7 @@ Deno.test({
       `--state-dir=${folders(world).controller}`,
     ]);
     await again.printed(/^https:/m, UP_MS);
-    await workerIs(world, /w1\s+alive.*  1  /);
+    await workerIs(world, /w1\s+alive.* {2}1 {2}/);
     Deno.writeTextFileSync(go, "");
     assertEquals((await run(world, ["job", "wait", "long"])).code, 0);
     const { stdout } = await run(world, ["job", "logs", "long"]);

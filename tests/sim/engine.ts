@@ -190,8 +190,17 @@ export class Program {
   /** Runs something of it: not at all when it is dead, later when it stands still. */
   run(fn: () => void): void {
     if (!this.#alive) return;
-    if (!this.paused) return fn();
+    if (!this.paused) return this.#runNow(fn);
     this.#engine.at(this.#pausedUntil - this.#engine.nowMs, () => this.run(fn));
+  }
+
+  /** What it throws after it died nobody hears: it died in the middle of it. */
+  #runNow(fn: () => void): void {
+    try {
+      fn();
+    } catch (error) {
+      if (this.#alive) throw error;
+    }
   }
 
   /** It stands still for a while: what is due meanwhile happens after it. */

@@ -87,7 +87,13 @@ async function world(
     }),
     {
       ...{ worker: "w0", controllerUrl: "http://head:10000", controllerToken: "secret" },
-      ...{ serverToken: "mine", keeperSocket: "/nowhere", attributes: {}, hostname: "host" },
+      ...{
+        serverToken: "mine",
+        keeperSocket: "/nowhere",
+        folder: "/nowhere",
+        attributes: {},
+        hostname: "host",
+      },
       capacity: { cpuMilli: 2_000, memoryBytes: 100, maxRunning: 2 },
       ...{ version: "0.1.0", pid: 42, path: "/bin", home: "/root" },
       ...{ onControllerLost: "finish", controllerLostMs: 60_000 },
