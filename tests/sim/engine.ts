@@ -164,22 +164,27 @@ export class Program {
     this.clock = {
       now: () => engine.nowMs,
       wall: () => WALL_ZERO + engine.nowMs + of.wallShift(),
-      setTimer: (ms, fn) => {
-        // A program that stands still runs it later, unless it is cancelled even then.
-        let cancelled = false;
-        const timer = engine.at(ms, () => this.run(() => cancelled || fn()));
-        return {
-          cancel() {
-            cancelled = true;
-            timer.cancel();
-          },
-        };
-      },
+      setTimer: (ms, fn) => this.#timer(ms, fn),
     };
   }
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** One that was cancelled does not fire after a pause either, though it was due in it. */
+  #timer(ms: number, fn: () => void): Timer {
+    let cancelled = false;
+    const timer = this.#engine.at(ms, () =>
+      this.run(() => {
+        if (!cancelled) fn();
+      }));
+    return {
+      cancel() {
+        cancelled = true;
+        timer.cancel();
+      },
+    };
   }
 
   /** Whether it stands still now. */
@@ -190,17 +195,8 @@ export class Program {
   /** Runs something of it: not at all when it is dead, later when it stands still. */
   run(fn: () => void): void {
     if (!this.#alive) return;
-    if (!this.paused) return this.#runNow(fn);
+    if (!this.paused) return fn();
     this.#engine.at(this.#pausedUntil - this.#engine.nowMs, () => this.run(fn));
-  }
-
-  /** What it throws after it died nobody hears: it died in the middle of it. */
-  #runNow(fn: () => void): void {
-    try {
-      fn();
-    } catch (error) {
-      if (this.#alive) throw error;
-    }
   }
 
   /** It stands still for a while: what is due meanwhile happens after it. */
