@@ -21,6 +21,8 @@ export const LAYERS: readonly Layer[] = [
   { folder: "base", rank: 0, owns: "assert, clock, random, ids, errors, log, backoff, queues" },
   { folder: "lifecycle", rank: 1, owns: "owner, deadline, stop report, loop, isolate, signals" },
   { folder: "model", rank: 1, pure: true, owns: "job, task, attempt, transitions, ranges" },
+  // Both ends of a bundle and of kept outputs: the command line, the controller and the workers.
+  { folder: "archive", rank: 2, owns: "packing and unpacking folders, what is left out of them" },
   { folder: "host", rank: 2, owns: "spawn, process groups, cgroups, ports, hardware" },
   { folder: "scheduler", rank: 2, pure: true, owns: "order, place, preempt, explain" },
   { folder: "wire", rank: 2, owns: "messages, validation, the error table" },

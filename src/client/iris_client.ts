@@ -24,6 +24,8 @@ import type {
   WorkerView,
 } from "../wire/api.ts";
 
+import type { BundleAnswer, BundleOffer, JobOutputs } from "../wire/shipping.ts";
+
 /** Where and how to reach a controller. */
 export interface ClientOptions {
   /** For instance `http://127.0.0.1:10000`. */
@@ -121,6 +123,36 @@ export class IrisClient {
   /** Asks a job to end. */
   stopJob(name: string): Promise<JobView> {
     return this.#json("POST", `${jobPath(name)}/stop`);
+  }
+
+  /** Whether the controller has a bundle. @throws {IrisError} when it would not take it */
+  offerBundle(offer: BundleOffer): Promise<BundleAnswer> {
+    return this.#json("POST", "/api/v1/bundles", { body: offer });
+  }
+
+  /** Sends a bundle: the archive of which `hash` is the SHA-256, in hex. */
+  async sendBundle(
+    hash: string,
+    body: ReadableStream<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<BundleAnswer> {
+    return await checked(await this.#fetch("PUT", `/api/v1/bundles/${hash}`, { body, signal }));
+  }
+
+  /** What is kept of what a job's tasks wrote into their output folders. */
+  outputs(name: string): Promise<JobOutputs> {
+    return this.#json("GET", `${jobPath(name)}/outputs`);
+  }
+
+  /** What is kept of one task, as a tar archive. */
+  async output(
+    name: string,
+    task: number,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const response = await this.#fetch("GET", `${jobPath(name)}/outputs/${task}`, { signal });
+    if (response.body === null) throw new IrisError("unavailable", "The answer is empty");
+    return response.body;
   }
 
   /** Places nothing more of a job; what runs of it goes on. */
@@ -276,7 +308,7 @@ export class IrisClient {
     method: string,
     path: string,
     options: {
-      body?: string;
+      body?: string | ReadableStream<Uint8Array>;
       headers?: Readonly<Record<string, string>>;
       signal?: AbortSignal | undefined;
     },

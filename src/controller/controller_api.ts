@@ -26,6 +26,7 @@ import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import type { EventFilter } from "../store/reader.ts";
 import type { SubmitMark } from "../store/rows.ts";
 import type { JobVerb } from "./messages.ts";
+import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
 
 /** Which events to follow. */
 export interface FollowEvents {
@@ -50,6 +51,8 @@ export interface Health {
 
 /** The controller, as its routes see it. Every method may throw an `IrisError`. */
 export interface ControllerApi {
+  readonly bundles: BundlesApi;
+  readonly outputs: OutputsApi;
   /**
    * Durable before it resolves. With a mark, the same submit again gives the same job.
    *

@@ -31,6 +31,7 @@ import type {
 } from "../wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import { explainDone } from "./explain_job.ts";
+import { JobOutputsReader } from "./job_outputs.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
 import { taskDetail } from "./task_detail.ts";
 import type {
@@ -42,6 +43,9 @@ import type {
   ServerToMain,
   WorkerInfo,
 } from "./messages.ts";
+
+import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
+import type { PostForStream } from "./stream_call.ts";
 
 /** How long the core or main may take to answer, in ms. */
 const ANSWER_MS = 10_000;
@@ -62,6 +66,10 @@ export interface ServerBridgeOptions {
   readonly database: string;
   /** For the workers' logs. */
   readonly post: PostJson;
+  /** For what workers keep of tasks. */
+  readonly stream: PostForStream;
+  /** Owned by whoever made it. */
+  readonly bundles: BundlesApi;
   readonly clock: Clock;
 }
 
@@ -85,15 +93,30 @@ export class ServerBridge implements ControllerApi {
   #workers: readonly WorkerInfo[] = [];
   #status: Extract<MainToServer, { type: "status" }> | null = null;
 
+  readonly bundles: BundlesApi;
+  readonly outputs: OutputsApi;
+
   /** Says hello to the core at once. */
   constructor(options: ServerBridgeOptions) {
     this.#options = options;
+    this.bundles = options.bundles;
+    this.outputs = new JobOutputsReader({
+      ...options,
+      job: (name) => this.job(name),
+      tasks: (name, page) => this.tasks(name, page),
+      sources: (generation) => this.#sources(generation),
+      closed: this.#closed.signal,
+    });
     options.core.onMessage((message) => this.#fromCore(message));
     options.main.onMessage((message) => this.#fromMain(message));
     options.core.post({ type: "hello" });
   }
 
   async submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob> {
+    if (spec.bundle !== null && !this.bundles.has(spec.bundle)) {
+      const message = `bundle must be one that was sent before: there is no ${spec.bundle}`;
+      throw new IrisError("invalid", message, { field: "bundle" });
+    }
     const id = this.#nextId++;
     const { generation, warnings } = await this.#ask<JobAnswer>(id, {
       type: "submit",
@@ -105,6 +128,10 @@ export class ServerBridge implements ControllerApi {
   }
 
   async change(verb: JobVerb, name: string): Promise<JobView> {
+    const bundle = verb === "retry_job" ? this.job(name)?.spec.bundle ?? null : null;
+    if (bundle !== null && !this.bundles.has(bundle)) {
+      throw new IrisError("conflict", `The bundle of ${name} is not kept any more: submit it anew`);
+    }
     const id = this.#nextId++;
     const { generation } = await this.#ask<JobAnswer>(id, { type: verb, id, name });
     return this.#stored(generation);

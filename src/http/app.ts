@@ -6,9 +6,11 @@ import type { ControllerApi } from "../controller/controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { loginNeededPage } from "./pages/login_page.ts";
 import { statusPage } from "./pages/status_page.ts";
+import { bundleDownload, bundleRoutes } from "./routes/bundles.ts";
 import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
+import { outputRoutes } from "./routes/outputs.ts";
 
 /** What the application needs beside the controller itself. */
 export interface AppOptions {
@@ -53,9 +55,12 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   });
 
   app.route("/api/v1", registerRoute(api, known));
+  app.route("/api/v1/bundles", bundleDownload(api.bundles, known));
   app.use("/api/v1/*", requireRole(["admin"], known));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
   app.route("/api/v1/jobs", jobRoutes(api));
+  app.route("/api/v1/jobs", outputRoutes(api.outputs));
+  app.route("/api/v1/bundles", bundleRoutes(api.bundles));
   app.route("/api/v1/events", eventRoutes(api));
   app.route("/api/v1", clusterRoutes(api, options));
 

@@ -18,11 +18,12 @@ import {
   TASK_SCHEMA,
   WORKER_SCHEMA,
 } from "../wire/view_schemas.ts";
+import { BUNDLE_ANSWER_SCHEMA, BUNDLE_OFFER_SCHEMA, JOB_OUTPUTS_SCHEMA } from "../wire/shipping.ts";
 import { CLUSTER_STOP_SCHEMA, DRAIN_SCHEMA, PURGE_SCHEMA } from "./routes/cluster.ts";
 
 /** One route, as it is described. */
 export interface ApiRoute {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "put";
   /** As Hono has it: `/api/v1/jobs/:name`. */
   readonly path: string;
   readonly summary: string;
@@ -34,6 +35,14 @@ export interface ApiRoute {
 }
 
 const NAME = "/api/v1/jobs/:name";
+
+/** What stands in a path. */
+const PATH_WORDS: Readonly<Record<string, string>> = {
+  name: "A full name such as /user/job, percent-encoded.",
+  task: "A task's index.",
+  index: "The index of a task, from 0.",
+  hash: "64 hex digits.",
+};
 
 /** Every route under `/api`, and health. */
 export const API_ROUTES: readonly ApiRoute[] = [
@@ -77,6 +86,32 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ...{ method: "get", path: `${NAME}/explain`, status: 200 },
     summary: "Why the job is not further than it is.",
     answer: EXPLANATION_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/outputs`, status: 200 },
+    summary: "What workers keep of what the job's tasks wrote into IRIS_OUTPUT_DIR.",
+    answer: JOB_OUTPUTS_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/outputs/:task`, status: 200 },
+    summary: "What is kept of one task, as a tar archive.",
+    answer: null,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/bundles", status: 200 },
+    summary: "Whether the controller has a bundle, and would take it.",
+    body: BUNDLE_OFFER_SCHEMA,
+    answer: BUNDLE_ANSWER_SCHEMA,
+  },
+  {
+    ...{ method: "put", path: "/api/v1/bundles/:hash", status: 201 },
+    summary: "Send a bundle: the tar archive whose SHA-256 is the hash.",
+    answer: BUNDLE_ANSWER_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: "/api/v1/bundles/:hash", status: 200 },
+    summary: "A bundle, as the archive that was sent; the worker token will do.",
+    answer: null,
   },
   verb("stop", "Stop the job: answered when that is durable, not when its tasks are gone."),
   verb("hold", "Place nothing more of the job."),
@@ -192,9 +227,7 @@ function operation(route: ApiRoute): Record<string, unknown> {
   const names = [...route.path.matchAll(/:(\w+)/g)].map((match) => match[1]!);
   const inPath = names.map((name) => ({
     ...{ name, in: "path", required: true, schema: { type: "string" } },
-    description: name === "index"
-      ? "The index of a task, from 0."
-      : "A full name such as /user/job, percent-encoded.",
+    description: PATH_WORDS[name] ?? "",
   }));
   const inQuery = Object.entries(route.query ?? {}).map(([name, description]) => ({
     ...{ name, in: "query", description, schema: { type: "string" } },

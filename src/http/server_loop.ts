@@ -7,6 +7,7 @@ import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
 import { Sessions, type Tokens } from "./auth.ts";
+import type { BundleStoreConfig } from "../controller/bundle_store.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
 
 /** How often the loop says that it is alive, in ms. */
@@ -21,6 +22,8 @@ export interface ControllerServerConfig {
   readonly version: string;
   /** The database, read through a connection of the server's own. */
   readonly database: string;
+  /** Where bundles lie, and how large they may be. */
+  readonly bundles: BundleStoreConfig;
 }
 
 /** The controller's API, as the loop gets it: its streams can be ended. */

@@ -8,6 +8,12 @@ import { IrisError } from "../base/errors.ts";
 import type { LogsRequest } from "../wire/logs.ts";
 import type { ProgressRequest } from "../wire/progress.ts";
 import { parseReconcileRequest } from "../wire/reconcile_schema.ts";
+import {
+  ARCHIVE_TYPE,
+  checkedBody,
+  OUTPUT_REQUEST_SCHEMA,
+  OUTPUTS_REQUEST_SCHEMA,
+} from "../wire/shipping.ts";
 import type { WorkerApi } from "../worker/worker_api.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import { jsonBody } from "./body.ts";
@@ -59,6 +65,14 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
     "/v1/progress",
     async (c) => c.json(api.progress(parseProgressRequest(await jsonBody(c, MAX_LOGS_BYTES)))),
   );
+  app.post("/v1/outputs", async (c) => {
+    const request = checkedBody(OUTPUTS_REQUEST_SCHEMA, await jsonBody(c));
+    return c.json({ outputs: await api.outputs(request) });
+  });
+  app.post("/v1/output", async (c) => {
+    const request = checkedBody(OUTPUT_REQUEST_SCHEMA, await jsonBody(c));
+    return c.body(await api.output(request), 200, { "Content-Type": ARCHIVE_TYPE });
+  });
   return app;
 }
 

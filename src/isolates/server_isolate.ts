@@ -3,7 +3,9 @@
 /// <reference lib="deno.worker" />
 import { WITH_LOG } from "../base/log.ts";
 import { CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
+import { BundleStore } from "../controller/bundle_store.ts";
 import { ServerBridge } from "../controller/server_bridge.ts";
+import { fetchStream } from "../controller/stream_call.ts";
 import { WorkerConnections } from "../heartbeat/connections.ts";
 import { fetchPost } from "../heartbeat/reconcile_call.ts";
 import { controllerServerLoop } from "../http/server_loop.ts";
@@ -21,12 +23,20 @@ serveIsolate(
         kind: "resource",
         release: () => connections.close(),
       });
+      const bundles = new BundleStore({
+        ...config.bundles,
+        clock,
+        references: () => reader.bundles(),
+      });
+      await owner.own(bundles);
       const bridge = new ServerBridge({
         core: channel(CORE_CHANNEL),
         main: channel(MAIN_CHANNEL),
         reader,
         database: config.database,
         post: fetchPost(connections),
+        stream: fetchStream(connections),
+        bundles,
         clock,
       });
       await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });

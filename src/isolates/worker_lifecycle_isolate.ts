@@ -4,6 +4,7 @@
 import { WITH_LOG } from "../base/log.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import { bootId } from "../host/boot_id.ts";
 import { hostProblem } from "../host/host_health.ts";
 import { localAddressTowards } from "../host/local_address.ts";
 import { httpClient } from "../host/tls.ts";
@@ -14,6 +15,7 @@ import { containerRuntime } from "../runtimes/container/container_runtime.ts";
 import { moduleRuntime } from "../runtimes/module/module_runtime.ts";
 import { pickedRuntime } from "../runtimes/picked_runtime.ts";
 import { processRuntime } from "../runtimes/process/process_runtime.ts";
+import { bundlesFrom } from "../worker/bundle_source.ts";
 import { connectKeeper } from "../worker/keeper/keeper_client.ts";
 import { sweepAttempts } from "../worker/keeper/sweep_attempts.ts";
 import { type LifecycleConfig, lifecycleLoop } from "../worker/lifecycle_loop.ts";
@@ -39,6 +41,13 @@ serveIsolate<LifecycleConfig>(async (context) => {
     random: systemRandom,
     sweep: (attempts, of) => sweepAttempts(attempts, { folder: of.folder, clock: systemClock }),
     fetch: (url, init) => fetch(url, { ...init, client }),
+    bundles: () =>
+      bundlesFrom({
+        ...config,
+        token: () => tokenFile === null ? null : tokenIn(tokenFile),
+        fetch: (url, init) => fetch(url, { ...init, client }),
+      }),
+    boot: bootId,
     localAddress: localAddressTowards,
     ...(tokenFile === null ? {} : { token: () => tokenIn(tokenFile) }),
     remember: (cluster) => rememberCluster(folder, { cluster, version }),

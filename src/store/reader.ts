@@ -141,6 +141,14 @@ export class StoreReader {
     return this.#statements.workers.all(generation).map((row) => String(row.worker));
   }
 
+  /** Bundles that jobs refer to, and whether one of them is not done. */
+  bundles(): { hash: string; open: boolean }[] {
+    return this.#statements.bundles.all().map(({ hash, open }) => ({
+      hash: String(hash),
+      open: open === 1,
+    }));
+  }
+
   /**
    * Writes everything, as it is at this moment, into a new file; the writer goes on meanwhile. Blocks
    * its isolate for as long as that takes.
@@ -175,6 +183,10 @@ function prepareAll(db: DatabaseSync) {
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
     byGeneration: p("SELECT * FROM jobs WHERE generation = ?"),
     workers: p("SELECT worker FROM job_workers WHERE generation = ?"),
+    bundles: p(
+      `SELECT json_extract(spec, '$.bundle') AS hash, max(done = 0) AS open FROM jobs
+       WHERE json_extract(spec, '$.bundle') IS NOT NULL GROUP BY 1`,
+    ),
     lanes: p("SELECT * FROM lanes WHERE generation = ?"),
     // Results do not overlap: the last that begins at or before `from` may reach into the page.
     results: p(

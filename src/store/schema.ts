@@ -165,5 +165,9 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not
   ALTER TABLE workers ADD COLUMN set_aside_until REAL;
   ALTER TABLE workers ADD COLUMN certificate TEXT; -- what its server shows, PEM
+
+  -- Which bundles jobs refer to. Only of the spec, which never changes: an update costs nothing.
+  CREATE INDEX jobs_by_bundle ON jobs (json_extract(spec, '$.bundle'))
+    WHERE json_extract(spec, '$.bundle') IS NOT NULL;
   `,
 ];

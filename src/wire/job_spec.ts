@@ -273,7 +273,7 @@ const env = v.pipe(
 
 const cwd = v.pipe(
   text("an absolute path or null"),
-  v.check((path) => path.startsWith("/"), must("an absolute path or null")),
+  v.check((path) => path !== "", must("an absolute path or null")),
   v.check((path) => bytesOf(path) <= MAX_CWD_BYTES, `must have at most ${MAX_CWD_BYTES} bytes`),
 );
 

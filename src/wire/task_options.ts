@@ -4,7 +4,7 @@
  * version older or newer still understands.
  */
 import * as v from "valibot";
-import { must, text, whole } from "./fields.ts";
+import { must, show, text, whole } from "./fields.ts";
 
 /** A function of a module on the worker, called instead of a command. */
 export interface ModuleEntry {
@@ -86,7 +86,11 @@ export function optionsOf(spec: Partial<TaskOptions>): TaskOptions {
 
 /** What contradicts itself: the field and why, or null. */
 export function optionProblem(
-  spec: TaskOptions & { readonly argv: readonly string[]; readonly timeoutMs: number | null },
+  spec: TaskOptions & {
+    readonly argv: readonly string[];
+    readonly timeoutMs: number | null;
+    readonly cwd?: string | null;
+  },
 ): { readonly field: string; readonly why: string } | null {
   const { module, container, argv, warn, timeoutMs } = spec;
   if (module !== null && container !== null) {
@@ -101,6 +105,16 @@ export function optionProblem(
   if (module !== null && !module.file.startsWith("/") && spec.bundle === null) {
     return { field: "module.file", why: "must be an absolute path, or come with a bundle" };
   }
+  if (module !== null && leadsOut(module.file)) {
+    return { field: "module.file", why: "must stay inside of the bundle" };
+  }
+  const { cwd = null } = spec;
+  if (cwd !== null && !cwd.startsWith("/") && spec.bundle === null) {
+    return { field: "cwd", why: `must be an absolute path or null: it is ${show(cwd)}` };
+  }
+  if (cwd !== null && leadsOut(cwd)) {
+    return { field: "cwd", why: "must stay inside of the bundle" };
+  }
   if (warn !== null && timeoutMs === null) {
     return { field: "warn", why: "needs a timeoutMs that it comes before" };
   }
@@ -108,6 +122,11 @@ export function optionProblem(
     return { field: "warn.beforeMs", why: `must be less than the timeoutMs of ${timeoutMs}` };
   }
   return null;
+}
+
+/** Of a path below a bundle: whether it may end up anywhere else. */
+function leadsOut(path: string): boolean {
+  return !path.startsWith("/") && path.split("/").includes("..");
 }
 
 const path = v.pipe(

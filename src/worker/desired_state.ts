@@ -26,7 +26,13 @@ export type KeeperCommand =
   | { readonly kind: "spec"; readonly spec: AttemptSpec }
   | { readonly kind: "start"; readonly runs: readonly Run[] }
   | { readonly kind: "unqueue"; readonly runs: readonly Run[] }
-  | { readonly kind: "stop"; readonly runs: readonly Run[]; readonly reason: StopReason }
+  | {
+    readonly kind: "stop";
+    readonly runs: readonly Run[];
+    readonly reason: StopReason;
+    /** No more grace than this, in ms; what the job says when left out. */
+    readonly graceMs?: number;
+  }
   | { readonly kind: "ack"; readonly upTo: number }
   | { readonly kind: "forget"; readonly generation: number };
 
@@ -215,10 +221,12 @@ export class DesiredState {
   }
 
   /** Commands that stop all that is here, for a worker that must not outlive its controller. */
-  stopAll(reason: StopReason): KeeperCommand[] {
+  stopAll(reason: StopReason, graceMs?: number): KeeperCommand[] {
     const runs = this.#stopping.missing([...this.#running, ...this.#queued]);
     this.#stopping.addAll(runs);
-    return runs.length === 0 || this.#lost ? [] : [{ kind: "stop", runs, reason }];
+    return runs.length === 0 || this.#lost
+      ? []
+      : [{ kind: "stop", runs, reason, ...(graceMs === undefined ? {} : { graceMs }) }];
   }
 
   #check(request: ReconcileRequest): void {

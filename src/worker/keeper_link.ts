@@ -120,6 +120,14 @@ export interface KeeperHello {
   readonly limits?: KeeperLimits;
 }
 
+/** How an attempt ends that the keeper was never given. */
+export interface NeverStarted {
+  /** `missing`: for the controller it never was here. */
+  readonly cause: "missing" | "cancelled" | "launch_error";
+  /** A launch error's text, or null. */
+  readonly detail: string | null;
+}
+
 /** The worker's end of the connection. */
 export interface KeeperLink {
   readonly hello: KeeperHello;
@@ -138,6 +146,11 @@ export interface KeeperLink {
    * after their own grace, or `graceMs` where that is shorter.
    */
   stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void;
+  /**
+   * Attempts that the worker held back are over without having begun: a fact says how. The keeper
+   * tells it, since it numbers the facts and keeps them.
+   */
+  refuse(runs: readonly Run[], end: NeverStarted): void;
   /** Facts up to this number are safe elsewhere. */
   ack(upTo: number): void;
   /**

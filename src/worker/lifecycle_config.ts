@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { ContainerEngine, TaskRuntime } from "../runtimes/task_runtime.ts";
+import type { BundleCacheConfig, BundleSource } from "./bundle_cache.ts";
 import type { FetchText } from "./registration.ts";
 import type { KeeperCapacity, KeeperLink, StartedFact } from "./keeper_link.ts";
 
@@ -42,6 +43,8 @@ export interface LifecycleConfig {
   readonly cluster?: string | null;
   /** TCP ports that tasks may be given, both among them; null for any free one. */
   readonly portRange?: { readonly from: number; readonly to: number } | null;
+  /** Where bundles are unpacked, and how much of them; none are when left out. */
+  readonly bundles?: BundleCacheConfig;
 }
 
 /** Powers that a lifecycle loop is handed. */
@@ -63,6 +66,10 @@ export interface LifecyclePorts {
   readonly remember?: (cluster: string) => void;
   /** What is wrong with the host, in one line; null for nothing. */
   readonly checkHealth?: () => Promise<string | null>;
+  /** Where bundles come from; none do when left out. */
+  readonly bundles?: (config: LifecycleConfig) => BundleSource;
+  /** Names this boot of the machine; without a name nothing is kept from process to process. */
+  readonly boot?: () => string;
   /**
    * After the keeper was lost: ends what is left of these attempts. Resolves to what could not be
    * proved gone. Without it nothing is promised about them.

@@ -8,10 +8,13 @@ import { logger } from "../base/log.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopRequest } from "../lifecycle/part.ts";
-import type { RegisterResponse } from "../wire/reconcile.ts";
-import { DesiredState, type KeeperCommand } from "./desired_state.ts";
+import type { AttemptSpec, RegisterResponse } from "../wire/reconcile.ts";
+import type { BundleCache } from "./bundle_cache.ts";
+import { BundleStarts } from "./bundle_starts.ts";
+import { DesiredState } from "./desired_state.ts";
 import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
 import { HeldCall } from "./held_call.ts";
+import { ownBundles } from "./own_bundles.ts";
 import { KeeperEnd } from "./keeper_end.ts";
 import type { KeeperFacts, KeeperLink, StartedFact } from "./keeper_link.ts";
 import {
@@ -57,9 +60,10 @@ const UNLINK_MS = 1_000;
  */
 export function lifecycleLoop(ports: LifecyclePorts): LoopBody<LifecycleConfig> {
   return async (context) => {
+    const cache = await ownBundles(context, ports);
     for (;;) {
       const link = await ports.connect(context.config, context.signal);
-      if (await new Lifecycle(context, ports, link).run() === "over") return;
+      if (await new Lifecycle(context, ports, { link, cache }).run() === "over") return;
     }
   };
 }
@@ -69,6 +73,7 @@ class Lifecycle {
   readonly #ports: LifecyclePorts;
   readonly #link: KeeperLink;
   readonly #state: DesiredState;
+  readonly #starts: BundleStarts;
   readonly #server: Channel<ToLifecycle, ToServer>;
   readonly #held: HeldCall;
   readonly #end: KeeperEnd;
@@ -92,10 +97,16 @@ class Lifecycle {
   /** True once a keeper of another version was asked to leave. */
   #replacing = false;
 
-  constructor(context: LoopContext<LifecycleConfig>, ports: LifecyclePorts, link: KeeperLink) {
+  constructor(
+    context: LoopContext<LifecycleConfig>,
+    ports: LifecyclePorts,
+    { link, cache }: { link: KeeperLink; cache: BundleCache | null },
+  ) {
     this.#context = context;
     this.#ports = ports;
     this.#link = link;
+    const plan = (spec: AttemptSpec) => ports.runtime.plan(spec, context.config);
+    this.#starts = new BundleStarts({ link, plan, cache });
     this.#state = new DesiredState(context.config.worker);
     this.#server = context.channel<ToLifecycle, ToServer>(WORKER_CHANNEL);
     this.#end = new KeeperEnd(link, {
@@ -153,6 +164,7 @@ class Lifecycle {
       signal.removeEventListener("abort", stopRegistering);
       closing.removeEventListener("abort", onClosing);
       await Promise.all([registration, health, this.#sweeping]);
+      this.#starts.drop();
       this.#held.answer();
       this.#server.onMessage((message) => this.#refuse(message));
     }
@@ -237,6 +249,7 @@ class Lifecycle {
   async #finish(request: StopRequest): Promise<void> {
     const { deadline } = request;
     this.#close();
+    this.#starts.close();
     this.#end.begin(request);
     const unfollow = deadline.onNearer(() => this.#wakeup.wake());
     try {
@@ -298,7 +311,7 @@ class Lifecycle {
       const applied = this.#state.apply(request);
       this.#called = true;
       if (request.waitMs > 0) this.#contact();
-      for (const command of applied.commands) this.#command(command);
+      for (const command of applied.commands) this.#starts.command(command);
       const tell = !applied.fresh || applied.newEpoch || this.#state.hasMissing;
       this.#held.take(call, tell ? 0 : request.waitMs);
     } catch (error) {
@@ -323,28 +336,11 @@ class Lifecycle {
     });
   }
 
-  #command(command: KeeperCommand, graceMs: number | null = null): void {
-    const { config } = this.#context;
-    switch (command.kind) {
-      case "spec":
-        return this.#link.spec(this.#ports.runtime.plan(command.spec, config));
-      case "start":
-        return this.#link.start(command.runs);
-      case "unqueue":
-        return this.#link.unqueue(command.runs);
-      case "stop":
-        return this.#link.stop(command.runs, command.reason, graceMs);
-      case "ack":
-        return this.#link.ack(command.upTo);
-      case "forget":
-        return this.#link.forget(command.generation);
-    }
-  }
-
   #onFacts(facts: KeeperFacts): void {
     if (this.#keeperLost !== null) return;
     for (const fact of facts.started) this.#running.set(keyOf(fact), fact);
     for (const fact of facts.ended) this.#running.delete(keyOf(fact));
+    this.#starts.observe(facts);
     if (facts.started.length + facts.ended.length > 0) {
       const { started, ended } = facts;
       this.#server.post({ type: "facts", again: false, started, ended });
@@ -415,6 +411,7 @@ class Lifecycle {
     this.#keeperLost = { why, atMs: this.#context.clock.now(), told: false };
     logger("worker").error("keeper lost: {why}", { why });
     this.#tellProblem();
+    this.#starts.drop();
     this.#state.close(`The worker lost its keeper: ${why}`);
     this.#held.answer();
     this.#sweeping = this.#afterKeeperLost(why);
@@ -461,8 +458,8 @@ class Lifecycle {
     });
     if (this.#keeperLost !== null) return;
     if (config.onControllerLost === "stop") {
-      const graceMs = this.#lease.stopGraceMs();
-      for (const command of this.#state.stopAll("shutdown")) this.#command(command, graceMs);
+      const stops = this.#state.stopAll("shutdown", this.#lease.stopGraceMs() ?? undefined);
+      for (const command of stops) this.#starts.command(command);
     } else if (config.onControllerLost === "wait") {
       this.#link.capacity({ cpuMilli: 0, memoryBytes: 0, maxRunning: 0 });
     }

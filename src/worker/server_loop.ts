@@ -10,6 +10,8 @@ import { LogStore } from "./log_store.ts";
 import { type ServerReady, type ToLifecycle, type ToServer, WORKER_CHANNEL } from "./messages.ts";
 import { attemptUid } from "../wire/runs.ts";
 import { readProgress } from "./returns.ts";
+import { OutputStore } from "./output_store.ts";
+import type { KeptOutput, OutputRequest, OutputsRequest } from "../wire/shipping.ts";
 import { ReconcileCalls } from "./reconcile_calls.ts";
 import { Wakeup } from "./wakeup.ts";
 import type { WorkerApi, WorkerAppFactory } from "./worker_api.ts";
@@ -26,6 +28,8 @@ export interface WorkerServerConfig {
   readonly folder: string;
   /** Differs from one worker process to the next. */
   readonly instance: string;
+  /** How much is kept of what tasks wrote into their output folders, in bytes. */
+  readonly outputSpaceBytes: number;
 }
 
 /** The body of the server isolate's loop. */
@@ -35,7 +39,13 @@ export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<Wor
     const channel = context.channel<ToServer, ToLifecycle>(WORKER_CHANNEL);
     const calls = new ReconcileCalls(channel);
     const store = new LogStore();
-    const service = new WorkerService(context, { calls, store });
+    const outputs = new OutputStore({
+      folder: config.folder,
+      limitBytes: config.outputSpaceBytes,
+      clock,
+    });
+    await owner.own({ name: "outputs", kind: "resource", release: () => outputs.close() });
+    const service = new WorkerService(context, { calls, store, outputs });
     let url: string | null = null;
     const listening = () => {
       if (url !== null) channel.post({ type: "listening", url });
@@ -66,6 +76,7 @@ export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<Wor
 class WorkerService implements WorkerApi {
   readonly #calls: ReconcileCalls;
   readonly #store: LogStore;
+  readonly #outputs: OutputStore;
   readonly #reader: LogReader;
   readonly #closed = new AbortController();
   readonly #folder: string;
@@ -73,8 +84,9 @@ class WorkerService implements WorkerApi {
 
   constructor(
     context: LoopContext<WorkerServerConfig>,
-    owned: { calls: ReconcileCalls; store: LogStore },
+    owned: { calls: ReconcileCalls; store: LogStore; outputs: OutputStore },
   ) {
+    this.#outputs = owned.outputs;
     this.#calls = owned.calls;
     this.#store = owned.store;
     const { folder, instance } = context.config;
@@ -85,6 +97,7 @@ class WorkerService implements WorkerApi {
   onMessage(message: ToServer): void {
     switch (message.type) {
       case "facts":
+        this.#outputs.observe(message);
         return this.#store.add(message, { again: message.again });
       case "health":
         this.#problem = message.problem;
@@ -118,6 +131,14 @@ class WorkerService implements WorkerApi {
     return { progress: readProgress(this.#folder, attemptUid(generation, index, attempt)) };
   }
 
+  outputs({ generation }: OutputsRequest): Promise<readonly KeptOutput[]> {
+    return this.#outputs.list(generation);
+  }
+
+  output(request: OutputRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return this.#outputs.open(request);
+  }
+
   health(): { ok: boolean; problems: string[] } {
     const problems = this.#problem === null ? [] : [this.#problem];
     return { ok: problems.length === 0, problems };
@@ -126,6 +147,7 @@ class WorkerService implements WorkerApi {
   /** Answers everything that is held. */
   close(): void {
     this.#calls.close();
+    this.#outputs.endStreams();
     this.#closed.abort();
   }
 }

@@ -5,6 +5,7 @@
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import type { ProgressRequest, ProgressResponse } from "../wire/progress.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
+import type { KeptOutput, OutputRequest, OutputsRequest } from "../wire/shipping.ts";
 
 /** Whether the worker is well, and what is not. */
 export interface WorkerHealth {
@@ -20,6 +21,10 @@ export interface WorkerApi {
   progress(request: ProgressRequest): ProgressResponse;
   /** @throws {IrisError} `invalid` for a strange cursor, `closing` at the end */
   logs(request: LogsRequest, signal: AbortSignal): Promise<LogsResponse>;
+  /** What is kept of what attempts of a job wrote into their output folders. */
+  outputs(request: OutputsRequest): Promise<readonly KeptOutput[]>;
+  /** That of one attempt, as an archive. @throws {IrisError} `not_found`, `closing` */
+  output(request: OutputRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   health(): WorkerHealth;
 }
 

@@ -130,6 +130,23 @@ function runTests(test: Test): void {
     assertEquals(log.began, [uid(0)]);
   });
 
+  test(
+    "what was held back ends as it is told to, and what runs does not",
+    async (_b, link, log) => {
+      link.capacity({ ...ROOM, maxRunning: 1 });
+      link.start([[1, 0, 2, 0]]);
+      await log.start(uid(0));
+      link.refuse([[1, 5, 7, 0]], { cause: "launch_error", detail: "no bundle" });
+      const [one, two] = [await log.end(uid(5)), await log.end(uid(6))];
+      assertEquals([one.cause, one.code, one.detail], ["launch_error", 127, "no bundle"]);
+      assertEquals([two.cause, two.leftovers], ["launch_error", []]);
+      link.refuse([[1, 0, 2, 0], [1, 9, 10, 0]], { cause: "cancelled", detail: null });
+      assertEquals((await log.end(uid(9))).cause, "cancelled");
+      assertEquals((await log.end(uid(1))).cause, "cancelled");
+      assertEquals([log.ended.has(uid(0)), log.began], [false, [uid(0)]]);
+    },
+  );
+
   test("an end stops everything and says so, and what waited never ran", async (_b, link, log) => {
     link.capacity({ ...ROOM, maxRunning: 2 });
     link.start([[1, 0, 4, 0]]);

@@ -1,4 +1,5 @@
 /** Core, scheduling and heartbeat as they are composed, in one isolate, with workers on loopback. */
+import { FakeBundles } from "../fakes/fake_bundles.ts";
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import type { Demand } from "../../src/autoscaler/messages.ts";
 import { systemClock } from "../../src/base/clock.ts";
@@ -63,6 +64,8 @@ class Controller {
       reader: this.reader,
       database: this.path,
       post: fetchPost(this.#connections),
+      bundles: new FakeBundles(),
+      stream: () => Promise.reject(new Error("no streams here")),
       clock: systemClock,
     });
     return this;

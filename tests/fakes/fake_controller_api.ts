@@ -29,6 +29,8 @@ import type {
 } from "../../src/wire/api.ts";
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
 
+import { FakeBundles, FakeOutputs } from "./fake_bundles.ts";
+
 /** Keeps what was submitted and registered; `finish` ends a job. */
 export class FakeControllerApi implements ControllerApi {
   readonly #jobs = new Map<string, JobView>();
@@ -38,6 +40,8 @@ export class FakeControllerApi implements ControllerApi {
   readonly #logs = new Map<string, LogChunk[]>();
   #waiters: (() => void)[] = [];
   #generation = 0;
+  readonly bundles = new FakeBundles();
+  readonly outputs = new FakeOutputs();
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
 

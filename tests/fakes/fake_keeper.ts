@@ -13,6 +13,7 @@ import type {
   KeeperHello,
   KeeperLink,
   KeeperSpec,
+  NeverStarted,
   StartedFact,
 } from "../../src/worker/keeper_link.ts";
 
@@ -132,6 +133,21 @@ export class FakeKeeper {
       if (!this.obeys || !this.#running.has(uid)) return;
       this.finish(uid, { cause: "cancelled", code: 143 });
     });
+  }
+
+  refuse(runs: readonly Run[], end: NeverStarted): void {
+    for (const [generation, from, to, attempt] of runs) {
+      for (let index = from; index < to; index++) {
+        const uid = attemptUid(generation, index, attempt);
+        this.#unqueue(uid);
+        if (this.#running.has(uid)) continue;
+        this.#end({ generation, index, attempt }, {
+          cause: end.cause,
+          code: end.cause === "launch_error" ? 127 : 0,
+          ...(end.detail === null ? {} : { detail: end.detail }),
+        });
+      }
+    }
   }
 
   ack(upTo: number): void {
@@ -300,6 +316,9 @@ class FakeLink implements KeeperLink {
   }
   stop(runs: readonly Run[], reason: StopReason): void {
     if (!this.#cut) this.#keeper.stop(runs, reason);
+  }
+  refuse(runs: readonly Run[], end: NeverStarted): void {
+    if (!this.#cut) this.#keeper.refuse(runs, end);
   }
   ack(upTo: number): void {
     if (!this.#cut) this.#keeper.ack(upTo);

@@ -5,6 +5,7 @@ import { createApp } from "../../src/http/app.ts";
 import { Sessions } from "../../src/http/auth.ts";
 import { API_ROUTES } from "../../src/http/openapi.ts";
 import { ERROR_SCHEMA } from "../../src/wire/view_schemas.ts";
+import { hashOfBytes } from "../archive/samples.ts";
 import { FakeControllerApi } from "../fakes/fake_controller_api.ts";
 
 const ADMIN = "a".repeat(64);
@@ -60,6 +61,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "post /api/v1/workers/:name/drain": { why: "a new disk" },
   "post /api/v1/purge": { olderThanMs: 0 },
   "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
+  "post /api/v1/bundles": { hash: "0".repeat(64), bytes: 10 },
+  "put /api/v1/bundles/:hash": "a bundle",
 };
 
 for (const { method, path, status, answer } of API_ROUTES) {
@@ -68,8 +71,9 @@ for (const { method, path, status, answer } of API_ROUTES) {
     const { call } = setup();
     await (await call("post", "/api/v1/jobs", { argv: ["true"], name: "a" })).body?.cancel();
     await (await call("post", "/api/v1/workers", BODIES["post /api/v1/workers"])).body?.cancel();
+    const hash = await hashOfBytes(new TextEncoder().encode(JSON.stringify("a bundle")));
     const name = path.includes("/workers/") ? "w9" : encodeURIComponent("/local/a");
-    const at = path.replace(":name", name).replace(":index", "0") +
+    const at = path.replace(":name", name).replace(":hash", hash).replace(":index", "0") +
       (path.endsWith("/wait") ? "?waitMs=0" : "");
     const response = await call(method, at, BODIES[`${method} ${path}`]);
     const body = await response.json();

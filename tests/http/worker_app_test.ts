@@ -4,6 +4,7 @@ import { createWorkerApp } from "../../src/http/worker_app.ts";
 import type { LogsRequest } from "../../src/wire/logs.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../../src/wire/reconcile.ts";
 import { progressOf } from "../../src/wire/returned.ts";
+import type { OutputRequest, OutputsRequest } from "../../src/wire/shipping.ts";
 import type { WorkerApi } from "../../src/worker/worker_api.ts";
 import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
 
@@ -38,6 +39,16 @@ class FakeWorker implements WorkerApi {
 
   progress({ index }: { index: number }) {
     return { progress: progressOf({ done: index }, 5) };
+  }
+
+  outputs({ generation }: OutputsRequest) {
+    const one = { index: 1, attempt: 0, files: 2, bytes: generation, note: null, gone: false };
+    return Promise.resolve([one]);
+  }
+
+  output({ index }: OutputRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    if (index !== 1) return Promise.reject(new IrisError("not_found", "nothing is kept"));
+    return Promise.resolve(ReadableStream.from([new TextEncoder().encode("an archive")]));
   }
 
   health() {
@@ -132,4 +143,22 @@ Deno.test("health needs no token and is 503 when something is wrong", async () =
   const answer = await get("/healthz");
   assertEquals([answer.status, (await answer.json()).problems], [503, ["the keeper is lost"]]);
   assertEquals((await get("/nope")).status, 404);
+});
+
+Deno.test("what is kept of attempts is listed and sent, to the controller alone", async () => {
+  const { post } = world();
+  const listed = await post("/v1/outputs", { generation: 7 });
+  assertEquals((await listed.json()).outputs[0].bytes, 7);
+  const sent = await post("/v1/output", { generation: 7, index: 1, attempt: 0 });
+  assertEquals([sent.headers.get("Content-Type"), await sent.text()], [
+    "application/x-tar",
+    "an archive",
+  ]);
+  const gone = await post("/v1/output", { generation: 7, index: 2, attempt: 0 });
+  assertEquals([gone.status, (await gone.json()).error.code], [404, "not_found"]);
+  const wrong = await post("/v1/output", { generation: 7, index: -1, attempt: 0 });
+  assertEquals((await wrong.json()).error.field, "index");
+  const stranger = await post("/v1/outputs", { generation: 7 }, null);
+  assertEquals(stranger.status, 401);
+  await stranger.body?.cancel();
 });

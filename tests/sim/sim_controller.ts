@@ -3,6 +3,7 @@
  * of the server over a real database, in a program that dies between any two statements. Started
  * again it begins with what the database holds.
  */
+import { NO_BUNDLES } from "./no_bundles.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { Deadline } from "../../src/lifecycle/deadline.ts";
 import {
@@ -284,6 +285,8 @@ export class SimController {
         reader,
         database,
         post: () => Promise.reject(new Error("there are no logs here")),
+        bundles: NO_BUNDLES,
+        stream: () => Promise.reject(new Error("no streams here")),
         clock,
       });
       await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });

@@ -19,6 +19,7 @@ import type {
   KeeperHello,
   KeeperLink,
   KeeperSpec,
+  NeverStarted,
   StartedFact,
 } from "../../src/worker/keeper_link.ts";
 
@@ -184,6 +185,22 @@ export class SimKeeper {
 
   unqueue(runs: readonly Run[]): void {
     for (const run of this.#queue.take(runs)) this.#facts.unqueued(run);
+    this.#tell();
+  }
+
+  refuse(runs: readonly Run[], end: NeverStarted): void {
+    this.#queue.take(runs);
+    const running = new Set(
+      [...this.#tasks.values()].map(({ started: { generation, index, attempt } }) =>
+        `${generation}.${index}.${attempt}`
+      ),
+    );
+    for (const [generation, from, to, attempt] of runs) {
+      for (let index = from; index < to; index++) {
+        if (running.has(`${generation}.${index}.${attempt}`)) continue;
+        this.#neverStarted({ generation, index, attempt }, end.cause, end.detail);
+      }
+    }
     this.#tell();
   }
 
@@ -377,16 +394,17 @@ export class SimKeeper {
   #neverStarted(
     which: { generation: number; index: number; attempt: number },
     cause: EndCause,
+    detail: string | null = null,
   ): void {
     this.#facts.ended({
       ...which,
       cause,
-      code: 0,
+      code: cause === "launch_error" ? 127 : 0,
       atMs: this.#clock.wall(),
       outTo: 0,
       errTo: 0,
       forced: false,
-      detail: null,
+      detail,
       leftovers: [],
     });
   }
@@ -469,6 +487,9 @@ class SimLink implements KeeperLink {
   }
   stop(runs: readonly Run[], reason: StopReason): void {
     if (!this.#cut) this.#keeper.stop(runs, reason);
+  }
+  refuse(runs: readonly Run[], end: NeverStarted): void {
+    if (!this.#cut) this.#keeper.refuse(runs, end);
   }
   ack(upTo: number): void {
     if (!this.#cut) this.#keeper.ack(upTo);

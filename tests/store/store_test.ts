@@ -70,6 +70,31 @@ inFolder("a store keeps its cluster's id and counts its starts", (path) => {
   }
 });
 
+inFolder(
+  "a reader names the bundles that jobs refer to, and which of these jobs are open",
+  (path) => {
+    const { writer } = openStore({ path, clusterId: "c" });
+    const [a, b] = ["a".repeat(64), "b".repeat(64)];
+    const withBundle = (generation: number, bundle: string | null, done: boolean) => {
+      const row = jobRow(generation);
+      return { ...row, spec: { ...row.spec, bundle }, done };
+    };
+    writer.write({
+      ...NOTHING,
+      newJobs: [
+        withBundle(1, a, true),
+        withBundle(2, a, false),
+        withBundle(3, b, true),
+        withBundle(4, null, false),
+      ],
+    });
+    const reader = openReader(path);
+    assertEquals(reader.bundles(), [{ hash: a, open: true }, { hash: b, open: false }]);
+    reader.close();
+    writer.close();
+  },
+);
+
 inFolder("what was written is there after the next start, and a reader sees it at once", (path) => {
   const { writer } = openStore({ path, clusterId: "c" });
   const reader = openReader(path);

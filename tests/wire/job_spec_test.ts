@@ -60,6 +60,11 @@ Deno.test("lines make as many tasks, and names of other jobs are made full", () 
   assertEquals([spec.replicas, spec.after], [2, [{ job: "/ann/b", on: "success" }]]);
 });
 
+Deno.test("a working directory may be relative when there is a bundle to be below", () => {
+  const bundle = "0".repeat(64);
+  assertEquals(parseJobSpec({ argv: ["x"], cwd: "a/b", bundle }, user).cwd, "a/b");
+});
+
 Deno.test("a spec that an earlier version stored has every field", () => {
   const { argv, name, replicas } = parseJobSpec({ name: "a", argv: ["true"] }, user);
   const stored = specFromStore(JSON.stringify({ argv, name, replicas }));
@@ -128,6 +133,11 @@ const BAD: readonly [field: string, extra: Record<string, unknown>][] = [
   ["env.X", { env: { X: 4 } }],
   ["env", { env: { X: "y".repeat(200_000) } }],
   ["cwd", { cwd: "relative" }],
+  ["cwd", { cwd: "a/../../b", bundle: "0".repeat(64) }],
+  ["module.file", {
+    ...{ argv: [], bundle: "0".repeat(64) },
+    module: { file: "../a.ts", export: "main" },
+  }],
   ["cpuMilli", { cpuMilli: -1 }],
   ["memoryBytes", { memoryBytes: -1 }],
   ["graceMs", { graceMs: 1e12 }],

@@ -27,6 +27,7 @@ async function world(test: (world: World) => Promise<void>): Promise<void> {
     token: "t0ken",
     folder,
     instance: "i1",
+    outputSpaceBytes: 1_000_000,
   });
   const { url } = await loop.ready as ServerReady;
   try {
@@ -171,6 +172,7 @@ Deno.test("a port in use is an error that names it", async () => {
       token: "t",
       folder,
       instance: "i2",
+      outputSpaceBytes: 1_000_000,
     });
     const error = await second.ended.catch((error) => error);
     assertEquals([error.code, error.message], [

@@ -29,6 +29,8 @@ import {
 } from "./job_commands.ts";
 import { WORKER_COMMANDS } from "./worker_commands.ts";
 import { backupCluster, restoreCluster } from "./backup_commands.ts";
+import { bundleField, packBundle } from "./bundle.ts";
+import { downloadOutputs } from "./download.ts";
 import { entriesOf, jobRequest } from "./job_request.ts";
 import { resolveModule } from "./module_file.ts";
 import { needEngine } from "../parts/runtime_facts.ts";
@@ -78,24 +80,19 @@ const jobRun = command({
     const module = values.module === undefined ? undefined : resolveModule(values.module, {
       ...{ cwd: Deno.cwd(), bundled: values.bundle !== undefined, mustExist: values.local },
     });
-    const request = jobRequest({ ...values, module }, {
-      argv,
-      cwd: values.local ? Deno.cwd() : null,
-      entries,
-    });
+    const bundle = values.bundle === undefined ? null : await packBundle(values.bundle);
+    const cwd = values.local && bundle === null ? Deno.cwd() : null;
+    const asked = jobRequest({ ...values, module }, { argv, cwd, entries });
+    const request = { ...asked, ...bundleField(bundle) };
     const { quiet, json, noWait } = values;
     if (values.local) {
       if (values.image !== undefined) needEngine(context, values.containerEngine);
-      const { stopTimeout, cgroups, spawner, containerEngine, containerArgs } = values;
-      return await runLocalJob(context, {
-        request,
-        ...{ quiet, json, stopTimeoutMs: stopTimeout },
-        ...{ cgroups, spawner, containerEngine, containerArgs },
-      });
+      const { stopTimeout: stopTimeoutMs } = values;
+      return await runLocalJob(context, { ...values, request, bundle, stopTimeoutMs });
     }
     const client = connect(context, values);
     return await interruptible((interrupted) =>
-      runJob(context, client, { request, wait: !noWait, quiet, json, interrupted })
+      runJob(context, client, { request, bundle, wait: !noWait, quiet, json, interrupted })
     );
   },
 });
@@ -151,6 +148,34 @@ const jobLogs = command({
       showLogs(context, connect(context, values), {
         name: operands[0] ?? "",
         ...{ task: values.task, follow: values.follow, json: values.json, interrupted },
+      })
+    ),
+});
+
+const jobDownload = command({
+  path: ["job", "download"],
+  summary: "Fetch what a job's tasks wrote into IRIS_OUTPUT_DIR, a folder for each task.",
+  flags: {
+    task: {
+      kind: "value",
+      parse: parseCount(0, Number.MAX_SAFE_INTEGER),
+      value: "INDEX",
+      help: "only this task",
+    },
+    to: flagText("DIR", "where to; a folder of the job's name when left out"),
+    force: flagSwitch("replace what is there of these tasks"),
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  operands: ["JOB"],
+  example: "iris job download sweep --to results",
+  ctrlC: "ends it; tasks are there whole or not at all.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible((signal) =>
+      downloadOutputs(context, connect(context, values), {
+        ...values,
+        name: fullJobName(context, operands[0] ?? ""),
+        signal,
       })
     ),
 });
@@ -394,6 +419,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobList,
   jobShow,
   jobLogs,
+  jobDownload,
   jobWait,
   jobStop,
   jobExplain,

@@ -5,6 +5,7 @@ import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import type { SubmittedJob } from "../../wire/api.ts";
 import { type CliContext, fullJobName } from "../context.ts";
 import { jobResults, sayResults } from "./job_results.ts";
+import { type PackedBundle, sendBundle } from "./bundle.ts";
 import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
 import { inTermsOfFlags } from "./flag_names.ts";
 import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
@@ -43,8 +44,11 @@ export async function submitJob(
 export async function runJob(
   context: CliContext,
   client: IrisClient,
-  options: RunOptions & { request: SubmitRequest },
+  options: RunOptions & { request: SubmitRequest; bundle: PackedBundle | null },
 ): Promise<number> {
+  if (!await sendBundle(context, client, { ...options, signal: options.interrupted })) {
+    return INTERRUPTED;
+  }
   const job = await submitJob(context, client, options.request);
   if (!options.wait) {
     context.out(options.json ? JSON.stringify(job) : job.name);

@@ -52,6 +52,8 @@ export const TARGET_FLAGS = {
 const duration = (help: string) =>
   ({ kind: "value", parse: parseDuration, value: "TIME", help }) as const;
 
+const size = (help: string) => ({ kind: "value", parse: parseSize, value: "SIZE", help }) as const;
+
 /** What every mode takes. */
 export const MODE_FLAGS = {
   stateDir: flagText("DIR", "where state lies; in the XDG state folder when left out"),
@@ -96,6 +98,14 @@ export const CONTROLLER_FLAGS = {
     help: "where tasks go: the fullest worker that still holds them, or the emptiest",
     default: "best_fit",
   },
+  maxBundleSize: {
+    ...size("the largest folder that `job run --bundle` may send"),
+    default: "1GiB",
+  },
+  bundleSpace: {
+    ...size("how much room bundles may take; those that no open job needs go first"),
+    default: "10GiB",
+  },
 } as const;
 
 /** What a mode that has workers takes. */
@@ -128,6 +138,16 @@ export const WORKER_FLAGS = {
     value: "ARGS",
     help: "more arguments for each run of it, for instance --container-args='--runtime runc'",
     env: "IRIS_CONTAINER_ARGS",
+  },
+  bundleCache: {
+    ...size("how much room unpacked bundles may take on a worker; the longest unused goes first"),
+    default: "10GiB",
+  },
+  outputSpace: {
+    ...size(
+      "how much of what tasks wrote to IRIS_OUTPUT_DIR a worker keeps; the oldest goes first",
+    ),
+    default: "10GiB",
   },
 } as const;
 

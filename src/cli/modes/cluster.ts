@@ -18,6 +18,7 @@ import type { FromLocalOwner, ToLocalOwner } from "../../vm/messages.ts";
 import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
+import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
 import { LocalWorkers } from "../parts/local_workers.ts";
 import { loopPart } from "../parts/loops.ts";
@@ -25,7 +26,7 @@ import { stateDirPart } from "../parts/state_dir_part.ts";
 import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
-import { workerPart } from "../parts/worker_part.ts";
+import { workerPart, type WorkerSpace } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
@@ -37,7 +38,7 @@ const LOCAL_GROUP = "local";
 const MAX_RUNNING = 10_000;
 
 /** What a local cluster is made of. */
-export interface ClusterOptions extends KeeperFlags, ContainerFlags {
+export interface ClusterOptions extends KeeperFlags, ContainerFlags, BundleFlags, WorkerSpace {
   readonly stateDir: string;
   /** True for the cluster of one job: its folder goes with it. */
   readonly temporary: boolean;
@@ -127,7 +128,10 @@ export class ClusterManager implements Part {
             version: VERSION,
           },
           heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
-          server: { listen, tokens, version: VERSION, database },
+          server: {
+            ...{ listen, tokens, version: VERSION, database },
+            bundles: bundlesIn(state.path, this.#options),
+          },
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,
@@ -212,6 +216,7 @@ export class ClusterManager implements Part {
           containers,
           onControllerLost: "finish",
           controllerLostMs: LOCAL_GRACE_MS,
+          space: this.#options,
           keeper: keeperOf({
             flags: this.#options,
             cluster: from.id,

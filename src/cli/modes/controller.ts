@@ -8,6 +8,7 @@ import type { PlacementPolicy } from "../../scheduler/pass.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
+import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { statusPart } from "../parts/status_part.ts";
@@ -24,7 +25,7 @@ import {
 } from "./listen.ts";
 
 /** How a controller is run. */
-export interface ControllerOptions extends DaemonOptions, ListenFlags {
+export interface ControllerOptions extends DaemonOptions, ListenFlags, BundleFlags {
   readonly host: string;
   /** Whether it shows a certificate that it makes itself and keeps in its state folder. */
   readonly tlsSelfSigned: boolean;
@@ -98,7 +99,10 @@ function controllerRoot(
             version: VERSION,
           },
           heartbeat: { timing: DEFAULT_TIMING, trust: files.trust },
-          server: { listen, trust: files.trust, tokens, version: VERSION, database },
+          server: {
+            ...{ listen, trust: files.trust, tokens, version: VERSION, database },
+            bundles: bundlesIn(state.path, options),
+          },
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,

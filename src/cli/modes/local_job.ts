@@ -9,9 +9,12 @@ import type { JobView } from "../../wire/api.ts";
 import { exitCodeOfError } from "../../wire/error_table.ts";
 import { type CliContext, userName } from "../context.ts";
 import { jobResults, sayResults, type TaskResult } from "../commands/job_results.ts";
+import { type PackedBundle, sendBundle } from "../commands/bundle.ts";
 import { followJob, jobExitCode } from "../commands/follow_job.ts";
 import { INTERRUPTED, submitJob } from "../commands/job_commands.ts";
 import { jobResultLine } from "../commands/job_text.ts";
+import type { BundleFlags } from "../parts/bundles_config.ts";
+import type { WorkerSpace } from "../parts/worker_part.ts";
 import { RootControl } from "../root.ts";
 import { type ClusterAddress, ClusterManager } from "./cluster.ts";
 import { killKnownGroups } from "./emergency.ts";
@@ -20,12 +23,17 @@ import type { KeeperFlags } from "./keeper_flags.ts";
 import { daemonExitCode, EMERGENCY_EXIT, endProcess, startFailure } from "./result.ts";
 
 /** What `job run --local` was given. */
-export interface LocalJobOptions extends KeeperFlags, ContainerFlags {
+export interface LocalJobOptions extends KeeperFlags, ContainerFlags, WorkerSpace {
   readonly request: SubmitRequest;
+  /** Sent before the job is submitted. */
+  readonly bundle: PackedBundle | null;
   readonly quiet: boolean;
   readonly json: boolean;
   readonly stopTimeoutMs: number;
 }
+
+/** One job sends at most one bundle, to a controller on the same disk. */
+const LOCAL_BUNDLES: BundleFlags = { maxBundleSize: 2 ** 40, bundleSpace: 2 ** 41 };
 
 interface JobEnd {
   readonly job: JobView;
@@ -55,6 +63,7 @@ export async function runLocalJob(context: CliContext, options: LocalJobOptions)
     placement: "best_fit",
     retentionMs: null,
     maxStoreBytes: null,
+    ...LOCAL_BUNDLES,
     workers: 1,
     logLevel: "warning",
   }, {
@@ -117,6 +126,7 @@ async function runToEnd(
   client: IrisClient,
   options: LocalJobOptions & { signal: AbortSignal },
 ): Promise<JobEnd> {
+  await sendBundle(context, client, options);
   const { name } = await submitJob(context, client, options.request);
   const quiet = options.quiet || options.json;
   const job = await followJob(context, client, { name, quiet, signal: options.signal });

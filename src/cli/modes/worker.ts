@@ -14,7 +14,7 @@ import { openTo } from "../parts/run_as.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { type ContainerFlags, runtimeFacts } from "../parts/runtime_facts.ts";
 import { workerName } from "../parts/worker_name.ts";
-import { workerPart } from "../parts/worker_part.ts";
+import { workerPart, type WorkerSpace } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type DaemonOptions, runDaemon } from "./daemon.ts";
 import { checkExposure, type ListenFlags, readTlsFiles, type TlsFiles } from "./listen.ts";
@@ -24,7 +24,8 @@ import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 const MAX_RUNNING = 10_000;
 
 /** How a worker is run. */
-export interface WorkerOptions extends DaemonOptions, KeeperFlags, ListenFlags, ContainerFlags {
+export interface WorkerOptions
+  extends DaemonOptions, KeeperFlags, ListenFlags, ContainerFlags, WorkerSpace {
   readonly controllerUrl: string;
   readonly tokenFile: string;
   readonly name?: string | undefined;
@@ -152,6 +153,7 @@ function workerRoot(
           containers: runtimes.containers,
           onControllerLost: options.onControllerLost,
           controllerLostMs: options.controllerLostAfter,
+          space: options,
           onListening: (url) => context.out(`worker ${name} ${url}`),
         }),
         { stage: 1 },

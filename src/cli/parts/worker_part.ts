@@ -13,6 +13,14 @@ import type { Part } from "../../lifecycle/part.ts";
 import type { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
 import { loopPart } from "./loops.ts";
 
+/** How much room a worker may take for what it keeps. Sizes are bytes. */
+export interface WorkerSpace {
+  /** Unpacked bundles. */
+  readonly bundleCache: number;
+  /** What ended attempts wrote into their output folders. */
+  readonly outputSpace: number;
+}
+
 /** What a worker needs to know. */
 export interface WorkerPartOptions {
   /** Its id. */
@@ -41,6 +49,7 @@ export interface WorkerPartOptions {
   readonly trust?: string | null;
   readonly tokenFile?: string;
   readonly portRange?: LifecycleConfig["portRange"];
+  readonly space: WorkerSpace;
   /** The keeper as a part, and where it listens. */
   readonly keeper: { readonly part: KeeperProcess; readonly socket: string };
   /** True for one whose keeper may be there already: it is found before anybody talks to it. */
@@ -91,6 +100,7 @@ function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
     token: options.serverToken,
     folder: options.folder,
     instance: options.instance,
+    outputSpaceBytes: options.space.outputSpace,
   };
 }
 
@@ -116,5 +126,9 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     trust: options.trust ?? null,
     tokenFile: options.tokenFile ?? null,
     portRange: options.portRange ?? null,
+    bundles: {
+      folder: `${options.folder}/bundles`,
+      limitBytes: options.space.bundleCache,
+    },
   };
 }

@@ -65,6 +65,11 @@ export class Holds {
   /** Makes the folder that tasks without one of their own begin in. @throws when it cannot be made */
   makeWork(path: string): void {
     Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+    this.give(path);
+  }
+
+  /** Makes a folder the user's as whom tasks run. */
+  give(path: string): void {
     const { runAs } = this.#options;
     if (runAs !== null) Deno.chownSync(path, runAs.uid, runAs.gid);
   }

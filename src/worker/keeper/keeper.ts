@@ -11,7 +11,13 @@ import type { Spawner, SpawnRequest } from "../../host/spawner.ts";
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
-import type { KeeperCapacity, KeeperFacts, KeeperSpec, StartedFact } from "../keeper_link.ts";
+import type {
+  KeeperCapacity,
+  KeeperFacts,
+  KeeperSpec,
+  NeverStarted,
+  StartedFact,
+} from "../keeper_link.ts";
 import { mayReturn } from "../../wire/returned.ts";
 import { makeReturnFolder, takeReturn } from "../returns.ts";
 import { type Attempt, type AttemptKey, runOf, uidOf } from "./attempt.ts";
@@ -23,6 +29,7 @@ import type { Hold } from "./hold.ts";
 import type { Holds } from "./holds.ts";
 import { IDLE_LOOK_MS, LiveAttempts } from "./live_attempts.ts";
 import { MARKER } from "./marker.ts";
+import { OutputFolders } from "./output_folders.ts";
 import { Room } from "./room.ts";
 import { RunQueue } from "./run_queue.ts";
 import { type Slot, Slots } from "./slots.ts";
@@ -79,6 +86,7 @@ export class Keeper {
   /** Attempts that did not end when the keeper's own end asked them. */
   readonly #hardEnds: HardEnd[] = [];
   readonly #room = new Room();
+  readonly #outputs: OutputFolders;
   #timer: Timer | null = null;
   #closed = false;
   #startingSoon = false;
@@ -88,6 +96,7 @@ export class Keeper {
     this.#options = options;
     this.#facts = options.facts;
     this.#slots = new Slots(`${options.folder}/logs`);
+    this.#outputs = new OutputFolders(options.folder, (path) => options.holds.give(path));
     const { spawner, cgroup, clock, folder, cluster, worker } = options;
     this.#cleanups = new Cleanups({ spawner, clock, folder, prefix: `${cluster}.${worker}.` });
     const cleanups = this.#cleanups;
@@ -128,6 +137,7 @@ export class Keeper {
 
   forget(generation: number): void {
     this.#specs.delete(generation);
+    this.#outputs.forget(generation);
   }
 
   start(runs: readonly Run[]): void {
@@ -154,6 +164,18 @@ export class Keeper {
     }
     this.#tell();
     this.#arm();
+  }
+
+  /** Says of attempts that never came here how they ended. */
+  refuse(runs: readonly Run[], end: NeverStarted): void {
+    this.#queue.take(runs);
+    for (const [generation, from, to, attempt] of runs) {
+      for (let index = from; index < to; index++) {
+        const which = { generation, index, attempt };
+        if (!this.#live.has(which)) this.#neverStarted(which, end);
+      }
+    }
+    this.#tell();
   }
 
   ack(upTo: number): void {
@@ -359,6 +381,7 @@ export class Keeper {
         `IRIS_ATTEMPT=${which.attempt}`,
         ...entryOf(spec, which.index),
         ...(mayReturn(spec.options) ? this.#returnFolder(uidOf(which)) : []),
+        ...this.#outputs.begin(spec, which),
         `${MARKER}=${cluster}.${worker}.${uidOf(which)}`,
       ],
       cwd,

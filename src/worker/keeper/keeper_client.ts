@@ -10,6 +10,7 @@ import type {
   KeeperHello,
   KeeperLink,
   KeeperSpec,
+  NeverStarted,
 } from "../keeper_link.ts";
 import { type FromKeeper, Lines, type ToKeeper } from "./protocol.ts";
 
@@ -108,6 +109,10 @@ class KeeperClient implements KeeperLink {
 
   stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void {
     this.#lines.send({ type: "stop", runs, reason, graceMs });
+  }
+
+  refuse(runs: readonly Run[], end: NeverStarted): void {
+    this.#lines.send({ type: "refuse", runs, end });
   }
 
   ack(upTo: number): void {

@@ -248,6 +248,8 @@ class KeeperMain {
         return this.#keeper.start(message.runs);
       case "unqueue":
         return this.#keeper.unqueue(message.runs);
+      case "refuse":
+        return this.#keeper.refuse(message.runs, message.end);
       case "stop":
         return this.#keeper.stop(message.runs, message.reason, message.graceMs);
       case "ack":

@@ -5,7 +5,13 @@
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
 import type { StopReason } from "../../wire/reconcile.ts";
 import type { Run } from "../../wire/runs.ts";
-import type { KeeperCapacity, KeeperFacts, KeeperHello, KeeperSpec } from "../keeper_link.ts";
+import type {
+  KeeperCapacity,
+  KeeperFacts,
+  KeeperHello,
+  KeeperSpec,
+  NeverStarted,
+} from "../keeper_link.ts";
 
 /**
  * What this program speaks. Each end passes over messages and fields that it does not know, and
@@ -27,6 +33,7 @@ export type ToKeeper =
     readonly reason: StopReason;
     readonly graceMs: number | null;
   }
+  | { readonly type: "refuse"; readonly runs: readonly Run[]; readonly end: NeverStarted }
   | { readonly type: "ack"; readonly upTo: number }
   | { readonly type: "end"; readonly remainingMs: number; readonly cause: StopCause };
 

@@ -1,0 +1,43 @@
+/** `/bundles`: whether one is there, sending one, fetching one. */
+import { Hono } from "hono";
+import { IrisError } from "../../base/errors.ts";
+import type { BundlesApi } from "../../controller/shipping_api.ts";
+import {
+  ARCHIVE_TYPE,
+  BUNDLE_HASH,
+  BUNDLE_OFFER_SCHEMA,
+  checkedBody,
+} from "../../wire/shipping.ts";
+import { requireRole, type Sessions, type Tokens } from "../auth.ts";
+import { jsonBody } from "../body.ts";
+
+/** The routes under `/api/v1/bundles` for those who submit. */
+export function bundleRoutes(bundles: BundlesApi): Hono {
+  const app = new Hono();
+  app.post("/", async (c) => {
+    return c.json(bundles.offer(checkedBody(BUNDLE_OFFER_SCHEMA, await jsonBody(c))));
+  });
+  app.put("/:hash", async (c) => {
+    const { raw } = c.req;
+    return c.json(await bundles.put(hashIn(c.req.param("hash")), raw.body, raw.signal), 201);
+  });
+  return app;
+}
+
+/** The one route that workers call as well. */
+export function bundleDownload(
+  bundles: BundlesApi,
+  known: { tokens: Tokens; sessions: Sessions },
+): Hono {
+  const app = new Hono();
+  app.get("/:hash", requireRole(["worker", "admin"], known), async (c) => {
+    const { bytes, body } = await bundles.get(hashIn(c.req.param("hash")));
+    return c.body(body, 200, { "Content-Type": ARCHIVE_TYPE, "Content-Length": String(bytes) });
+  });
+  return app;
+}
+
+function hashIn(text: string): string {
+  if (BUNDLE_HASH.test(text)) return text;
+  throw new IrisError("invalid", "hash must be 64 hex digits", { field: "hash" });
+}

@@ -1,0 +1,58 @@
+/**
+ * A folder for each attempt of a job that keeps what its tasks write: made before the attempt
+ * begins, named to it as `IRIS_OUTPUT_DIR`. What becomes of it is the worker's business. Runs in the
+ * keeper.
+ */
+import { IrisError, messageOf } from "../../base/errors.ts";
+import type { KeeperSpec } from "../keeper_link.ts";
+import { outputsOf } from "../output_place.ts";
+import type { AttemptKey } from "./attempt.ts";
+
+/** See the head of this file. */
+export class OutputFolders {
+  readonly #folder: string;
+  readonly #give: (path: string) => void;
+  /** Generations whose limit is written. */
+  readonly #known = new Set<number>();
+
+  /**
+   * @param folder the worker's
+   * @param give makes a folder the user's as whom tasks run
+   */
+  constructor(folder: string, give: (path: string) => void = () => {}) {
+    this.#folder = folder;
+    this.#give = give;
+  }
+
+  /**
+   * Makes the folder of an attempt, if its job has any.
+   *
+   * @returns the lines for its environment
+   * @throws {IrisError} `launch` when it cannot be made
+   */
+  begin({ generation, options }: KeeperSpec, { index, attempt }: AttemptKey): string[] {
+    const limit = options?.outputBytes ?? null;
+    if (limit === null) return [];
+    const place = outputsOf(this.#folder);
+    const folder = place.attempt({ generation, index, attempt });
+    try {
+      if (!this.#known.has(generation)) {
+        // Before there is anything to keep it is known how much.
+        Deno.mkdirSync(place.generation(generation), { recursive: true, mode: 0o755 });
+        Deno.writeTextFileSync(place.limit(generation), String(limit));
+        this.#known.add(generation);
+      }
+      Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+      this.#give(folder);
+    } catch (error) {
+      const message = `The folder for outputs could not be made: ${messageOf(error)}`;
+      throw new IrisError("launch", message, { cause: error });
+    }
+    return [`IRIS_OUTPUT_DIR=${folder}`];
+  }
+
+  /** No attempt of this job begins any more. */
+  forget(generation: number): void {
+    this.#known.delete(generation);
+  }
+}
