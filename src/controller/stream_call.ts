@@ -53,6 +53,7 @@ export function fetchStream(connections: WorkerConnections): PostForStream {
       await done.promise;
       signal.removeEventListener("abort", onAbort);
     });
+    // owner: whoever opened it, and hears of a failure.
     using.catch(opened.reject);
     return opened.promise;
   };

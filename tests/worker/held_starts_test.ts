@@ -42,7 +42,7 @@ async function setup(
     }),
     {
       ...{ worker: "w0", controllerUrl: "http://c", controllerToken: "t", serverToken: "t" },
-      ...{ keeperSocket: "/x", attributes: {}, hostname: "h", version: "0", pid: 1 },
+      ...{ keeperSocket: "/x", attributes: {}, hostname: "h", version: "0.1.0", pid: 1 },
       ...{ path: "/bin", home: "/", onControllerLost: "finish", controllerLostMs: 60_000 },
       capacity: { cpuMilli: 9_000, memoryBytes: 1e9, maxRunning: 9 },
       folder: temp.path,
