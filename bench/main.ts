@@ -10,6 +10,7 @@ import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
 import { benchHeartbeat } from "./heartbeat.ts";
 import type { Figure } from "./figure.ts";
+import { benchLogs } from "./logs.ts";
 import { benchRecover } from "./recover.ts";
 import { benchSchedule } from "./schedule.ts";
 import { benchStart } from "./start.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   schedule: benchSchedule,
   submit: benchSubmit,
   recover: benchRecover,
+  logs: benchLogs,
 };
 
 async function main(argv: string[]): Promise<void> {

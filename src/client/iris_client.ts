@@ -6,7 +6,6 @@ import { sleep, systemClock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
 import { fetchProblem } from "../base/fetch_problem.ts";
 import { randomHex } from "../base/ids.ts";
-import type { ErrorCode } from "../base/errors.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
@@ -23,6 +22,8 @@ import type {
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
+import { lines } from "./json_stream.ts";
+import { errorOf, type LogsRequest, type OpenLogs, readLogs } from "./log_stream.ts";
 
 import type { BundleAnswer, BundleOffer, JobOutputs } from "../wire/shipping.ts";
 
@@ -181,21 +182,19 @@ export class IrisClient {
     }
   }
 
-  /** What a job wrote, chunk by chunk; with `follow`, until it is done. */
-  async *logs(
-    name: string,
-    options: { task?: number; follow?: boolean; signal?: AbortSignal } = {},
-  ): AsyncGenerator<LogChunk> {
-    const query = new URLSearchParams({ follow: String(options.follow ?? false) });
-    if (options.task !== undefined) query.set("task", String(options.task));
-    const response = await this.#fetch("GET", `${jobPath(name)}/logs?${query}`, {
-      signal: options.signal,
-    });
-    for await (const line of lines(response)) {
-      const value = JSON.parse(line) as LogChunk | ErrorBody;
-      if ("error" in value) throw errorOf(value);
-      yield value;
-    }
+  /**
+   * What a job wrote, chunk by chunk; with `follow`, until it is done. A connection that is lost is
+   * made anew, and goes on where it was: nothing is left out and nothing told twice.
+   *
+   * @throws {IrisError} as the API answers; `unavailable` when no controller can be reached for long
+   */
+  logs(name: string, options: LogsRequest = {}): AsyncGenerator<LogChunk> {
+    const open: OpenLogs = (query, { cursor, signal }) =>
+      this.#fetch(cursor === null ? "GET" : "POST", `${jobPath(name)}/logs?${query}`, {
+        signal,
+        ...(cursor === null ? {} : { body: JSON.stringify({ cursor }) }),
+      });
+    return readLogs(open, options);
   }
 
   /**
@@ -370,20 +369,4 @@ async function checked<T>(response: Response): Promise<T> {
   }
   if (response.ok) return body as T;
   throw errorOf(body as ErrorBody);
-}
-
-function errorOf(body: ErrorBody): IrisError {
-  const { code, message, field } = body.error;
-  return new IrisError(code as ErrorCode, message, field === undefined ? {} : { field });
-}
-
-async function* lines(response: Response): AsyncGenerator<string> {
-  if (response.body === null) return;
-  let rest = "";
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) if (part !== "") yield part;
-  }
-  if (rest !== "") yield rest;
 }

@@ -1,5 +1,6 @@
 /** The public door of the client library. */
 export { type ClientOptions, IrisClient, type SubmitRequest } from "./iris_client.ts";
+export type { LogsRequest } from "./log_stream.ts";
 export { type ErrorCode, IrisError } from "../base/errors.ts";
 export type {
   NodeKind,

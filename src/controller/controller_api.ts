@@ -14,6 +14,7 @@ import type {
   JobState,
   JobView,
   LogChunk,
+  LogMark,
   PurgeAnswer,
   PurgeRequest,
   SubmittedJob,
@@ -21,6 +22,7 @@ import type {
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
+import type { ForgottenResponse, LogsRequest } from "../wire/logs.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 import type { EventFilter } from "../store/reader.ts";
@@ -31,6 +33,14 @@ import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
 /** Which events to follow. */
 export interface FollowEvents {
   readonly job?: string;
+  readonly signal: AbortSignal;
+}
+
+/** Which of a job's logs to read, and how long. */
+export interface LogsOptions extends Pick<LogsRequest, "task" | "stream" | "sinceMs" | "tail"> {
+  readonly follow: boolean;
+  /** From a mark of an earlier call, or null for the beginning. */
+  readonly cursor: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -87,11 +97,15 @@ export interface ControllerApi {
   /** A worker that was drained or set aside gets tasks again. @throws `not_found` */
   releaseWorker(name: string): Promise<WorkerView>;
   register(request: RegisterRequest): Promise<RegisterResponse>;
-  /** What was written, in order by stream; with `follow` until the job is done or aborted. */
-  logs(
-    name: string,
-    options: { task: number | null; follow: boolean; signal: AbortSignal },
-  ): AsyncIterable<LogChunk>;
+  /** Which of these generations are not stored any more, as a worker asks that has logs of them. */
+  forgotten(generations: readonly number[]): ForgottenResponse;
+  /**
+   * What was written, in order by stream; with `follow` until the job is done or aborted. A mark now
+   * and then says how to go on from there.
+   *
+   * @throws `not_found`, `invalid` for a strange cursor, `gone` when its job is forgotten
+   */
+  logs(name: string, options: LogsOptions): AsyncIterable<LogChunk | LogMark>;
   /** Resolves at the next change of the job, or when aborted. */
   changed(name: string, signal: AbortSignal): Promise<void>;
   /**

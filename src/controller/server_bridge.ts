@@ -8,7 +8,13 @@ import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { checkBackup } from "../store/backup.ts";
 import type { PostJson } from "../heartbeat/reconcile_call.ts";
-import type { ControllerApi, FollowEvents, Health, JobFilter } from "./controller_api.ts";
+import type {
+  ControllerApi,
+  FollowEvents,
+  Health,
+  JobFilter,
+  LogsOptions,
+} from "./controller_api.ts";
 import type { Channel } from "../lifecycle/loop.ts";
 import type { TreeNode } from "../lifecycle/part.ts";
 import type { SubmitMark } from "../store/rows.ts";
@@ -22,6 +28,7 @@ import type {
   JobSpec,
   JobView,
   LogChunk,
+  LogMark,
   PurgeAnswer,
   PurgeRequest,
   SubmittedJob,
@@ -29,6 +36,8 @@ import type {
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
+import { parseJobCursor } from "../wire/log_chunks.ts";
+import type { ForgottenResponse } from "../wire/logs.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import { explainDone } from "./explain_job.ts";
 import { JobOutputsReader } from "./job_outputs.ts";
@@ -192,14 +201,23 @@ export class ServerBridge implements ControllerApi {
     return workerView(info, this.#options.clock.wall());
   }
 
+  forgotten(generations: readonly number[]): ForgottenResponse {
+    const { reader } = this.#options;
+    return { cluster: reader.cluster, generations: reader.unknownOf(generations) };
+  }
+
   async *logs(
     name: string,
-    { task, follow, signal }: { task: number | null; follow: boolean; signal: AbortSignal },
-  ): AsyncIterable<LogChunk> {
+    { signal, cursor: from, ...choice }: LogsOptions,
+  ): AsyncIterable<LogChunk | LogMark> {
     const { reader, clock, post } = this.#options;
-    const job = reader.job(name);
-    if (job === null) {
-      throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
+    const cursor = from === null ? null : parseJobCursor(from);
+    // Who goes on wants the job of before, though another one may have its name by now.
+    const job = cursor === null ? reader.job(name) : reader.jobByGeneration(cursor.generation);
+    if (job === null || job.name !== name) {
+      throw cursor === null
+        ? new IrisError("not_found", `No such job: ${name}`, { field: "name" })
+        : new IrisError("gone", `The job of this cursor is forgotten`, { field: "cursor" });
     }
     const { generation } = job;
     const either = new AbortController();
@@ -209,11 +227,7 @@ export class ServerBridge implements ControllerApi {
     if (signals.some((one) => one.aborted)) onAbort();
     try {
       yield* followLogs({
-        generation,
-        task,
-        follow,
-        clock,
-        post,
+        ...{ ...choice, generation, cursor, clock, post },
         sources: () => this.#sources(generation),
         done: () => reader.jobByGeneration(generation)?.done ?? true,
         changed: (until) => this.changed(name, until),

@@ -19,7 +19,12 @@ import {
   WORKER_SCHEMA,
 } from "../wire/view_schemas.ts";
 import { BUNDLE_ANSWER_SCHEMA, BUNDLE_OFFER_SCHEMA, JOB_OUTPUTS_SCHEMA } from "../wire/shipping.ts";
-import { CLUSTER_STOP_SCHEMA, DRAIN_SCHEMA, PURGE_SCHEMA } from "./routes/cluster.ts";
+import {
+  CLUSTER_STOP_SCHEMA,
+  DRAIN_SCHEMA,
+  FORGOTTEN_SCHEMA,
+  PURGE_SCHEMA,
+} from "./routes/cluster.ts";
 
 /** One route, as it is described. */
 export interface ApiRoute {
@@ -35,6 +40,13 @@ export interface ApiRoute {
 }
 
 const NAME = "/api/v1/jobs/:name";
+const LOGS_QUERY = {
+  task: "only this task",
+  stream: "stdout or stderr: only this one",
+  since: "only what was first seen then or later: RFC 3339, or ms since the Unix epoch",
+  tail: "only so many last lines of each stream of each task's latest attempt",
+  follow: "true: until the job is done",
+};
 
 /** What stands in a path. */
 const PATH_WORDS: Readonly<Record<string, string>> = {
@@ -78,8 +90,15 @@ export const API_ROUTES: readonly ApiRoute[] = [
   },
   {
     ...{ method: "get", path: `${NAME}/logs`, status: 200 },
-    summary: "What the job wrote, as JSON lines: LogChunk each.",
-    query: { task: "only this task", follow: "true: until the job is done" },
+    summary: "What the job wrote, as JSON lines: LogChunk each, and LogMark now and then.",
+    query: { ...LOGS_QUERY, cursor: "from a mark: only what came after it" },
+    answer: null,
+  },
+  {
+    ...{ method: "post", path: `${NAME}/logs`, status: 200 },
+    summary: "The same, with a cursor that may be too long for a URL.",
+    query: LOGS_QUERY,
+    body: v.object({ cursor: v.string() }),
     answer: null,
   },
   {
@@ -155,6 +174,12 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "Register a worker; needs the worker token.",
     body: REGISTER_SCHEMA,
     answer: REGISTERED_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/workers/forgotten", status: 200 },
+    summary: "Which of the jobs that a worker has logs of are forgotten; needs the worker token.",
+    body: FORGOTTEN_SCHEMA,
+    answer: v.strictObject({ cluster: v.string(), generations: v.array(v.number()) }),
   },
   {
     ...{ method: "get", path: "/api/v1/tree", status: 200 },

@@ -5,15 +5,14 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
-import type { LogsRequest } from "../wire/logs.ts";
 import type { ProgressRequest } from "../wire/progress.ts";
-import { parseReconcileRequest } from "../wire/reconcile_schema.ts";
 import {
   ARCHIVE_TYPE,
   checkedBody,
   OUTPUT_REQUEST_SCHEMA,
   OUTPUTS_REQUEST_SCHEMA,
 } from "../wire/shipping.ts";
+import { parseLogsRequest, parseReconcileRequest } from "../wire/reconcile_schema.ts";
 import type { WorkerApi } from "../worker/worker_api.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import { jsonBody } from "./body.ts";
@@ -23,18 +22,8 @@ import { errorAnswer, notFoundAnswer } from "./errors.ts";
 export const MAX_RECONCILE_BYTES = 32 * 1024 * 1024;
 /** The largest body of a call for logs, in bytes: a cursor and little else. */
 export const MAX_LOGS_BYTES = 2 * 1024 * 1024;
-/** The longest a call for logs is held, in ms. */
-const MAX_WAIT_MS = 60_000;
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const logsRequest = v.strictObject({
-  generation: whole,
-  task: v.nullable(whole),
-  cursor: v.nullable(v.string()),
-  maxBytes: v.pipe(whole, v.minValue(1)),
-  waitMs: v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_WAIT_MS)),
-});
-
 const progressRequest = v.strictObject({ generation: whole, index: whole, attempt: whole });
 
 /** Builds the application. Tests call `app.request()` on it with no socket. */
@@ -78,13 +67,6 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
 
 function parseProgressRequest(value: unknown): ProgressRequest {
   const parsed = v.safeParse(progressRequest, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const field = v.getDotPath(parsed.issues[0]) ?? "body";
-  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
-}
-
-function parseLogsRequest(value: unknown): LogsRequest {
-  const parsed = v.safeParse(logsRequest, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const field = v.getDotPath(parsed.issues[0]) ?? "body";
   throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });

@@ -136,6 +136,12 @@ export class StoreReader {
     return this.#cluster ??= String(this.#statements.cluster.get()?.value ?? "");
   }
 
+  /** Which of these are not stored. */
+  unknownOf(generations: readonly number[]): number[] {
+    const { exists } = this.#statements;
+    return generations.filter((generation) => exists.get(generation) === undefined);
+  }
+
   /** Workers that ever held anything of a job, and so may have logs of it. */
   workersOf(generation: number): string[] {
     return this.#statements.workers.all(generation).map((row) => String(row.worker));
@@ -182,6 +188,7 @@ function prepareAll(db: DatabaseSync) {
     jobsByState: p("SELECT * FROM jobs WHERE state = ? ORDER BY generation DESC LIMIT ?"),
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
     byGeneration: p("SELECT * FROM jobs WHERE generation = ?"),
+    exists: p("SELECT 1 FROM jobs WHERE generation = ?"),
     workers: p("SELECT worker FROM job_workers WHERE generation = ?"),
     bundles: p(
       `SELECT json_extract(spec, '$.bundle') AS hash, max(done = 0) AS open FROM jobs

@@ -266,8 +266,21 @@ export interface LogChunk {
   readonly offset: number;
   /** The bytes, base64: output may be any bytes. */
   readonly data: string;
+  /** When its first byte was first seen, wall ms: within 100 ms of when it was written. */
+  readonly atMs?: number;
+  /** So many bytes are gone from here on; `data` is a line that says so, and stands for them. */
+  readonly gone?: number;
   /** True on the last chunk of this stream of this attempt. */
   readonly end?: boolean;
+}
+
+/**
+ * A line between chunks of a job's log: what comes after it can be asked for with its cursor. The
+ * last line of a log that was told to its end is one with `done`.
+ */
+export interface LogMark {
+  readonly cursor: string;
+  readonly done?: boolean;
 }
 
 /** `POST /api/v1/cluster/stop`. */

@@ -137,6 +137,10 @@ export function parseLogsRequest(input: unknown): LogsRequest {
   whole(o, "maxBytes");
   if (o.maxBytes === 0) throw wrong("maxBytes", "at least 1");
   number(o, "waitMs", MAX_WAIT_MS);
+  if (![undefined, "stdout", "stderr"].includes(o.stream as string | undefined)) {
+    throw wrong("stream", "stdout or stderr");
+  }
+  for (const key of ["sinceMs", "tail"]) if (o[key] !== undefined) whole(o, key);
   only(o, LOGS_KEYS);
   return input as LogsRequest;
 }
@@ -158,6 +162,9 @@ const LOGS_KEYS: ReadonlySet<string> = new Set([
   "cursor",
   "maxBytes",
   "waitMs",
+  "stream",
+  "sinceMs",
+  "tail",
 ]);
 
 function checkSpec(input: unknown, field: string): asserts input is AttemptSpec {

@@ -59,6 +59,8 @@ export interface StartedFact {
   /** Byte offsets in those files where its output begins. */
   readonly outFrom: number;
   readonly errFrom: number;
+  /** Grows from one start on this worker to the next, over restarts of the keeper too. */
+  readonly order?: number;
 }
 
 /** An attempt ended and is proved gone, save what `leftovers` names. */
@@ -81,6 +83,8 @@ export interface EndedFact {
   readonly leftovers: readonly string[];
   /** What it handed back, as the text of a `Returned`; left out when it did not. */
   readonly returned?: string;
+  /** In a hello: how it began, which the worker may not have heard, or have lost. */
+  readonly began?: StartedFact;
 }
 
 /** Facts in the order in which they happened. */

@@ -1,134 +1,59 @@
 /**
  * Where the output of each attempt lies: which slot file, from which byte to which. Fed with the
- * keeper's facts, owned by the worker's server isolate, bounded. Columns of numbers, since a worker
- * runs many thousands of attempts.
+ * keeper's facts, owned by the worker's server isolate, bounded. What ended is noted in a journal
+ * too, so that a next worker process finds it.
  */
 import type { EndedFact, StartedFact } from "./keeper_link.ts";
+import type { LogJournal } from "./log_journal.ts";
+import { type LogRow, LogTable } from "./log_table.ts";
+
+export type { LogRow };
 
 /** Attempts remembered at most; the oldest generations whose attempts all ended go first. */
 export const MAX_LOG_ROWS = 500_000;
 
-/** Where one attempt's output lies. */
-export interface LogRow {
-  readonly index: number;
-  readonly attempt: number;
-  readonly slot: number;
-  readonly rotation: number;
-  readonly atMs: number;
-  /** Byte ranges in the slot's files; an end is null while the attempt runs. */
-  readonly out: { readonly from: number; readonly to: number | null };
-  readonly err: { readonly from: number; readonly to: number | null };
-}
-
-const COLUMNS = 9;
-const RUNNING = -1;
-
-/** The attempts of one job generation, in the order in which they began, numbered from 0. */
-class Table {
-  #cells = new Float64Array(COLUMNS * 16);
-  /** The number of the first row that is still here, and of the first that is not yet. */
-  #first = 0;
-  #next = 0;
-  /** Row number by `index.attempt`, of attempts that run. */
-  readonly running = new Map<string, number>();
-
-  get size(): number {
-    return this.#next - this.#first;
-  }
-
-  get first(): number {
-    return this.#first;
-  }
-
-  get next(): number {
-    return this.#next;
-  }
-
-  begin(fact: StartedFact): boolean {
-    const key = keyOf(fact);
-    if (this.running.has(key)) return false;
-    const at = this.size * COLUMNS;
-    if (at === this.#cells.length) {
-      const larger = new Float64Array(this.#cells.length * 2);
-      larger.set(this.#cells);
-      this.#cells = larger;
-    }
-    this.#cells[at] = fact.index;
-    this.#cells[at + 1] = fact.attempt;
-    this.#cells[at + 2] = fact.slot;
-    this.#cells[at + 3] = fact.rotation;
-    this.#cells[at + 4] = fact.outFrom;
-    this.#cells[at + 5] = RUNNING;
-    this.#cells[at + 6] = fact.errFrom;
-    this.#cells[at + 7] = RUNNING;
-    this.#cells[at + 8] = fact.atMs;
-    this.running.set(key, this.#next++);
-    return true;
-  }
-
-  end(fact: EndedFact): void {
-    const key = keyOf(fact);
-    const row = this.running.get(key);
-    if (row === undefined) return;
-    this.running.delete(key);
-    const at = (row - this.#first) * COLUMNS;
-    if (at < 0) return;
-    this.#cells[at + 5] = fact.outTo;
-    this.#cells[at + 7] = fact.errTo;
-  }
-
-  row(number: number): LogRow {
-    const at = (number - this.#first) * COLUMNS;
-    const cell = (column: number) => this.#cells[at + column]!;
-    const end = (column: number) => cell(column) === RUNNING ? null : cell(column);
-    return {
-      index: cell(0),
-      attempt: cell(1),
-      slot: cell(2),
-      rotation: cell(3),
-      atMs: cell(8),
-      out: { from: cell(4), to: end(5) },
-      err: { from: cell(6), to: end(7) },
-    };
-  }
-
-  /** Every attempt that is here, as `index.attempt`. */
-  keys(): Set<string> {
-    const keys = new Set<string>();
-    for (let at = 0; at < this.size * COLUMNS; at += COLUMNS) {
-      keys.add(`${this.#cells[at]}.${this.#cells[at + 1]}`);
-    }
-    return keys;
-  }
-
-  /** Forgets the oldest rows. @returns how many */
-  dropOldest(count: number): number {
-    const dropped = Math.min(count, this.size);
-    this.#cells.copyWithin(0, dropped * COLUMNS, this.size * COLUMNS);
-    this.#first += dropped;
-    return dropped;
-  }
-}
-
-function keyOf(fact: { readonly index: number; readonly attempt: number }): string {
-  return `${fact.index}.${fact.attempt}`;
+/** How a store is made. */
+export interface LogStoreOptions {
+  /** Attempts remembered at most. */
+  readonly limit?: number;
+  /** Where what ended is noted; owned by whoever made it. */
+  readonly journal?: LogJournal;
 }
 
 /** The index over all slot files of one worker. */
 export class LogStore {
-  readonly #tables = new Map<number, Table>();
+  readonly #tables = new Map<number, LogTable>();
   readonly #limit: number;
+  readonly #journal: LogJournal | null;
   readonly #watchers = new Set<() => void>();
   #rows = 0;
+  #told: boolean;
+  #order = 0;
 
-  /** @param limit attempts remembered at most */
-  constructor(limit: number = MAX_LOG_ROWS) {
-    this.#limit = limit;
+  /** @param options how much is remembered, and where */
+  constructor(options: LogStoreOptions = {}) {
+    this.#limit = options.limit ?? MAX_LOG_ROWS;
+    this.#journal = options.journal ?? null;
+    this.#told = this.#journal === null;
+    for (const { generation, row } of this.#journal?.load() ?? []) {
+      if (this.#table(generation).insert(row)) this.#rows++;
+      this.#order = Math.max(this.#order, row.order);
+    }
   }
 
   /** How many attempts it remembers. */
   get size(): number {
     return this.#rows;
+  }
+
+  /** True once the lifecycle loop has told what runs. */
+  get told(): boolean {
+    return this.#told;
+  }
+
+  /** Job generations of which something is remembered. */
+  get generations(): number[] {
+    return [...this.#tables.keys()];
   }
 
   /**
@@ -141,37 +66,112 @@ export class LogStore {
     facts: { started: readonly StartedFact[]; ended: readonly EndedFact[] },
     options: { again?: boolean } = {},
   ): void {
-    const known = new Map<number, Set<string>>();
-    for (const fact of facts.started) {
-      const table = this.#table(fact.generation);
-      if (options.again) {
-        let keys = known.get(fact.generation);
-        if (keys === undefined) known.set(fact.generation, keys = table.keys());
-        if (keys.has(keyOf(fact))) continue;
-      }
-      if (table.begin(fact)) this.#rows++;
+    for (const fact of facts.started) this.#begin(fact, options.again ?? false);
+    const ended: { generation: number; row: LogRow }[] = [];
+    for (const fact of facts.ended) {
+      if (fact.began !== undefined) this.#begin(fact.began, true);
+      const row = this.#tables.get(fact.generation)?.end(fact) ?? this.#endNoted(fact);
+      if (row !== null && hasOutput(row)) ended.push({ generation: fact.generation, row });
     }
-    for (const fact of facts.ended) this.#tables.get(fact.generation)?.end(fact);
+    this.#journal?.append(ended);
+    if (options.again) this.#told = true;
     if (this.#rows > this.#limit) this.#evict();
+    if (this.#journal?.isWasteful(this.#rows)) this.save();
     for (const watcher of this.#watchers) watcher();
   }
 
-  /** The numbers of a generation's attempts that are remembered: from `first` up to `next`. */
-  span(generation: number): { readonly first: number; readonly next: number } {
-    const table = this.#tables.get(generation);
-    return { first: table?.first ?? 0, next: table?.next ?? 0 };
+  /** The first attempt of a generation that began after this one; null for none. */
+  after(generation: number, order: number): LogRow | null {
+    return this.#tables.get(generation)?.after(order) ?? null;
+  }
+
+  /** The number of the attempt that began last; 0 for none. */
+  last(generation: number): number {
+    return this.#tables.get(generation)?.last ?? 0;
   }
 
   /** How many attempts of a generation run. */
   running(generation: number): number {
-    return this.#tables.get(generation)?.running.size ?? 0;
+    return this.#tables.get(generation)?.running ?? 0;
   }
 
   /** One attempt by its number in start order, or null when it is not remembered. */
-  row(generation: number, number: number): LogRow | null {
-    const table = this.#tables.get(generation);
-    if (table === undefined || number < table.first || number >= table.next) return null;
-    return table.row(number);
+  row(generation: number, order: number): LogRow | null {
+    return this.#tables.get(generation)?.row(order) ?? null;
+  }
+
+  /** Whether no later attempt at the same task is remembered. */
+  isLatest(generation: number, row: LogRow): boolean {
+    return this.#tables.get(generation)?.latest(row.index) === row.order;
+  }
+
+  /** Every attempt, in no particular order of generations. */
+  *all(): Generator<LogRow> {
+    for (const table of this.#tables.values()) yield* table.rows();
+  }
+
+  /** Attempts that run. */
+  *allRunning(): Generator<LogRow> {
+    for (const table of this.#tables.values()) {
+      if (table.running > 0) yield* table.runningRows();
+    }
+  }
+
+  /** Forgets whole generations of which nothing runs. @returns how many */
+  forget(generations: readonly number[]): number {
+    let count = 0;
+    for (const generation of generations) {
+      const table = this.#tables.get(generation);
+      if (table === undefined || table.running > 0) continue;
+      this.#rows -= table.size;
+      this.#tables.delete(generation);
+      this.#journal?.forget(generation);
+      count++;
+    }
+    return count;
+  }
+
+  /**
+   * Attempts that ran when an earlier worker process noted them, and that no keeper has: they ended
+   * with their keeper, and what they wrote ends where their files end.
+   */
+  settleLost(sizeOf: (name: string) => number): void {
+    for (const { generation, row } of this.#journal?.takeRunning() ?? []) {
+      const table = this.#table(generation);
+      if (table.row(row.order) !== null) continue;
+      const end = (kind: "out" | "err") =>
+        Math.max(row[kind].from, sizeOf(`${row.slot}.${row.rotation}.${kind}`));
+      const lost: LogRow = {
+        ...row,
+        endMs: row.atMs,
+        out: { from: row.out.from, to: end("out") },
+        err: { from: row.err.from, to: end("err") },
+      };
+      if (!table.insert(lost)) continue;
+      this.#rows++;
+      this.#journal?.append([{ generation, row: lost }]);
+    }
+  }
+
+  /** Notes what runs, for the case that its keeper is lost together with this process. */
+  noteRunning(): void {
+    if (this.#journal === null) return;
+    for (const [generation, table] of this.#tables) {
+      if (table.running === 0) continue;
+      const rows = [...table.runningRows()];
+      this.#journal.noteRunning(rows.map((row) => ({ generation, row })));
+    }
+  }
+
+  /** Writes the whole journal anew, without what is forgotten. */
+  save(): void {
+    const rows: { generation: number; row: LogRow }[] = [];
+    for (const [generation, table] of this.#tables) {
+      for (const row of table.rows()) {
+        if (row.endMs !== null && hasOutput(row)) rows.push({ generation, row });
+      }
+    }
+    this.#journal?.rewrite(rows);
   }
 
   /** Calls `watcher` at each change. @returns what ends that */
@@ -180,9 +180,33 @@ export class LogStore {
     return () => this.#watchers.delete(watcher);
   }
 
-  #table(generation: number): Table {
+  #begin(fact: StartedFact, again: boolean): void {
+    const table = this.#table(fact.generation);
+    // A keeper of an earlier version does not number its starts.
+    const order = fact.order ?? Math.max(this.#order, table.last) + 1;
+    if (fact.order === undefined && again && table.knows(fact)) return;
+    if (table.begin(fact, order)) this.#rows++;
+    this.#order = Math.max(this.#order, order);
+  }
+
+  /** The end of an attempt that an earlier process noted as running, told for a lost keeper. */
+  #endNoted(fact: EndedFact): LogRow | null {
+    const noted = this.#journal?.takeNoted(fact) ?? null;
+    if (noted === null) return null;
+    const row: LogRow = {
+      ...noted,
+      endMs: fact.atMs,
+      out: { from: noted.out.from, to: Math.max(noted.out.from, fact.outTo) },
+      err: { from: noted.err.from, to: Math.max(noted.err.from, fact.errTo) },
+    };
+    if (!this.#table(fact.generation).insert(row)) return null;
+    this.#rows++;
+    return row;
+  }
+
+  #table(generation: number): LogTable {
     let table = this.#tables.get(generation);
-    if (table === undefined) this.#tables.set(generation, table = new Table());
+    if (table === undefined) this.#tables.set(generation, table = new LogTable());
     return table;
   }
 
@@ -190,13 +214,16 @@ export class LogStore {
   #evict(): void {
     for (const [generation, table] of this.#tables) {
       if (this.#rows <= this.#limit) return;
-      if (table.running.size > 0 || this.#tables.size === 1) continue;
-      this.#rows -= table.size;
-      this.#tables.delete(generation);
+      if (table.running > 0 || this.#tables.size === 1) continue;
+      this.forget([generation]);
     }
     while (this.#rows > this.#limit) {
       const largest = [...this.#tables.values()].reduce((a, b) => b.size > a.size ? b : a);
       this.#rows -= largest.dropOldest(Math.ceil(largest.size / 4));
     }
   }
+}
+
+function hasOutput({ out, err }: LogRow): boolean {
+  return out.to !== out.from || err.to !== err.from;
 }

@@ -63,6 +63,11 @@ export class OutputStore {
     return this.#bytes;
   }
 
+  /** Jobs of which something is, or may be, kept. */
+  get generations(): readonly number[] {
+    return [...this.#jobs.keys()];
+  }
+
   /** Takes in what began and ended; `again` when it is all that runs. */
   observe(facts: {
     readonly again: boolean;

@@ -3,8 +3,15 @@
  * isolate, and reads logs from the slot files itself. Runs in the worker's server isolate, which
  * owns the listening socket.
  */
+import { IrisError } from "../base/errors.ts";
+import { FileCalls } from "../host/file_calls.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import type { Part } from "../lifecycle/part.ts";
+import { askForgotten } from "./ask_forgotten.ts";
+import type { FetchText } from "./registration.ts";
+import { LogJanitor } from "./log_janitor.ts";
+import { LogJournal } from "./log_journal.ts";
 import { LogReader } from "./log_reader.ts";
 import { LogStore } from "./log_store.ts";
 import { type ServerReady, type ToLifecycle, type ToServer, WORKER_CHANNEL } from "./messages.ts";
@@ -26,26 +33,47 @@ export interface WorkerServerConfig {
   readonly token: string;
   /** The worker's folder. */
   readonly folder: string;
-  /** Differs from one worker process to the next. */
-  readonly instance: string;
   /** How much is kept of what tasks wrote into their output folders, in bytes. */
   readonly outputSpaceBytes: number;
+  /** How much all logs may take, in bytes; no limit when left out. */
+  readonly logSpaceBytes?: number;
+  /** Who is asked which jobs are forgotten, and what is shown to it; nobody when left out. */
+  readonly controller?: {
+    readonly url: string;
+    readonly token: string;
+    /** Where the token is read anew for each question; null for the one above. */
+    readonly tokenFile: string | null;
+    /** Certificates that are trusted in it, PEM; null for the system's alone. */
+    readonly trust: string | null;
+  };
+}
+
+/** Powers that a worker's server is handed. */
+export interface WorkerServerPorts {
+  readonly app: WorkerAppFactory;
+  /** What questions to the controller go through; nothing is asked without it. */
+  readonly fetch?: FetchText;
+  /** The token in a file, now. */
+  readonly token?: (file: string) => string | null;
 }
 
 /** The body of the server isolate's loop. */
-export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<WorkerServerConfig> {
+export function workerServerLoop(ports: WorkerServerPorts): LoopBody<WorkerServerConfig> {
   return async (context) => {
     const { config, owner, clock, signal } = context;
     const channel = context.channel<ToServer, ToLifecycle>(WORKER_CHANNEL);
     const calls = new ReconcileCalls(channel);
-    const store = new LogStore();
     const outputs = new OutputStore({
       folder: config.folder,
       limitBytes: config.outputSpaceBytes,
       clock,
     });
     await owner.own({ name: "outputs", kind: "resource", release: () => outputs.close() });
-    const service = new WorkerService(context, { calls, store, outputs });
+    const logs = new Logs(context, ports, outputs);
+    await owner.own(logs);
+    const service = new WorkerService({
+      ...{ calls, store: logs.store, reader: logs.reader, outputs, folder: config.folder },
+    });
     let url: string | null = null;
     const listening = () => {
       if (url !== null) channel.post({ type: "listening", url });
@@ -63,13 +91,58 @@ export function workerServerLoop(ports: { app: WorkerAppFactory }): LoopBody<Wor
     url = server.url;
     listening();
     context.ready({ url } satisfies ServerReady);
+    const tidying = logs.janitor.run(signal);
     const wakeup = new Wakeup();
     while (!signal.aborted) {
       context.tick();
       await wakeup.wait(clock, TICK_MS, signal);
     }
+    await tidying;
     channel.onMessage(null);
   };
+}
+
+/** What this isolate has open of the logs: the journal, and the kernel's calls. */
+class Logs implements Part {
+  readonly name = "logs";
+  readonly kind = "resource" as const;
+  readonly store: LogStore;
+  readonly reader: LogReader;
+  readonly janitor: LogJanitor;
+  readonly #calls = FileCalls.open();
+  readonly #journal: LogJournal;
+
+  constructor(
+    { config, clock }: LoopContext<WorkerServerConfig>,
+    ports: WorkerServerPorts,
+    outputs: OutputStore,
+  ) {
+    const folder = `${config.folder}/logs`;
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const calls = this.#calls;
+    const journal = this.#journal = new LogJournal(`${config.folder}/log-index`);
+    const store = this.store = new LogStore({ journal });
+    this.reader = new LogReader({ folder: config.folder, store, clock, calls });
+    this.janitor = new LogJanitor({
+      ...{ folder, store, journal, calls, clock, others: outputs },
+      spaceBytes: config.logSpaceBytes ?? Infinity,
+      ask: (generations, signal) => {
+        const { controller } = config;
+        if (controller === undefined || ports.fetch === undefined) {
+          return Promise.reject(new IrisError("unavailable", "There is no controller to ask"));
+        }
+        const { url, tokenFile, token: given } = controller;
+        const token = tokenFile === null ? given : ports.token?.(tokenFile) ?? given;
+        return askForgotten({ url, token, fetch: ports.fetch, clock }, generations, signal);
+      },
+    });
+  }
+
+  release(): void {
+    this.reader.close();
+    this.#journal.close();
+    this.#calls?.close();
+  }
 }
 
 /** The worker's API over both isolates. */
@@ -83,15 +156,19 @@ class WorkerService implements WorkerApi {
   #problem: string | null = null;
 
   constructor(
-    context: LoopContext<WorkerServerConfig>,
-    owned: { calls: ReconcileCalls; store: LogStore; outputs: OutputStore },
+    owned: {
+      calls: ReconcileCalls;
+      store: LogStore;
+      reader: LogReader;
+      outputs: OutputStore;
+      folder: string;
+    },
   ) {
     this.#outputs = owned.outputs;
     this.#calls = owned.calls;
     this.#store = owned.store;
-    const { folder, instance } = context.config;
-    this.#folder = folder;
-    this.#reader = new LogReader({ folder, instance, store: owned.store, clock: context.clock });
+    this.#reader = owned.reader;
+    this.#folder = owned.folder;
   }
 
   onMessage(message: ToServer): void {

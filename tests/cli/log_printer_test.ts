@@ -2,12 +2,12 @@ import { assertEquals } from "@std/assert";
 import { LogPrinter } from "../../src/cli/output/log_printer.ts";
 import type { LogChunk } from "../../src/wire/api.ts";
 
-function setup() {
+function setup(timestamps = false) {
   const lines: string[] = [];
   const printer = new LogPrinter({
     write: (stream, line) =>
       lines.push(`${stream}:${Array.from(line, (b) => String.fromCharCode(b)).join("")}`),
-  }, (task) => `a/${task} | `);
+  }, { prefix: (task) => `a/${task} | `, timestamps });
   return { lines, printer };
 }
 
@@ -53,9 +53,30 @@ Deno.test("the end of a stream and a flush print what has no newline", () => {
   assertEquals(lines.slice(1), ["stderr:a/2 | err\n"]);
 });
 
-Deno.test("a line without end does not fill the memory", () => {
+Deno.test("a line of 10 MB is one line; one without end does not fill the memory", () => {
   const { lines, printer } = setup();
-  for (let n = 0; n < 5; n++) printer.add(chunk("x".repeat(300_000)));
-  assertEquals(lines.length, 1);
-  assertEquals(lines[0]?.length, 1_200_000 + "stdout:a/0 | \n".length);
+  const piece = "x".repeat(1_000_000);
+  for (let n = 0; n < 10; n++) printer.add(chunk(piece));
+  assertEquals(lines.length, 0);
+  printer.add(chunk("\n"));
+  assertEquals(lines.map((line) => line.length), [10_000_000 + "stdout:a/0 | \n".length]);
+  for (let n = 0; n < 20; n++) printer.add(chunk(piece));
+  assertEquals(lines.length, 2, "what is longer comes in pieces");
+});
+
+Deno.test("many lines without end together do not fill the memory either", () => {
+  const { lines, printer } = setup();
+  const piece = "x".repeat(10_000_000);
+  for (let task = 0; task < 8; task++) printer.add(chunk(piece, { task }));
+  assertEquals(lines.length, 2, "the longest are printed, so that 64 MB are left");
+});
+
+Deno.test("a line has the time at which its beginning was seen", () => {
+  const { lines, printer } = setup(true);
+  printer.add(chunk("one\ntw", { atMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6) }));
+  printer.add(chunk("o\n", { atMs: Date.UTC(2027, 0, 1) }));
+  assertEquals(lines, [
+    "stdout:a/0 | 2026-01-02T03:04:05.006Z one\n",
+    "stdout:a/0 | 2026-01-02T03:04:05.006Z two\n",
+  ]);
 });

@@ -8,6 +8,7 @@ import type {
   FollowEvents,
   Health,
   JobFilter,
+  LogsOptions,
 } from "../../src/controller/controller_api.ts";
 import type { JobVerb } from "../../src/controller/messages.ts";
 import type { TreeNode } from "../../src/lifecycle/part.ts";
@@ -20,6 +21,7 @@ import type {
   JobSpec,
   JobView,
   LogChunk,
+  LogMark,
   PurgeAnswer,
   PurgeRequest,
   SubmittedJob,
@@ -27,6 +29,8 @@ import type {
   TaskView,
   WorkerView,
 } from "../../src/wire/api.ts";
+import { formatJobCursor, parseJobCursor } from "../../src/wire/log_chunks.ts";
+import type { ForgottenResponse } from "../../src/wire/logs.ts";
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
 
 import { FakeBundles, FakeOutputs } from "./fake_bundles.ts";
@@ -44,6 +48,8 @@ export class FakeControllerApi implements ControllerApi {
   readonly outputs = new FakeOutputs();
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
+  /** Every question for logs. */
+  readonly logsAsked: LogsOptions[] = [];
 
   submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob> {
     const marked = mark === null ? undefined : this.#marks.get(mark.key);
@@ -237,18 +243,36 @@ export class FakeControllerApi implements ControllerApi {
     return Promise.resolve({ cluster: "c0ffee00", epoch: 1 });
   }
 
-  async *logs(
-    name: string,
-    options: { task: number | null; follow: boolean; signal: AbortSignal },
-  ): AsyncIterable<LogChunk> {
+  forgotten(generations: readonly number[]): ForgottenResponse {
+    const known = new Set([...this.#jobs.values()].map(({ generation }) => generation));
+    return { cluster: "fake", generations: generations.filter((one) => !known.has(one)) };
+  }
+
+  async *logs(name: string, options: LogsOptions): AsyncIterable<LogChunk | LogMark> {
+    this.logsAsked.push(options);
     let at = 0;
+    if (options.cursor !== null) {
+      at = Number([...parseJobCursor(options.cursor).workers.keys()][0]);
+    }
+    const mark = () => ({
+      cursor: formatJobCursor({
+        generation: 1,
+        workers: new Map([[String(at), { cursor: null, seen: new Map() }]]),
+      }),
+    });
     const chunks = this.#logOf(name);
     for (;;) {
       for (; at < chunks.length; at++) {
         const chunk = chunks[at];
         if (chunk !== undefined && (options.task ?? chunk.task) === chunk.task) yield chunk;
       }
-      if (!options.follow || options.signal.aborted || this.job(name)?.done === true) return;
+      if (options.signal.aborted) return;
+      if (!options.follow || this.job(name)?.done === true) {
+        yield { ...mark(), done: true };
+        return;
+      }
+      yield mark();
+      if (at < chunks.length || this.job(name)?.done === true) continue;
       await this.changed(name, options.signal);
     }
   }

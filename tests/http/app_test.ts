@@ -142,9 +142,62 @@ Deno.test("logs come as JSON lines and follow until the job is done", async () =
   const second = reader.read();
   api.write(name, { ...chunk, offset: 4 });
   assertEquals(JSON.parse((await second).value ?? "").offset, 4);
+  const mark = JSON.parse((await reader.read()).value ?? "");
   const last = reader.read();
   api.finish(name);
-  assertEquals((await last).done, true);
+  assertEquals(JSON.parse((await last).value ?? "").done, true);
+  assertEquals((await reader.read()).done, true);
+  // From a mark on there is only what came after it, by a URL or, when it is too long, by a body.
+  api.write(name, { ...chunk, offset: 8 });
+  const path = `/api/v1/jobs/${encodeURIComponent(name)}/logs`;
+  const init = { method: "POST", body: JSON.stringify(mark) };
+  for (const answer of [await call(`${path}?cursor=${mark.cursor}`), await call(path, init)]) {
+    const [first] = (await answer.text()).split("\n");
+    assertEquals(JSON.parse(first!).offset, 8);
+  }
+});
+
+Deno.test("which logs are wanted is checked, and what is wrong is named", async () => {
+  const { api, call, submit } = setup();
+  const { name } = await (await submit({ name: "a", argv: ["true"] })).json() as JobView;
+  const path = `/api/v1/jobs/${encodeURIComponent(name)}/logs`;
+  for (
+    const [query, field] of [
+      ["task=1", "task"],
+      ["task=x", "task"],
+      ["tail=-1", "tail"],
+      ["stream=both", "stream"],
+      ["since=yesterday", "since"],
+      ["since=2026-13-01T00:00:00Z", "since"],
+      ["follow=1", "follow"],
+      ["cursor=abc", "cursor"],
+    ]
+  ) {
+    const answer = await call(`${path}?${query}`);
+    assertEquals([answer.status, (await answer.json()).error.field], [400, field], query);
+  }
+  const since = "2026-01-02T03:04:05.5%2B01:00";
+  await (await call(`${path}?task=0&tail=5&stream=stderr&since=${since}`)).text();
+  const { signal: _, ...asked } = api.logsAsked.at(-1)!;
+  const sinceMs = Date.UTC(2026, 0, 2, 2, 4, 5, 500);
+  assertEquals(asked, {
+    ...{ task: 0, tail: 5, stream: "stderr", sinceMs, follow: false, cursor: null },
+  });
+});
+
+Deno.test("a worker asks which jobs are forgotten; nobody else but an admin may", async () => {
+  const { call, submit } = setup();
+  const { generation } = await (await submit({ name: "a", argv: ["true"] })).json() as JobView;
+  const body = JSON.stringify({ generations: [generation, 77] });
+  const ask = (token: string) => call("/api/v1/workers/forgotten", { method: "POST", body }, token);
+  assertEquals((await ask("nobody")).status, 401);
+  const answer = await ask(WORKER);
+  assertEquals([answer.status, await answer.json()], [
+    200,
+    { cluster: "fake", generations: [77] },
+  ]);
+  const bad = { method: "POST", body: JSON.stringify({ generations: ["x"] }) };
+  assertEquals((await call("/api/v1/workers/forgotten", bad, WORKER)).status, 400);
 });
 
 Deno.test("a reader that goes away ends the stream of logs", async () => {

@@ -26,7 +26,6 @@ async function world(test: (world: World) => Promise<void>): Promise<void> {
     listen: { hostname: "127.0.0.1", port: 0 },
     token: "t0ken",
     folder,
-    instance: "i1",
     outputSpaceBytes: 1_000_000,
   });
   const { url } = await loop.ready as ServerReady;
@@ -132,11 +131,10 @@ Deno.test("held calls end first at a stop, then the server", async () => {
 
 Deno.test("logs are read from the slot files by what the lifecycle isolate told", async () => {
   await world(async ({ post, lifecycle, folder }) => {
-    Deno.mkdirSync(`${folder}/logs`);
     Deno.writeTextFileSync(`${folder}/logs/0.0.out`, "hello\n");
     lifecycle.post({
       type: "facts",
-      again: false,
+      again: true,
       started: [startedFact(1, 0)],
       ended: [endedFact(1, 0, { outTo: 6 })],
     });
@@ -171,7 +169,6 @@ Deno.test("a port in use is an error that names it", async () => {
       listen: { hostname: "127.0.0.1", port },
       token: "t",
       folder,
-      instance: "i2",
       outputSpaceBytes: 1_000_000,
     });
     const error = await second.ended.catch((error) => error);

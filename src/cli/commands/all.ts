@@ -1,4 +1,5 @@
 /** Every command of the command line, as declarations. Modes stand in `../modes/all.ts`. */
+import { systemClock } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { JobView } from "../../wire/api.ts";
@@ -35,6 +36,7 @@ import { entriesOf, jobRequest } from "./job_request.ts";
 import { resolveModule } from "./module_file.ts";
 import { needEngine } from "../parts/runtime_facts.ts";
 import { taskShow } from "./task_commands.ts";
+import { LOGS_FLAGS, logsRequest } from "../flags/logs_flags.ts";
 
 type IrisCommand = Command<CliContext>;
 
@@ -129,25 +131,15 @@ const jobShow = command({
 const jobLogs = command({
   path: ["job", "logs"],
   summary: "Print what a job wrote, each line prefixed with its task.",
-  flags: {
-    task: {
-      kind: "value",
-      parse: parseCount(0, Number.MAX_SAFE_INTEGER),
-      value: "INDEX",
-      help: "only this task",
-    },
-    follow: flagSwitch("go on until the job is done"),
-    ...TARGET_FLAGS,
-    json: JSON_FLAG,
-  },
+  flags: { ...LOGS_FLAGS, ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["JOB"],
-  example: "iris job logs --follow sweep",
+  example: "iris job logs --follow --since 10m sweep",
   ctrlC: "ends the printing; the job goes on.",
   run: (context: CliContext, { values, operands }) =>
     interruptible((interrupted) =>
       showLogs(context, connect(context, values), {
-        name: operands[0] ?? "",
-        ...{ task: values.task, follow: values.follow, json: values.json, interrupted },
+        ...logsRequest(values, systemClock.wall()),
+        ...{ name: operands[0] ?? "", json: values.json, interrupted },
       })
     ),
 });

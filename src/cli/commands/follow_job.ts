@@ -1,6 +1,7 @@
 /** Following a job: its output as prefixed lines, then its end. Runs in commands. */
 import { IrisError } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
+import type { LogsRequest } from "../../client/log_stream.ts";
 import type { JobView, TaskView } from "../../wire/api.ts";
 import type { CliContext } from "../context.ts";
 import { LogPrinter } from "../output/log_printer.ts";
@@ -22,24 +23,36 @@ export async function followJob(
   return await client.wait(name, signal);
 }
 
+/** How a job's log is printed. */
+export interface PrintOptions extends LogsRequest {
+  readonly name: string;
+  /** The time at which it was first seen stands before each line. */
+  readonly timestamps?: boolean;
+  /** The bytes as they were written: no prefix, no line is waited for. */
+  readonly raw?: boolean;
+}
+
 /** Prints a job's log as lines `job/3 | text`, each to the stream it was written to. */
 export async function printLogs(
   context: CliContext,
   client: IrisClient,
-  options: { name: string; task?: number; follow: boolean; signal: AbortSignal },
+  options: PrintOptions,
 ): Promise<void> {
-  const short = options.name.split("/").at(-1) ?? options.name;
+  const { name, timestamps = false, raw = false, ...request } = options;
+  const onLost = (why: string) => context.err(`iris: ${why}; trying again`);
+  const chunks = client.logs(name, { ...request, onLost });
+  if (raw) {
+    for await (const { stream, data } of chunks) {
+      context.write(stream, Uint8Array.fromBase64(data));
+    }
+    return;
+  }
+  const short = name.split("/").at(-1) ?? name;
   const printer = new LogPrinter(
     { write: (stream, line) => context.write(stream, line) },
-    (task) => `${short}/${task} | `,
+    { prefix: (task) => `${short}/${task} | `, timestamps },
   );
-  const { follow, signal, task } = options;
   try {
-    const chunks = client.logs(options.name, {
-      follow,
-      signal,
-      ...(task === undefined ? {} : { task }),
-    });
     for await (const chunk of chunks) printer.add(chunk);
   } finally {
     printer.flush();

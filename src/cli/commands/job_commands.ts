@@ -6,7 +6,7 @@ import type { SubmittedJob } from "../../wire/api.ts";
 import { type CliContext, fullJobName } from "../context.ts";
 import { jobResults, sayResults } from "./job_results.ts";
 import { type PackedBundle, sendBundle } from "./bundle.ts";
-import { followJob, jobExitCode, printLogs } from "./follow_job.ts";
+import { followJob, jobExitCode, printLogs, type PrintOptions } from "./follow_job.ts";
 import { inTermsOfFlags } from "./flag_names.ts";
 import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
 
@@ -144,22 +144,26 @@ export async function purgeJobs(
 export async function showLogs(
   context: CliContext,
   client: IrisClient,
-  options: {
-    name: string;
-    task?: number | undefined;
-    follow: boolean;
-    json: boolean;
-    interrupted: AbortSignal;
-  },
+  options: Omit<PrintOptions, "signal"> & { json: boolean; interrupted: AbortSignal },
 ): Promise<number> {
-  const name = fullJobName(context, options.name);
-  const { follow, task, interrupted } = options;
-  const chosen = { follow, signal: interrupted, ...(task === undefined ? {} : { task }) };
+  const { json, interrupted, ...given } = options;
+  const print = { ...given, name: fullJobName(context, options.name), signal: interrupted };
+  const { raw, timestamps, task } = print;
+  if (raw && (json || timestamps)) {
+    throw new IrisError("usage", "--raw does not go with --json or --timestamps", {
+      field: "--raw",
+    });
+  }
   try {
-    if (options.json) {
-      for await (const chunk of client.logs(name, chosen)) context.out(JSON.stringify(chunk));
+    if (raw && task === undefined && (await client.job(print.name)).replicas > 1) {
+      throw new IrisError("usage", "--raw needs --task, for a job of more than one", {
+        field: "--raw",
+      });
+    }
+    if (json) {
+      for await (const chunk of client.logs(print.name, print)) context.out(JSON.stringify(chunk));
     } else {
-      await printLogs(context, client, { name, ...chosen });
+      await printLogs(context, client, print);
     }
     return 0;
   } catch (error) {

@@ -151,6 +151,23 @@ export const WORKER_FLAGS = {
   },
 } as const;
 
+/** What a mode with workers takes for their logs. */
+export const LOG_FLAGS = {
+  logLimit: {
+    kind: "value",
+    parse: parseSize,
+    value: "SIZE",
+    help: "how much output of a task is kept on each of stdout and stderr, unless its job says so",
+    default: "256MiB",
+  },
+  logSpace: {
+    kind: "value",
+    parse: parseSize,
+    value: "SIZE",
+    help: "how much room all logs of a worker may take; a tenth of the disk when left out",
+  },
+} as const;
+
 const env: RepeatedFlag<readonly [string, string]> = {
   kind: "repeated",
   parse: parsePair,

@@ -9,6 +9,7 @@ import {
   CONTROLLER_FLAGS,
   flagSwitch,
   LISTEN_FLAGS,
+  LOG_FLAGS,
   MODE_FLAGS,
   WORKER_FLAGS,
 } from "../flags/shared.ts";
@@ -39,6 +40,7 @@ const local = command({
     },
     ...CONTROLLER_FLAGS,
     ...WORKER_FLAGS,
+    ...LOG_FLAGS,
     ...MODE_FLAGS,
   },
   example: "iris --mode=local --port 0",
@@ -92,6 +94,7 @@ const worker = command({
   flags: {
     ...WORKER_MODE_FLAGS,
     ...WORKER_FLAGS,
+    ...LOG_FLAGS,
     ...MODE_FLAGS,
   },
   example: "iris --mode=worker --controller https://head:10000 --token-file worker-token " +

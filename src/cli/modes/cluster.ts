@@ -210,7 +210,6 @@ export class ClusterManager implements Part {
           capacity: { cpuMilli, memoryBytes, maxRunning: MAX_RUNNING },
           attributes: { hostname, ...attributes },
           version: VERSION,
-          instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home,
           containers,

@@ -1,6 +1,7 @@
 /** How a worker's keeper is composed from the flags. */
 import type { LogLevel } from "../../base/log.ts";
 import type { RunAs } from "../../host/launch_step.ts";
+import { diskBytes } from "../../host/disk.ts";
 import { selfCommand } from "../../host/self_command.ts";
 import { socketPathFor } from "../../host/socket_path.ts";
 import { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
@@ -13,7 +14,15 @@ export interface KeeperFlags {
   readonly runAs?: RunAs | undefined;
   readonly cgroups: "auto" | "off";
   readonly spawner: "auto" | "plain";
+  /** How much output of a task is kept, and how much room all logs of a worker may take, in bytes. */
+  readonly logLimit?: number | undefined;
+  readonly logSpace?: number | undefined;
+  /** How many workers share the machine; one when left out. */
+  readonly workers?: number;
 }
+
+/** All logs together may take this share of the file system they lie on, unless a size was given. */
+const LOG_SHARE = 0.1;
 
 /** The keeper of one worker as a part, and where it listens. */
 export function keeperOf(of: {
@@ -24,10 +33,12 @@ export function keeperOf(of: {
   ownerGone: "end" | "keep";
   graceMs: number;
   logLevel: LogLevel;
-}): { part: KeeperProcess; socket: string } {
+}): { part: KeeperProcess; socket: string; logSpaceBytes: number } {
   const { cluster, worker, folder, ownerGone, graceMs, logLevel, flags } = of;
   const socket = socketPathFor(folder);
   const cgroup = flags.cgroups === "off" ? null : `iris-${cluster}-${worker}`;
+  const share = (diskBytes(folder) ?? Infinity) * LOG_SHARE / (flags.workers ?? 1);
+  const logSpaceBytes = flags.logSpace ?? Math.floor(share);
   const part = new KeeperProcess({
     ...{ cluster, worker, folder, cgroup },
     command: ownerGone === "keep" ? withLog(selfCommand(), `${folder}/keeper.log`) : selfCommand(),
@@ -36,10 +47,13 @@ export function keeperOf(of: {
       cgroup,
       spawner: flags.spawner,
       runAs: flags.runAs ?? null,
+      ...(flags.logLimit === undefined ? {} : { logLimitBytes: flags.logLimit }),
+      // No limit is none: JSON has no infinity.
+      ...(logSpaceBytes === Infinity ? {} : { logSpaceBytes }),
     }),
     ...(ownerGone === "keep" ? { keep: { graceMs } } : {}),
   });
-  return { part, socket };
+  return { part, socket, logSpaceBytes };
 }
 
 /**

@@ -147,7 +147,6 @@ function workerRoot(
             ...runtimes.attributes,
           },
           version: VERSION,
-          instance: randomHex(8),
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home: options.runAs?.home ?? context.env("HOME") ?? "/",
           containers: runtimes.containers,

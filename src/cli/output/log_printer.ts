@@ -5,7 +5,9 @@
 import type { LogChunk } from "../../wire/api.ts";
 
 /** A line longer than this is printed in pieces, in bytes. */
-const MAX_LINE_BYTES = 1024 * 1024;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+/** What all lines that are not whole yet may take together, in bytes. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** Where lines go. */
@@ -14,64 +16,94 @@ export interface LineSink {
   write(stream: "stdout" | "stderr", line: Uint8Array): void;
 }
 
+/** How lines are printed. */
+export interface LogPrinterOptions {
+  /** What stands before each line of a task, for instance `job/3 | `. */
+  readonly prefix: (task: number) => string;
+  /** Whether the time at which a line was first seen stands before it. */
+  readonly timestamps?: boolean;
+}
+
+/** A line that has no newline yet. */
+interface Rest {
+  readonly chunk: LogChunk;
+  /** When its first byte was seen. */
+  readonly atMs: number | undefined;
+  readonly parts: Uint8Array[];
+  size: number;
+}
+
 /** Collects chunks by task and stream, and writes each line once it is whole. */
 export class LogPrinter {
   readonly #sink: LineSink;
-  readonly #prefix: (task: number) => string;
-  readonly #rest = new Map<string, Uint8Array>();
+  readonly #options: LogPrinterOptions;
+  readonly #rest = new Map<string, Rest>();
+  #held = 0;
 
-  /** @param prefix what stands before each line of a task, for instance `job/3 | ` */
-  constructor(sink: LineSink, prefix: (task: number) => string) {
+  /** @param options how lines are printed */
+  constructor(sink: LineSink, options: LogPrinterOptions) {
     this.#sink = sink;
-    this.#prefix = prefix;
+    this.#options = options;
   }
 
   /** Takes a chunk; writes the lines it completes. */
   add(chunk: LogChunk): void {
     const key = `${chunk.task}.${chunk.attempt}.${chunk.stream}`;
-    const bytes = Uint8Array.fromBase64(chunk.data);
-    let text = concat(this.#rest.get(key), bytes);
-    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE)) {
-      this.#line(chunk, text.subarray(0, end));
-      text = text.subarray(end + 1);
+    let bytes: Uint8Array = Uint8Array.fromBase64(chunk.data);
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE)) {
+      this.#hold(key, { chunk, bytes: bytes.subarray(0, end) });
+      this.#flush(key);
+      bytes = bytes.subarray(end + 1);
     }
-    if (chunk.end === true || text.length > MAX_LINE_BYTES) {
-      if (text.length > 0) this.#line(chunk, text);
-      text = text.subarray(text.length);
-    }
-    if (text.length === 0) this.#rest.delete(key);
-    else this.#rest.set(key, text.slice());
+    if (bytes.length > 0) this.#hold(key, { chunk, bytes });
+    const rest = this.#rest.get(key);
+    if (rest === undefined) return;
+    if (chunk.end === true || rest.size > MAX_LINE_BYTES) this.#flush(key);
+    while (this.#held > MAX_HELD_BYTES) this.#flushLongest();
   }
 
   /** Writes what has no newline yet, as lines. */
   flush(): void {
-    for (const [key, text] of this.#rest) {
-      const [task, attempt, stream] = key.split(".");
-      this.#line({
-        task: Number(task),
-        attempt: Number(attempt),
-        stream: stream === "stderr" ? "stderr" : "stdout",
-        offset: 0,
-        data: "",
-      }, text);
-    }
-    this.#rest.clear();
+    for (const key of [...this.#rest.keys()]) this.#flush(key);
   }
 
-  #line(chunk: LogChunk, text: Uint8Array): void {
-    const prefix = new TextEncoder().encode(this.#prefix(chunk.task));
-    const line = new Uint8Array(prefix.length + text.length + 1);
+  #hold(key: string, of: { chunk: LogChunk; bytes: Uint8Array }): void {
+    let rest = this.#rest.get(key);
+    if (rest === undefined) {
+      rest = { chunk: of.chunk, atMs: of.chunk.atMs, parts: [], size: 0 };
+      this.#rest.set(key, rest);
+    }
+    rest.parts.push(of.bytes);
+    rest.size += of.bytes.length;
+    this.#held += of.bytes.length;
+  }
+
+  #flushLongest(): void {
+    let longest: string | null = null;
+    for (const [key, { size }] of this.#rest) {
+      if (longest === null || size > this.#rest.get(longest)!.size) longest = key;
+    }
+    if (longest !== null) this.#flush(longest);
+  }
+
+  #flush(key: string): void {
+    const rest = this.#rest.get(key);
+    if (rest === undefined) return;
+    this.#rest.delete(key);
+    this.#held -= rest.size;
+    const { chunk, atMs } = rest;
+    const time = this.#options.timestamps && atMs !== undefined
+      ? `${new Date(atMs).toISOString()} `
+      : "";
+    const prefix = new TextEncoder().encode(this.#options.prefix(chunk.task) + time);
+    const line = new Uint8Array(prefix.length + rest.size + 1);
     line.set(prefix);
-    line.set(text, prefix.length);
+    let at = prefix.length;
+    for (const part of rest.parts) {
+      line.set(part, at);
+      at += part.length;
+    }
     line[line.length - 1] = NEWLINE;
     this.#sink.write(chunk.stream, line);
   }
-}
-
-function concat(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {
-  if (a === undefined) return b;
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

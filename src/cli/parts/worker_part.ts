@@ -38,7 +38,6 @@ export interface WorkerPartOptions {
   /** What constraints look at. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly version: string;
-  readonly instance: string;
   readonly path: string;
   readonly home: string;
   /** What runs containers here; null when nothing does. */
@@ -51,7 +50,12 @@ export interface WorkerPartOptions {
   readonly portRange?: LifecycleConfig["portRange"];
   readonly space: WorkerSpace;
   /** The keeper as a part, and where it listens. */
-  readonly keeper: { readonly part: KeeperProcess; readonly socket: string };
+  readonly keeper: {
+    readonly part: KeeperProcess;
+    readonly socket: string;
+    /** How much all logs of the worker may take, in bytes. */
+    readonly logSpaceBytes: number;
+  };
   /** True for one whose keeper may be there already: it is found before anybody talks to it. */
   readonly adopts?: boolean;
   /** Told when the server listens. */
@@ -99,8 +103,14 @@ function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
     listen: options.listen,
     token: options.serverToken,
     folder: options.folder,
-    instance: options.instance,
     outputSpaceBytes: options.space.outputSpace,
+    logSpaceBytes: options.keeper.logSpaceBytes,
+    controller: {
+      url: options.controllerUrl,
+      token: options.controllerToken,
+      tokenFile: options.tokenFile ?? null,
+      trust: options.trust ?? null,
+    },
   };
 }
 

@@ -40,6 +40,14 @@ export const DRAIN_SCHEMA = v.strictObject({
   why: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(500)), "asked for"),
 });
 
+/** The body of a worker's question which jobs are forgotten. */
+export const FORGOTTEN_SCHEMA = v.strictObject({
+  generations: v.pipe(
+    v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+    v.maxLength(10_000),
+  ),
+});
+
 /** The routes under `/api/v1` that only an admin may call. */
 export function clusterRoutes(
   api: ControllerApi,
@@ -92,7 +100,7 @@ function checked<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
   throw invalidField(parsed.issues[0]);
 }
 
-/** The one route that workers call. */
+/** The routes that workers call. */
 export function registerRoute(
   api: ControllerApi,
   known: { tokens: Tokens; sessions: Sessions },
@@ -100,6 +108,10 @@ export function registerRoute(
   const app = new Hono();
   app.post("/workers", requireRole(["worker", "admin"], known), async (c) => {
     return c.json(await api.register(parseRegisterRequest(await jsonBody(c))), 201);
+  });
+  app.post("/workers/forgotten", requireRole(["worker", "admin"], known), async (c) => {
+    const { generations } = checked(FORGOTTEN_SCHEMA, await jsonBody(c));
+    return c.json(api.forgotten(generations));
   });
   return app;
 }

@@ -7,7 +7,9 @@ import { parseJobSpec } from "../../wire/job_spec.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
 import { jsonLines } from "../json_lines.ts";
+import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
 import { intQuery } from "../query.ts";
+import { logsQuery } from "./logs_query.ts";
 
 /** Jobs listed when no limit is given, and at most. */
 const DEFAULT_LIST = 100;
@@ -86,16 +88,25 @@ export function jobRoutes(api: ControllerApi): Hono {
       ),
     );
   });
-  app.get("/:name/logs", (c) => {
-    const { name, replicas } = found(api, c.req.param("name"));
-    const given = c.req.query("task");
-    const task = given === undefined
-      ? null
-      : intQuery(c, "task", { fallback: 0, min: 0, max: replicas - 1 });
-    const follow = c.req.query("follow") === "true";
-    return jsonLines((signal) => api.logs(name, { task, follow, signal }));
+  app.get("/:name/logs", (c) => logs(api, c, c.req.query("cursor") ?? null));
+  // A cursor may be too long for a URL.
+  app.post("/:name/logs", async (c) => {
+    const body = await jsonBody(c, MAX_JOB_CURSOR_CHARS + 1_024);
+    const cursor = (body as { cursor?: unknown } | null)?.cursor;
+    if (typeof cursor !== "string") {
+      throw new IrisError("invalid", "cursor must be a text", { field: "cursor" });
+    }
+    return logs(api, c, cursor);
   });
   return app;
+}
+
+/** A job's logs as JSON lines; what is wrong with the question is said while there is a status. */
+function logs(api: ControllerApi, c: Context, cursor: string | null): Response {
+  const { name, replicas } = found(api, c.req.param("name") ?? "");
+  const chosen = logsQuery(c, replicas);
+  if (cursor !== null) parseJobCursor(cursor);
+  return jsonLines((signal) => api.logs(name, { ...chosen, cursor, signal }));
 }
 
 /** What a submit calls itself, with a digest of what it says. */

@@ -23,6 +23,10 @@ export class FactBook {
   #started: Numbered<StartedFact>[] = [];
   #ended: Numbered<EndedFact>[] = [];
   #unqueued: Numbered<Run>[] = [];
+  /** How the attempts of `#ended` began: a worker that comes anew may not know. */
+  readonly #began = new WeakMap<EndedFact, StartedFact>();
+  /** The last fact that was there when a worker came. */
+  #known = 0;
 
   /**
    * @param of the number of the last fact before, where else facts are noted, and what tasks handed
@@ -50,12 +54,14 @@ export class FactBook {
     this.#sink?.started(this.#last, fact);
   }
 
-  ended(fact: EndedFact): void {
+  /** @param began how the attempt began, if it did */
+  ended(fact: EndedFact, began: StartedFact | null = null): void {
     const size = fact.returned?.length ?? 0;
     const fits = this.#returned + size <= this.#maxReturned;
     if (fits) this.#returned += size;
     const kept = fits ? fact : withoutReturn(fact);
     this.#ended.push([++this.#last, kept]);
+    if (began !== null) this.#began.set(kept, began);
     this.#sink?.ended(this.#last, kept);
   }
 
@@ -84,6 +90,7 @@ export class FactBook {
   /** The first of what was not acknowledged; what is missing is taken next. */
   all(): KeeperFacts {
     this.#told = 0;
+    this.#known = this.#last;
     return this.#next();
   }
 
@@ -101,7 +108,12 @@ export class FactBook {
       some(this.#ended),
       some(this.#unqueued),
     ];
-    return { upTo, started, ended, unqueued };
+    if (from >= this.#known) return { upTo, started, ended, unqueued };
+    const whole = ended.map((fact) => {
+      const began = this.#began.get(fact);
+      return began === undefined ? fact : { ...fact, began };
+    });
+    return { upTo, started, ended: whole, unqueued };
   }
 
   /** The last fact of a batch that begins behind one. */

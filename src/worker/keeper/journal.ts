@@ -195,7 +195,7 @@ function uidOf(fact: { generation: number; index: number; attempt: number }): st
 function startLine(number: number, { started, ticks }: NotedAttempt): string {
   const { generation, index, attempt, pid, atMs, slot, rotation, outFrom, errFrom } = started;
   return `+ ${number} ${pid} ${ticks} ${generation} ${index} ${attempt} ${atMs} ` +
-    `${slot} ${rotation} ${outFrom} ${errFrom}\n`;
+    `${slot} ${rotation} ${outFrom} ${errFrom} ${started.order ?? ""}\n`;
 }
 
 function startOf(words: readonly string[]): NotedAttempt {
@@ -205,6 +205,7 @@ function startOf(words: readonly string[]): NotedAttempt {
     started: {
       ...{ pid: at(1), generation: at(3), index: at(4), attempt: at(5), atMs: at(6) },
       ...{ slot: at(7), rotation: at(8), outFrom: at(9), errFrom: at(10) },
+      ...(words[11] === undefined || words[11] === "" ? {} : { order: at(11) }),
     },
   };
 }

@@ -6,6 +6,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { Cgroup } from "../../host/cgroup.ts";
+import type { FileCalls } from "../../host/file_calls.ts";
 import { resolveCommand } from "../../host/resolve_command.ts";
 import type { Spawner, SpawnRequest } from "../../host/spawner.ts";
 import type { StopCause, StopReport } from "../../lifecycle/part.ts";
@@ -30,6 +31,7 @@ import type { Holds } from "./holds.ts";
 import { IDLE_LOOK_MS, LiveAttempts } from "./live_attempts.ts";
 import { MARKER } from "./marker.ts";
 import { OutputFolders } from "./output_folders.ts";
+import { OutputGuard } from "./output_guard.ts";
 import { Room } from "./room.ts";
 import { RunQueue } from "./run_queue.ts";
 import { type Slot, Slots } from "./slots.ts";
@@ -51,6 +53,11 @@ export interface KeeperOptions {
   /** What attempts are limited with. */
   readonly holds: Holds;
   readonly clock: Clock;
+  /** For holes in output that is too long; null where that cannot be had. */
+  readonly files: FileCalls | null;
+  /** How much output is kept: of an attempt and stream, and of all that run. In bytes. */
+  readonly logLimitBytes: number;
+  readonly logSpaceBytes: number;
   /** What an earlier keeper of this folder left to be told; empty for a first one. */
   readonly facts: FactBook;
   /** Writes down the facts of this turn, where the next keeper finds them. */
@@ -78,6 +85,7 @@ interface Prepared {
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #slots: Slots;
+  readonly #guard: OutputGuard;
   readonly #specs = new Map<number, Prepared>();
   readonly #queue = new RunQueue();
   readonly #facts: FactBook;
@@ -100,6 +108,10 @@ export class Keeper {
     const { spawner, cgroup, clock, folder, cluster, worker } = options;
     this.#cleanups = new Cleanups({ spawner, clock, folder, prefix: `${cluster}.${worker}.` });
     const cleanups = this.#cleanups;
+    this.#guard = new OutputGuard({
+      ...{ clock, calls: options.files, sizes: (slot) => this.#slots.sizes(slot) },
+      ...{ limitBytes: options.logLimitBytes, spaceBytes: options.logSpaceBytes },
+    });
     const onGone = (attempt: Attempt, left: readonly string[]) => this.#gone(attempt, left);
     this.#live = new LiveAttempts({ spawner, cgroup, clock, cleanups, onGone });
     spawner.onChildEnd(() => this.look());
@@ -239,6 +251,7 @@ export class Keeper {
   dispose(): void {
     this.#timer?.cancel();
     if (!this.#live.any) this.#cleanups.close();
+    this.#guard.dispose();
     this.#slots.close();
     this.#options.holds.close();
   }
@@ -247,6 +260,7 @@ export class Keeper {
     const { started, slot, spec } = attempt;
     this.#room.give(spec);
     const sizes = this.#slots.sizes(slot);
+    this.#guard.end(slot, sizes);
     if (alive.length === 0) this.#slots.give(slot);
     const { returned, ...ending } = endingOf(attempt, {
       ...{ alive, cleanup: this.#cleanups.take(attempt), folder: this.#options.folder },
@@ -261,7 +275,7 @@ export class Keeper {
       outTo: sizes.out,
       errTo: sizes.err,
       ...(returned === null ? {} : { returned }),
-    });
+    }, started);
     const { forced, leftovers } = ending;
     const hard = forced || leftovers.length > 0;
     if (hard && this.#live.ending) this.#hardEnds.push({ started, job: spec.job, leftovers });
@@ -303,6 +317,8 @@ export class Keeper {
     const { spec } = prepared;
     const { clock, holds, spawner } = this.#options;
     const { slot, outFrom, errFrom } = this.#slots.take(which);
+    // Before the first write, so that it is seen.
+    this.#guard.begin(slot, { outFrom, errFrom, limitBytes: spec.options?.logBytes ?? null });
     let pid: number;
     let hold: Hold | null = null;
     try {
@@ -317,6 +333,7 @@ export class Keeper {
         pid = spawner.spawn(request);
       }
     } catch (error) {
+      this.#guard.end(slot, { out: outFrom, err: errFrom });
       this.#slots.give(slot);
       if (hold !== null) holds.drop(hold);
       if (mayReturn(spec.options)) takeReturn(this.#options.folder, uidOf(which));
@@ -331,6 +348,7 @@ export class Keeper {
       rotation: slot.rotation,
       outFrom,
       errFrom,
+      order: this.#slots.nextOrder(),
     };
     const timeoutAtMs = spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs;
     this.#live.add({

@@ -10,11 +10,13 @@ import { randomHex } from "../../base/ids.ts";
 import { Cgroup } from "../../host/cgroup.ts";
 import type { RunAs } from "../../host/launch_step.ts";
 import { noLimits, openLimitCgroups } from "../../host/limit_cgroups.ts";
+import { FileCalls } from "../../host/file_calls.ts";
 import { pickSpawner } from "../../host/pick_spawner.ts";
 import type { StopCause } from "../../lifecycle/part.ts";
 import type { KeeperHello } from "../keeper_link.ts";
 import { removeReturns } from "../returns.ts";
 import { sweepNoted } from "./cleanup_note.ts";
+import { DEFAULT_LOG_LIMIT_BYTES } from "../log_limits.ts";
 import { detachReport } from "./end_report.ts";
 import { Holds } from "./holds.ts";
 import { inheritFacts } from "./inherit.ts";
@@ -58,6 +60,10 @@ export interface KeeperMainOptions {
   readonly cgroup: string | null;
   /** Whose rights tasks get; the keeper's own when null or left out. */
   readonly runAs?: RunAs | null;
+  /** How much output of an attempt and stream is kept, in bytes. */
+  readonly logLimitBytes?: number;
+  /** How much output of all attempts that run is kept, in bytes. */
+  readonly logSpaceBytes?: number;
 }
 
 /** Runs a keeper until it is told to end. Resolves to its exit code. */
@@ -104,6 +110,7 @@ class KeeperMain {
   readonly #journal: Journal;
   readonly #cgroup: Cgroup | null;
   readonly #holds: Holds;
+  readonly #files = FileCalls.open();
   readonly #over = Promise.withResolvers<void>();
   #client: Lines<ToKeeper, FromKeeper> | null = null;
   /** True once the owner is gone and what runs is kept for the next one. */
@@ -135,6 +142,9 @@ class KeeperMain {
         ...{ folder: options.folder, sink: this.#journal, wallMs: systemClock.wall() },
       }),
       note: () => this.#journal.flush(),
+      files: this.#files,
+      logLimitBytes: options.logLimitBytes ?? DEFAULT_LOG_LIMIT_BYTES,
+      logSpaceBytes: options.logSpaceBytes ?? Infinity,
       onFacts: () => this.#batch(),
     });
   }
@@ -181,6 +191,7 @@ class KeeperMain {
     this.#spawner.close();
     this.#keeper.dispose();
     this.#cgroup?.leave();
+    this.#files?.close();
     this.#journal.close();
     return 0;
   }

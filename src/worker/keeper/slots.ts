@@ -3,7 +3,15 @@
  * another, since making files is what costs. An attempt's output is a range of bytes in them. Owns
  * the files' handles; runs in the keeper.
  */
+import { invariant } from "../../base/assert.ts";
+import { messageOf } from "../../base/errors.ts";
+import { logger } from "../../base/log.ts";
 import { type Holder, HolderNotes } from "../slot_holders.ts";
+
+/** In the folder of log files: which keeper of this folder is the last one, and its first rotation. */
+export const KEEPER_FILE = "keeper.json";
+/** Starts of one keeper, at most: what `order` of a started attempt counts within. */
+const ORDERS_A_KEEPER = 2 ** 32;
 
 /** A slot whose file is longer than this begins a new pair, in bytes. */
 export const ROTATE_BYTES = 64 * 1024 * 1024;
@@ -31,6 +39,7 @@ export class Slots {
   readonly #holders: HolderNotes;
   /** The first rotation number that no earlier keeper of this folder has used. */
   readonly #firstRotation: number;
+  #order: number;
 
   /** @param folder the folder of log files; made when missing */
   constructor(folder: string) {
@@ -41,8 +50,25 @@ export class Slots {
       const used = /^\d+\.(\d+)\.(?:out|err)$/.exec(entry.name);
       if (used !== null) rotation = Math.max(rotation, Number(used[1]) + 1);
     }
-    this.#firstRotation = rotation;
     this.#holders = new HolderNotes(folder);
+    const last = lastKeeper(folder);
+    this.#firstRotation = Math.max(rotation, last.firstRotation + 1);
+    const keeper = last.number + 1;
+    invariant(keeper < Number.MAX_SAFE_INTEGER / ORDERS_A_KEEPER, "Too many keepers of one folder");
+    this.#order = keeper * ORDERS_A_KEEPER;
+    const text = JSON.stringify({ number: keeper, firstRotation: this.#firstRotation });
+    try {
+      Deno.writeTextFileSync(`${folder}/${KEEPER_FILE}.new`, text, { mode: 0o600 });
+      Deno.renameSync(`${folder}/${KEEPER_FILE}.new`, `${folder}/${KEEPER_FILE}`);
+    } catch (error) {
+      // Tasks can run on a full disk, too; only old log files stay for longer.
+      logger("keeper").warn`${folder}/${KEEPER_FILE} cannot be written: ${messageOf(error)}`;
+    }
+  }
+
+  /** A number that is larger for each attempt that starts here, also after a restart. */
+  nextOrder(): number {
+    return ++this.#order;
   }
 
   /** A slot that nothing writes to, for this attempt from now on, and the sizes of its files. */
@@ -109,6 +135,20 @@ export class Slots {
       errSize: 0,
     };
   }
+}
+
+/** What the keeper before this one wrote down; zeros when there was none. */
+export function lastKeeper(folder: string): { number: number; firstRotation: number } {
+  try {
+    const given = JSON.parse(Deno.readTextFileSync(`${folder}/${KEEPER_FILE}`)) as unknown;
+    const { number, firstRotation } = given as Record<string, unknown>;
+    if (Number.isSafeInteger(number) && Number.isSafeInteger(firstRotation)) {
+      return { number: number as number, firstRotation: firstRotation as number };
+    }
+  } catch {
+    // None was here, or the disk lost it.
+  }
+  return { number: 0, firstRotation: -1 };
 }
 
 function sizeOf(file: Deno.FsFile): number {
