@@ -16,6 +16,7 @@ import { benchSchedule } from "./schedule.ts";
 import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
 import { benchSubmit } from "./submit.ts";
+import { benchUsage } from "./usage.ts";
 
 const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   start: benchStart,
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   submit: benchSubmit,
   recover: benchRecover,
   logs: benchLogs,
+  usage: benchUsage,
 };
 
 async function main(argv: string[]): Promise<void> {

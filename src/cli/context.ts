@@ -1,6 +1,6 @@
 /** What a command gets from the process it runs in: output, environment, and a controller. */
 import { IrisError } from "../base/errors.ts";
-import { IrisClient } from "../client/iris_client.ts";
+import { type ClientOptions, IrisClient } from "../client/iris_client.ts";
 import { clusterAlive, listClusters } from "../host/cluster_registry.ts";
 import { stateHome } from "../host/state_dir.ts";
 import { httpClient, readCertificates } from "../host/tls.ts";
@@ -96,10 +96,13 @@ export function connect(context: CliContext, target: TargetFlags): IrisClient {
 }
 
 /** Calls that trust the certificates in a file; the process ends before their connections do. */
-function trusting(caFile: string | undefined): { fetch?: typeof fetch } {
+function trusting(caFile: string | undefined): Pick<ClientOptions, "fetch" | "socket"> {
   if (caFile === undefined) return {};
   const client = httpClient([readCertificates(caFile, "--ca-file")]);
-  return { fetch: (input, init) => fetch(input, { ...init, client }) };
+  return {
+    fetch: (input, init) => fetch(input, { ...init, client }),
+    socket: (url, headers) => new WebSocket(url, { headers, client }),
+  };
 }
 
 /** A controller's address as it was typed. @throws {IrisError} `usage` when it is none */

@@ -12,3 +12,14 @@ export async function interruptible<T>(run: (interrupted: AbortSignal) => Promis
     for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
   }
 }
+
+/** Calls back for each SIGINT and SIGTERM. @returns ends that */
+export function onInterrupt(callback: (signal: "SIGINT" | "SIGTERM") => void): () => void {
+  const listeners = (["SIGINT", "SIGTERM"] as const).map((signal) =>
+    [signal, () => callback(signal)] as const
+  );
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  return () => {
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
+}

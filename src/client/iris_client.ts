@@ -6,6 +6,9 @@ import { sleep, systemClock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
 import { fetchProblem } from "../base/fetch_problem.ts";
 import { randomHex } from "../base/ids.ts";
+import { ExecStream, type TakeOutput } from "./exec_stream.ts";
+import type { ExecRequest } from "../wire/exec.ts";
+import type { HostUsage, Signalled, TaskUsage } from "../wire/usage.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
@@ -38,6 +41,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** What calls go through, for instance one that trusts a certificate; `fetch` when left out. */
   readonly fetch?: typeof fetch;
+  /** What makes WebSockets that send headers, likewise; `WebSocket` itself when left out. */
+  readonly socket?: (url: string, headers: Readonly<Record<string, string>>) => WebSocket;
 }
 
 /** What a submit may say; what is left out gets its default from the controller. */
@@ -257,6 +262,38 @@ export class IrisClient {
     return this.#json("POST", `${workerPath(name)}/release`);
   }
 
+  /** What the latest attempt of a task uses, or used. */
+  taskUsage(job: string, index: number): Promise<TaskUsage> {
+    return this.#json("GET", `${taskPath(job, index)}/usage`);
+  }
+
+  /** What a worker's host uses. */
+  hostUsage(worker: string): Promise<HostUsage> {
+    return this.#json("GET", `${workerPath(worker)}/usage`);
+  }
+
+  /** Sends a signal to a running task. @throws {IrisError} `conflict` when it does not run */
+  signalTask(job: string, index: number, signal: string): Promise<Signalled> {
+    return this.#json("POST", `${taskPath(job, index)}/signal`, { body: { signal } });
+  }
+
+  /** Sends a signal to every running task of a job. */
+  signalJob(job: string, signal: string): Promise<Signalled> {
+    return this.#json("POST", `${jobPath(job)}/signal`, { body: { signal } });
+  }
+
+  /** Runs a command beside a running task; `output` takes what it writes. */
+  exec(
+    job: string,
+    index: number,
+    of: ExecRequest & { readonly output: TakeOutput },
+  ): ExecStream {
+    const { output, ...request } = of;
+    const url = `${this.#options.url.replace(/^http/, "ws")}${taskPath(job, index)}/exec`;
+    const { socket = openSocket } = this.#options;
+    return new ExecStream(socket(url, this.#headers()), { request, output });
+  }
+
   /** The live ownership tree. */
   tree(): Promise<TreeNode> {
     return this.#json("GET", "/api/v1/tree");
@@ -351,6 +388,14 @@ function jobPath(name: string): string {
 
 function workerPath(name: string): string {
   return `/api/v1/workers/${encodeURIComponent(name)}`;
+}
+
+function openSocket(url: string, headers: Readonly<Record<string, string>>): WebSocket {
+  return new WebSocket(url, { headers });
+}
+
+function taskPath(job: string, index: number): string {
+  return `${jobPath(job)}/tasks/${index}`;
 }
 
 async function checked<T>(response: Response): Promise<T> {

@@ -1,6 +1,16 @@
 /** The public door of the client library. */
 export { type ClientOptions, IrisClient, type SubmitRequest } from "./iris_client.ts";
 export type { LogsRequest } from "./log_stream.ts";
+export { ExecStream, type TakeOutput } from "./exec_stream.ts";
+export type { ExecRequest, ExecTerminal } from "../wire/exec.ts";
+export type {
+  AttemptUsage,
+  EndedUsage,
+  HostUsage,
+  ProcessUsage,
+  Signalled,
+  TaskUsage,
+} from "../wire/usage.ts";
 export { type ErrorCode, IrisError } from "../base/errors.ts";
 export type {
   NodeKind,

@@ -27,6 +27,7 @@ import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 import type { EventFilter } from "../store/reader.ts";
 import type { SubmitMark } from "../store/rows.ts";
+import type { LiveApi } from "./live_api.ts";
 import type { JobVerb } from "./messages.ts";
 import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
 
@@ -120,6 +121,8 @@ export interface ControllerApi {
   backup(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   tree(): TreeNode;
   health(): Health;
+  /** What runs now, asked of its workers. */
+  readonly live: LiveApi;
   /** Begins the stop of the whole cluster and says where its report will be. */
   stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer>;
 }

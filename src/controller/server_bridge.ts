@@ -43,6 +43,8 @@ import { explainDone } from "./explain_job.ts";
 import { JobOutputsReader } from "./job_outputs.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
 import { taskDetail } from "./task_detail.ts";
+import type { ConnectSocket } from "./exec_proxy.ts";
+import { LiveCalls } from "./live_calls.ts";
 import type {
   CoreToServer,
   JobVerb,
@@ -79,6 +81,8 @@ export interface ServerBridgeOptions {
   readonly stream: PostForStream;
   /** Owned by whoever made it. */
   readonly bundles: BundlesApi;
+  /** For commands beside tasks. */
+  readonly connect: ConnectSocket;
   readonly clock: Clock;
 }
 
@@ -91,6 +95,7 @@ interface Call {
 
 /** See the head of this file. */
 export class ServerBridge implements ControllerApi {
+  readonly live: LiveCalls;
   readonly #options: ServerBridgeOptions;
   readonly #calls = new Map<number, Call>();
   /** Whoever waits for the next change of a job, by its name. */
@@ -116,6 +121,8 @@ export class ServerBridge implements ControllerApi {
       sources: (generation) => this.#sources(generation),
       closed: this.#closed.signal,
     });
+    const { reader, post, connect, clock } = options;
+    this.live = new LiveCalls({ reader, post, connect, clock, workers: () => this.#workers });
     options.core.onMessage((message) => this.#fromCore(message));
     options.main.onMessage((message) => this.#fromMain(message));
     options.core.post({ type: "hello" });
@@ -317,6 +324,7 @@ export class ServerBridge implements ControllerApi {
   /** Answers everybody who waits, and listens no more. */
   close(): void {
     this.#closed.abort();
+    this.live.close();
     this.#options.core.onMessage(null);
     this.#options.main.onMessage(null);
     this.#rejectAll(new IrisError("closing", "The server is stopping"));
@@ -383,6 +391,7 @@ export class ServerBridge implements ControllerApi {
         return;
       case "workers":
         this.#workers = message.workers;
+        this.live.look();
         return;
     }
   }

@@ -30,7 +30,10 @@ export function fetchPost(connections: WorkerConnections): PostJson {
       });
       const text = await limitedText(response);
       if (response.ok) return JSON.parse(text);
-      throw new IrisError("unavailable", `it answered ${response.status}: ${saidIn(text)}`);
+      // The whole answer goes along, for whoever wants to know what the worker means by it.
+      throw new IrisError("unavailable", `it answered ${response.status}: ${saidIn(text)}`, {
+        cause: text,
+      });
     });
 }
 
@@ -43,6 +46,25 @@ function saidIn(text: string): string {
     // No answer of ours.
   }
   return text.slice(0, 200);
+}
+
+/** Opens WebSockets to workers, over connections that their owner closes. */
+export function socketTo(
+  connections: WorkerConnections,
+): (to: Parameters<PostJson>[0]) => WebSocket {
+  return ({ url, token, path, certificate }) => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const opened = Promise.withResolvers<void>();
+    let socket: WebSocket | null = null;
+    // owner: the connections: in use until the socket, which its own owner closes, is closed.
+    void connections.use(certificate, (client) => {
+      socket = new WebSocket(url.replace(/^http/, "ws") + path, { headers, client });
+      socket.addEventListener("close", () => opened.resolve(), { once: true });
+      return opened.promise;
+    });
+    if (socket === null) throw new IrisError("internal", "No socket was opened");
+    return socket;
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import { IrisError } from "../base/errors.ts";
 import { becomeSubreaper, cString, type Libc, openLibc } from "./libc.ts";
 import { launchProblem } from "./launch_problem.ts";
 import { childrenOfThread } from "./proc.ts";
-import type { ProcessEnd, Spawner, SpawnRequest } from "./spawner.ts";
+import type { EndUsage, ProcessEnd, Spawner, SpawnRequest } from "./spawner.ts";
 
 const SPAWN_SETSIGDEF = 0x04;
 const SPAWN_SETSIGMASK = 0x08;
@@ -17,10 +17,13 @@ const O_CLOEXEC = 0o2000000;
 const O_APPEND_CREATE = 0o2101;
 const MODE = 0o600;
 const WNOHANG = 1;
+const RUSAGE_SELF = 0;
+/** `struct rusage`: two times (seconds, microseconds), then the peak of memory in KiB, then more. */
+const RUSAGE_WORDS = 18;
 /** Behind stdin, stdout and stderr. */
 const FIRST_OTHER_FD = 3;
 /** Room for `posix_spawnattr_t`, `posix_spawn_file_actions_t` and `sigset_t` of any libc. */
-const STRUCT_BYTES = 1024;
+export const STRUCT_BYTES = 1024;
 const SIGSET_BYTES = 128;
 /** Cached file actions at most; one set for each slot and working directory. */
 const MAX_ACTIONS = 4096;
@@ -48,7 +51,7 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
 /** Texts in one C block, with the pointers to them and room for more. */
-interface Block {
+export interface Block {
   /** Kept, since C has only the addresses. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly pointers: BigUint64Array<ArrayBuffer>;
@@ -74,6 +77,11 @@ export class PosixSpawner implements Spawner {
   readonly #status = new Int32Array(1);
   readonly #pidBytes = new Uint8Array(this.#pid.buffer);
   readonly #statusBytes = new Uint8Array(this.#status.buffer);
+  /** Low and high halves in turn; nothing here needs the high ones. */
+  readonly #usage = new Uint32Array(2 * RUSAGE_WORDS);
+  readonly #usageBytes = new Uint8Array(this.#usage.buffer);
+  /** The most memory that this process itself had when it was last looked at, in KiB. */
+  #ownPeak = 0;
   readonly #blocks = new WeakMap<readonly string[], Block>();
   readonly #actions = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #paths = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -86,16 +94,8 @@ export class PosixSpawner implements Spawner {
   #callback: (() => void) | null = null;
 
   constructor() {
-    const { symbols } = this.#libc;
     this.adoptsOrphans = becomeSubreaper(this.#libc);
-    symbols.posix_spawnattr_init(this.#attributes);
-    symbols.posix_spawnattr_setflags(
-      this.#attributes,
-      SPAWN_SETSID | SPAWN_SETSIGDEF | SPAWN_SETSIGMASK,
-    );
-    symbols.posix_spawnattr_setsigmask(this.#attributes, new Uint8Array(SIGSET_BYTES));
-    const all = new Uint8Array(SIGSET_BYTES).fill(0xff, 0, 8);
-    symbols.posix_spawnattr_setsigdefault(this.#attributes, all);
+    setSession(this.#libc, this.#attributes);
     Deno.addSignalListener("SIGCHLD", this.#listener);
   }
 
@@ -120,16 +120,30 @@ export class PosixSpawner implements Spawner {
   reap(): ProcessEnd[] {
     const ends: ProcessEnd[] = [];
     for (;;) {
-      const pid = this.#libc.symbols.waitpid(-1, this.#statusBytes, WNOHANG);
+      const pid = this.#libc.symbols.wait4(-1, this.#statusBytes, WNOHANG, this.#usageBytes);
       if (pid <= 0) return ends;
       const status = this.#status[0] ?? 0;
       const signal = status & 0x7f;
+      const usage = this.#endUsage();
       ends.push(
         signal === 0
-          ? { pid, code: (status >> 8) & 0xff, signal: null }
-          : { pid, code: null, signal },
+          ? { pid, code: (status >> 8) & 0xff, signal: null, usage }
+          : { pid, code: null, signal, usage },
       );
     }
+  }
+
+  /** What the kernel just said of the process that was reaped. */
+  #endUsage(): EndUsage {
+    const words = this.#usage;
+    const seconds = words[0]! + words[4]!;
+    const cpuMs = seconds * 1000 + Math.round((words[2]! + words[6]!) / 1000);
+    const peak = words[8]!;
+    if (peak > this.#ownPeak) {
+      this.#libc.symbols.getrusage(RUSAGE_SELF, this.#usageBytes);
+      this.#ownPeak = words[8]!;
+    }
+    return { cpuMs, peakBytes: peak > this.#ownPeak ? peak * 1024 : null };
   }
 
   onChildEnd(callback: (() => void) | null): void {
@@ -245,7 +259,22 @@ export class PosixSpawner implements Spawner {
   }
 }
 
-function blockOf(texts: readonly string[]): Block {
+/** Makes ready the attributes of a start: a session of its own, and signals as they were at boot. */
+export function setSession({ symbols }: Libc, attributes: Uint8Array<ArrayBuffer>): void {
+  symbols.posix_spawnattr_init(attributes);
+  symbols.posix_spawnattr_setflags(attributes, SPAWN_SETSID | SPAWN_SETSIGDEF | SPAWN_SETSIGMASK);
+  symbols.posix_spawnattr_setsigmask(attributes, new Uint8Array(SIGSET_BYTES));
+  const all = new Uint8Array(SIGSET_BYTES).fill(0xff, 0, 8);
+  symbols.posix_spawnattr_setsigdefault(attributes, all);
+}
+
+/** Why a start was refused, by its error number. */
+export function spawnProblem(errno: number): string {
+  return ERRORS[errno] ?? `error ${errno}`;
+}
+
+/** Texts as C wants `argv` and `environ`. Keep it for as long as C reads it. */
+export function blockOf(texts: readonly string[]): Block {
   const parts = texts.map(cString);
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 1));
   const pointers = new BigUint64Array(texts.length + MAX_EXTRA + 1);

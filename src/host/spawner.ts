@@ -30,6 +30,18 @@ export interface ProcessEnd {
   readonly code: number | null;
   /** Signal number, or null when it exited. */
   readonly signal: number | null;
+  /** What it used, with the children it waited for; left out where that cannot be known. */
+  readonly usage?: EndUsage;
+}
+
+/** What a process used until its end. */
+export interface EndUsage {
+  readonly cpuMs: number;
+  /**
+   * The most memory that it, or a child that it waited for, had. Null when that was less than what
+   * the process that started it had: until its own program begins a process shares that.
+   */
+  readonly peakBytes: number | null;
 }
 
 /** Starts processes, sees them end, and knows what comes back of what they started. */

@@ -11,6 +11,7 @@ import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { outputRoutes } from "./routes/outputs.ts";
+import { execRoute, liveRoutes } from "./routes/live.ts";
 
 /** What the application needs beside the controller itself. */
 export interface AppOptions {
@@ -30,6 +31,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   const app = new Hono();
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
+  app.route("/api/v1", execRoute(api, known));
   app.use(secureHeaders({
     contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"] },
   }));
@@ -62,6 +64,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   app.route("/api/v1/jobs", outputRoutes(api.outputs));
   app.route("/api/v1/bundles", bundleRoutes(api.bundles));
   app.route("/api/v1/events", eventRoutes(api));
+  app.route("/api/v1", liveRoutes(api));
   app.route("/api/v1", clusterRoutes(api, options));
 
   app.get("/", async (c) => {

@@ -110,7 +110,9 @@ function roleOf(c: Context, known: { tokens: Tokens; sessions: Sessions }): Role
   }
   const session = getCookie(c, COOKIE);
   if (session === undefined || !known.sessions.has(session)) return null;
-  const reads = c.req.method === "GET" || c.req.method === "HEAD";
+  // A WebSocket begins as a GET, and is no reading.
+  const reads = (c.req.method === "GET" || c.req.method === "HEAD") &&
+    c.req.header("Upgrade") === undefined;
   if (!reads && c.req.header("Origin") !== new URL(c.req.url).origin) return null;
   return "admin";
 }

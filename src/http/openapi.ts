@@ -20,6 +20,12 @@ import {
 } from "../wire/view_schemas.ts";
 import { BUNDLE_ANSWER_SCHEMA, BUNDLE_OFFER_SCHEMA, JOB_OUTPUTS_SCHEMA } from "../wire/shipping.ts";
 import {
+  HOST_USAGE_SCHEMA,
+  SIGNAL_BODY_SCHEMA,
+  SIGNALLED_SCHEMA,
+  TASK_USAGE_SCHEMA,
+} from "../wire/usage_schema.ts";
+import {
   CLUSTER_STOP_SCHEMA,
   DRAIN_SCHEMA,
   FORGOTTEN_SCHEMA,
@@ -54,6 +60,7 @@ const PATH_WORDS: Readonly<Record<string, string>> = {
   task: "A task's index.",
   index: "The index of a task, from 0.",
   hash: "64 hex digits.",
+  worker: "A worker's name.",
 };
 
 /** Every route under `/api`, and health. */
@@ -132,6 +139,30 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "A bundle, as the archive that was sent; the worker token will do.",
     answer: null,
   },
+  {
+    ...{ method: "get", path: `${NAME}/tasks/:index/usage`, status: 200 },
+    summary: "What the latest attempt of a task uses, or used.",
+    answer: TASK_USAGE_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: `${NAME}/tasks/:index/signal`, status: 200 },
+    summary: "Send a signal to every process of a running task's group.",
+    body: SIGNAL_BODY_SCHEMA,
+    answer: SIGNALLED_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: `${NAME}/signal`, status: 200 },
+    summary: "The same to every running task of a job.",
+    body: SIGNAL_BODY_SCHEMA,
+    answer: SIGNALLED_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/tasks/:index/exec`, status: 101 },
+    summary:
+      "A command beside a running task: a WebSocket. The first message is an ExecRequest as " +
+      "JSON, then frames: their first byte says what they are.",
+    answer: null,
+  },
   verb("stop", "Stop the job: answered when that is durable, not when its tasks are gone."),
   verb("hold", "Place nothing more of the job."),
   verb("release", "Let a held job be placed."),
@@ -180,6 +211,11 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "Which of the jobs that a worker has logs of are forgotten; needs the worker token.",
     body: FORGOTTEN_SCHEMA,
     answer: v.strictObject({ cluster: v.string(), generations: v.array(v.number()) }),
+  },
+  {
+    ...{ method: "get", path: "/api/v1/workers/:name/usage", status: 200 },
+    summary: "What a worker's host uses.",
+    answer: HOST_USAGE_SCHEMA,
   },
   {
     ...{ method: "get", path: "/api/v1/tree", status: 200 },

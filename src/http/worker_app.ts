@@ -6,17 +6,19 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import type { ProgressRequest } from "../wire/progress.ts";
+import { parseLogsRequest, parseReconcileRequest } from "../wire/reconcile_schema.ts";
 import {
   ARCHIVE_TYPE,
   checkedBody,
   OUTPUT_REQUEST_SCHEMA,
   OUTPUTS_REQUEST_SCHEMA,
 } from "../wire/shipping.ts";
-import { parseLogsRequest, parseReconcileRequest } from "../wire/reconcile_schema.ts";
+import { parseSignalRequest, parseUsageRequest } from "../wire/usage_schema.ts";
 import type { WorkerApi } from "../worker/worker_api.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import { jsonBody } from "./body.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
+import { upgraded } from "./upgrade.ts";
 
 /** The largest body of a reconcile call, in bytes: the whole desired set of a worker. */
 export const MAX_RECONCILE_BYTES = 32 * 1024 * 1024;
@@ -62,6 +64,12 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
     const request = checkedBody(OUTPUT_REQUEST_SCHEMA, await jsonBody(c));
     return c.body(await api.output(request), 200, { "Content-Type": ARCHIVE_TYPE });
   });
+  app.post("/v1/usage", async (c) => c.json(await api.usage(parseUsageRequest(await jsonBody(c)))));
+  app.post(
+    "/v1/signal",
+    async (c) => c.json(await api.signal(parseSignalRequest(await jsonBody(c)))),
+  );
+  app.get("/v1/exec", (c) => upgraded(c, (socket) => api.exec(socket)));
   return app;
 }
 

@@ -7,7 +7,7 @@ import { BundleStore } from "../controller/bundle_store.ts";
 import { ServerBridge } from "../controller/server_bridge.ts";
 import { fetchStream } from "../controller/stream_call.ts";
 import { WorkerConnections } from "../heartbeat/connections.ts";
-import { fetchPost } from "../heartbeat/reconcile_call.ts";
+import { fetchPost, socketTo } from "../heartbeat/reconcile_call.ts";
 import { controllerServerLoop } from "../http/server_loop.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
 import { openReader } from "../store/reader.ts";
@@ -36,6 +36,7 @@ serveIsolate(
         database: config.database,
         post: fetchPost(connections),
         stream: fetchStream(connections),
+        connect: socketTo(connections),
         bundles,
         clock,
       });

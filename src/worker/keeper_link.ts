@@ -85,6 +85,10 @@ export interface EndedFact {
   readonly returned?: string;
   /** In a hello: how it began, which the worker may not have heard, or have lost. */
   readonly began?: StartedFact;
+  /** Processor time that it used, in ms; null or left out when it is not known. */
+  readonly cpuMs?: number | null;
+  /** The most memory it had, in bytes; null or left out when it is not known. */
+  readonly peakBytes?: number | null;
 }
 
 /** Facts in the order in which they happened. */

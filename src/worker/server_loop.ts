@@ -6,12 +6,18 @@
 import { IrisError } from "../base/errors.ts";
 import { FileCalls } from "../host/file_calls.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
+import { sideSocketFor } from "../host/socket_path.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { Part } from "../lifecycle/part.ts";
 import { askForgotten } from "./ask_forgotten.ts";
 import type { FetchText } from "./registration.ts";
 import { LogJanitor } from "./log_janitor.ts";
 import { LogJournal } from "./log_journal.ts";
+import { EndedUsages } from "./ended_usage.ts";
+import { ExecBridges } from "./exec_bridge.ts";
+import { HostWatch } from "./host_watch.ts";
+import type { SideAnswers, SideQuestion } from "./keeper/side_protocol.ts";
+import { askKeeper } from "./keeper/side_client.ts";
 import { LogReader } from "./log_reader.ts";
 import { LogStore } from "./log_store.ts";
 import { type ServerReady, type ToLifecycle, type ToServer, WORKER_CHANNEL } from "./messages.ts";
@@ -71,9 +77,8 @@ export function workerServerLoop(ports: WorkerServerPorts): LoopBody<WorkerServe
     await owner.own({ name: "outputs", kind: "resource", release: () => outputs.close() });
     const logs = new Logs(context, ports, outputs);
     await owner.own(logs);
-    const service = new WorkerService({
-      ...{ calls, store: logs.store, reader: logs.reader, outputs, folder: config.folder },
-    });
+    const { store, reader } = logs;
+    const service = new WorkerService(context, { calls, store, reader, outputs });
     let url: string | null = null;
     const listening = () => {
       if (url !== null) channel.post({ type: "listening", url });
@@ -95,6 +100,7 @@ export function workerServerLoop(ports: WorkerServerPorts): LoopBody<WorkerServe
     const wakeup = new Wakeup();
     while (!signal.aborted) {
       context.tick();
+      service.tick();
       await wakeup.wait(clock, TICK_MS, signal);
     }
     await tidying;
@@ -152,29 +158,31 @@ class WorkerService implements WorkerApi {
   readonly #outputs: OutputStore;
   readonly #reader: LogReader;
   readonly #closed = new AbortController();
-  readonly #folder: string;
+  readonly #ended = new EndedUsages();
+  readonly #execs: ExecBridges;
+  readonly #host: HostWatch;
+  readonly #context: LoopContext<WorkerServerConfig>;
   #problem: string | null = null;
 
   constructor(
-    owned: {
-      calls: ReconcileCalls;
-      store: LogStore;
-      reader: LogReader;
-      outputs: OutputStore;
-      folder: string;
-    },
+    context: LoopContext<WorkerServerConfig>,
+    owned: { calls: ReconcileCalls; store: LogStore; reader: LogReader; outputs: OutputStore },
   ) {
     this.#outputs = owned.outputs;
     this.#calls = owned.calls;
     this.#store = owned.store;
     this.#reader = owned.reader;
-    this.#folder = owned.folder;
+    this.#context = context;
+    const { owner, clock, config: { folder } } = context;
+    this.#execs = new ExecBridges({ owner, clock, socketPath: sideSocketFor(folder) });
+    this.#host = new HostWatch({ clock, folder });
   }
 
   onMessage(message: ToServer): void {
     switch (message.type) {
       case "facts":
         this.#outputs.observe(message);
+        this.#ended.add(message.ended);
         return this.#store.add(message, { again: message.again });
       case "health":
         this.#problem = message.problem;
@@ -205,7 +213,9 @@ class WorkerService implements WorkerApi {
 
   progress(request: Parameters<WorkerApi["progress"]>[0]): ReturnType<WorkerApi["progress"]> {
     const { generation, index, attempt } = request;
-    return { progress: readProgress(this.#folder, attemptUid(generation, index, attempt)) };
+    return {
+      progress: readProgress(this.#context.config.folder, attemptUid(generation, index, attempt)),
+    };
   }
 
   outputs({ generation }: OutputsRequest): Promise<readonly KeptOutput[]> {
@@ -221,8 +231,43 @@ class WorkerService implements WorkerApi {
     return { ok: problems.length === 0, problems };
   }
 
+  tick(): void {
+    this.#host.tick();
+  }
+
+  async usage({ attempts }: Parameters<WorkerApi["usage"]>[0]): ReturnType<WorkerApi["usage"]> {
+    const asked = await this.#ask({ op: "usage", attempts }).catch((error) => {
+      // Without its keeper a worker still knows what it heard before.
+      if (!(error instanceof IrisError)) throw error;
+      return null;
+    });
+    return {
+      host: this.#host.now(asked?.keeper ?? null),
+      attempts: attempts.map((key, at) => {
+        const running = asked?.attempts[at] ?? null;
+        return { running, ended: running === null ? this.#ended.of(key) : null };
+      }),
+    };
+  }
+
+  signal(request: Parameters<WorkerApi["signal"]>[0]): ReturnType<WorkerApi["signal"]> {
+    return this.#ask({ op: "signal", ...request });
+  }
+
+  exec(socket: WebSocket): void {
+    this.#execs.take(socket);
+  }
+
+  #ask<K extends keyof SideAnswers>(
+    question: Extract<SideQuestion, { readonly op: K }>,
+  ): Promise<SideAnswers[K]> {
+    const { clock, config } = this.#context;
+    return askKeeper(sideSocketFor(config.folder), question, { clock });
+  }
+
   /** Answers everything that is held. */
   close(): void {
+    this.#execs.close();
     this.#calls.close();
     this.#outputs.endStreams();
     this.#closed.abort();

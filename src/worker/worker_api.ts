@@ -4,6 +4,7 @@
  */
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import type { ProgressRequest, ProgressResponse } from "../wire/progress.ts";
+import type { Signalled, SignalRequest, UsageRequest, UsageResponse } from "../wire/usage.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
 import type { KeptOutput, OutputRequest, OutputsRequest } from "../wire/shipping.ts";
 
@@ -26,6 +27,12 @@ export interface WorkerApi {
   /** That of one attempt, as an archive. @throws {IrisError} `not_found`, `closing` */
   output(request: OutputRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   health(): WorkerHealth;
+  /** What this host and some of its attempts use now. @throws {IrisError} `unavailable` */
+  usage(request: UsageRequest): Promise<UsageResponse>;
+  /** Sends a signal. @throws {IrisError} `conflict` when the one that is named does not run */
+  signal(request: SignalRequest): Promise<Signalled>;
+  /** Runs a command beside a task for whoever has the other end; the socket is owned from here on. */
+  exec(socket: WebSocket): void;
 }
 
 /** Answers HTTP requests. */

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { IrisError } from "../../src/base/errors.ts";
 import { isAlive } from "../../src/host/proc.ts";
+import { peakBytesOf } from "../../src/host/usage.ts";
 import type { ProcessEnd, Spawner, SpawnRequest } from "../../src/host/spawner.ts";
 
 /** Time for a process to end on a busy machine, in ms. */
@@ -180,6 +181,22 @@ function endTests(test: Test): void {
       assertEquals([code, told], [null, number]);
     });
   }
+
+  test("what it used is told, where that is known", async (bench) => {
+    const burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+    // More than this process ever had: less cannot be told apart from it.
+    const megabytes = Math.ceil(peakBytesOf(Deno.pid) / 1024 ** 2) + 100;
+    const big = `dd if=/dev/zero of=/dev/null bs=${megabytes}M count=1 2>/dev/null`;
+    const [busy, large, small] = [
+      await bench.shell(burn),
+      await bench.shell(big),
+      await bench.shell(""),
+    ];
+    if (bench.spawner.kind === "plain") return assertEquals(busy.usage, undefined);
+    assert(busy.usage!.cpuMs >= 10, JSON.stringify(busy.usage));
+    assert(large.usage!.peakBytes! >= megabytes * 1024 ** 2, JSON.stringify(large.usage));
+    assertEquals(small.usage!.peakBytes, null, "it had less than this process, which it came from");
+  });
 
   test("a group is alive until the last of it is gone, its leader or not", async (bench) => {
     const { pid } = await bench.shell("sleep 600 & echo $! >child");

@@ -11,7 +11,7 @@ import { ServerBridge } from "../../src/controller/server_bridge.ts";
 import { heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
 import { WorkerConnections } from "../../src/heartbeat/connections.ts";
 import { PROTOCOL } from "../../src/wire/protocol.ts";
-import { fetchPost } from "../../src/heartbeat/reconcile_call.ts";
+import { fetchPost, socketTo } from "../../src/heartbeat/reconcile_call.ts";
 import { channelPair } from "../../src/lifecycle/channel.ts";
 import { openReader, type StoreReader } from "../../src/store/reader.ts";
 import type { JobView, LogChunk } from "../../src/wire/api.ts";
@@ -66,6 +66,7 @@ class Controller {
       post: fetchPost(this.#connections),
       bundles: new FakeBundles(),
       stream: () => Promise.reject(new Error("no streams here")),
+      connect: socketTo(this.#connections),
       clock: systemClock,
     });
     return this;

@@ -57,6 +57,19 @@ Deno.test("a negative or absurd time is refused by name", async () => {
   await assertRefused(["--mode=local", "--stop-timeout=1e400h"], /--stop-timeout/);
 });
 
+Deno.test("a task that is no job with an index is refused, and so is a command beside it without --", async () => {
+  await assertRefused(
+    ["task", "exec", "/3", "--", "sh"],
+    /Invalid TASK: "\/3" is not like JOB\/0/,
+  );
+  await assertRefused(["task", "exec", "sweep/0", "sh"], /"--"/);
+  await assertRefused(
+    ["task", "exec", "sweep/0", "--terminal=no", "--", "sh"],
+    /--terminal.*never/,
+  );
+  await assertRefused(["task", "signal", "sweep/0"], /needs SIGNAL/);
+});
+
 Deno.test("an unknown mode is refused and the modes named", async () => {
   await assertRefused(["--mode=lokal"], /lokal.*local/);
 });

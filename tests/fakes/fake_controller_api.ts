@@ -32,6 +32,7 @@ import type {
 import { formatJobCursor, parseJobCursor } from "../../src/wire/log_chunks.ts";
 import type { ForgottenResponse } from "../../src/wire/logs.ts";
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
+import { FakeLive } from "./fake_live.ts";
 
 import { FakeBundles, FakeOutputs } from "./fake_bundles.ts";
 
@@ -46,6 +47,7 @@ export class FakeControllerApi implements ControllerApi {
   #generation = 0;
   readonly bundles = new FakeBundles();
   readonly outputs = new FakeOutputs();
+  readonly live = new FakeLive(this);
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
   /** Every question for logs. */

@@ -61,6 +61,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "post /api/v1/workers/:name/drain": { why: "a new disk" },
   "post /api/v1/purge": { olderThanMs: 0 },
   "post /api/v1/workers/forgotten": { generations: [1, 77] },
+  "post /api/v1/jobs/:name/signal": { signal: "USR1" },
+  "post /api/v1/jobs/:name/tasks/:index/signal": { signal: "sigusr1" },
   "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
   "post /api/v1/bundles": { hash: "0".repeat(64), bytes: 10 },
   "put /api/v1/bundles/:hash": "a bundle",

@@ -5,6 +5,8 @@ import type { LogsRequest } from "../../src/wire/logs.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../../src/wire/reconcile.ts";
 import { progressOf } from "../../src/wire/returned.ts";
 import type { OutputRequest, OutputsRequest } from "../../src/wire/shipping.ts";
+import type { SignalRequest, UsageRequest, UsageResponse } from "../../src/wire/usage.ts";
+import { parseUsageResponse } from "../../src/wire/usage_schema.ts";
 import type { WorkerApi } from "../../src/worker/worker_api.ts";
 import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
 
@@ -12,6 +14,7 @@ import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
 class FakeWorker implements WorkerApi {
   readonly calls: ReconcileRequest[] = [];
   readonly logCalls: LogsRequest[] = [];
+  readonly signals: SignalRequest[] = [];
   failure: IrisError | null = null;
   problems: string[] = [];
 
@@ -49,6 +52,30 @@ class FakeWorker implements WorkerApi {
   output({ index }: OutputRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     if (index !== 1) return Promise.reject(new IrisError("not_found", "nothing is kept"));
     return Promise.resolve(ReadableStream.from([new TextEncoder().encode("an archive")]));
+  }
+
+  usage({ attempts }: UsageRequest): Promise<UsageResponse> {
+    const own = { pid: 1, cpuMs: 1, memoryBytes: 1 };
+    const host = {
+      ...{ atMs: 1, cpuMilli: 5, load: 0, memoryBytes: 1, memoryTotalBytes: 2 },
+      ...{ diskBytes: 1, diskTotalBytes: 2, worker: own, keeper: own },
+    };
+    return Promise.resolve({
+      host,
+      attempts: attempts.map(() => ({ running: null, ended: null })),
+    });
+  }
+
+  signal(request: SignalRequest) {
+    this.signals.push(request);
+    return Promise.resolve({ signalled: 1 });
+  }
+
+  exec(socket: WebSocket): void {
+    socket.onopen = () => {
+      socket.send("hello");
+      socket.close();
+    };
   }
 
   health() {
@@ -161,4 +188,27 @@ Deno.test("what is kept of attempts is listed and sent, to the controller alone"
   const stranger = await post("/v1/outputs", { generation: 7 }, null);
   assertEquals(stranger.status, 401);
   await stranger.body?.cancel();
+});
+
+Deno.test("usage and signals are checked, and answered as the controller expects", async () => {
+  const { worker, post } = world();
+  const key = { generation: 1, index: 2, attempt: 0 };
+  const answer = parseUsageResponse(await (await post("/v1/usage", { attempts: [key] })).json());
+  assertEquals(answer.attempts, [{ running: null, ended: null }]);
+  const signal = { generation: 1, attempt: null, signal: "SIGUSR1" };
+  assertEquals(await (await post("/v1/signal", signal)).json(), { signalled: 1 });
+  assertEquals(worker.signals.length, 1);
+  const bad = await post("/v1/signal", { ...signal, signal: "SIGNOPE" });
+  assertEquals([bad.status, (await bad.json()).error.field], [400, "signal"]);
+  const many = Array.from({ length: 101 }, () => key);
+  assertEquals((await post("/v1/usage", { attempts: many })).status, 400);
+});
+
+Deno.test("a command needs a WebSocket and the worker's token", async () => {
+  const worker = new FakeWorker();
+  const app = createWorkerApp(worker, { token: "t0ken" });
+  const plain = await app.request("/v1/exec", { headers: { Authorization: "Bearer t0ken" } });
+  assertEquals([plain.status, (await plain.json()).error.field], [400, "Upgrade"]);
+  const nobody = await app.request("/v1/exec", { headers: { Upgrade: "websocket" } });
+  assertEquals(nobody.status, 401);
 });

@@ -287,6 +287,9 @@ export class SimController {
         post: () => Promise.reject(new Error("there are no logs here")),
         bundles: NO_BUNDLES,
         stream: () => Promise.reject(new Error("no streams here")),
+        connect: () => {
+          throw new Error("there are no commands beside tasks here");
+        },
         clock,
       });
       await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });

@@ -37,6 +37,7 @@ import { resolveModule } from "./module_file.ts";
 import { needEngine } from "../parts/runtime_facts.ts";
 import { taskShow } from "./task_commands.ts";
 import { LOGS_FLAGS, logsRequest } from "../flags/logs_flags.ts";
+import { LIVE_COMMANDS } from "./live_declarations.ts";
 
 type IrisCommand = Command<CliContext>;
 
@@ -420,6 +421,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobRetry,
   jobPurge,
   taskShow,
+  ...LIVE_COMMANDS,
   events,
   ...WORKER_COMMANDS,
   tree,

@@ -1,7 +1,9 @@
 /** `worker list|show|drain|release`. Each answers with its exit code. */
 import { sleep, systemClock } from "../../base/clock.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
+import { IrisError } from "../../base/errors.ts";
 import type { WorkerView } from "../../wire/api.ts";
+import type { HostUsage } from "../../wire/usage.ts";
 import { type CliContext, connect } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseText } from "../flags/quantities.ts";
@@ -63,13 +65,15 @@ const workerList = command({
 
 const workerShow = command({
   path: ["worker", "show"],
-  summary: "Show a worker: where it is, what it has, and why it gets nothing new, if so.",
+  summary: "Show a worker: where it is, what it has and uses, and why it gets nothing new, if so.",
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["WORKER"],
   example: "iris worker show w1",
   async run(context: CliContext, { values, operands }) {
-    const worker = await connect(context, values).worker(operands[0] ?? "");
-    context.out(values.json ? JSON.stringify(worker) : workerText(worker));
+    const client = connect(context, values);
+    const worker = await client.worker(operands[0] ?? "");
+    const usage = await usageOf(client, worker);
+    context.out(values.json ? JSON.stringify({ ...worker, usage }) : workerText(worker, usage));
     return 0;
   },
 });
@@ -143,7 +147,31 @@ async function untilEmpty(
   return null;
 }
 
-function workerText(worker: WorkerView): string {
+/** What its host uses; null when the worker does not answer: it is shown all the same. */
+async function usageOf(client: IrisClient, { name }: WorkerView): Promise<HostUsage | null> {
+  try {
+    return await client.hostUsage(name);
+  } catch (error) {
+    if (error instanceof IrisError && error.code === "unavailable") return null;
+    throw error;
+  }
+}
+
+function usageLines(usage: HostUsage): (readonly [string, string])[] {
+  const { worker, keeper } = usage;
+  const own = [worker, ...(keeper === null ? [] : [keeper])].map(({ pid, cpuMs, memoryBytes }) =>
+    `pid ${pid}: ${mebibytes(memoryBytes)}, ${formatDuration(cpuMs)} of processor time`
+  );
+  const cores = usage.cpuMilli === null ? "not known yet" : `${usage.cpuMilli / 1000} cores`;
+  return [
+    ["busy", `${cores}, load ${usage.load}`],
+    ["memory", `${gibibytes(usage.memoryBytes)} of ${gibibytes(usage.memoryTotalBytes)}`],
+    ["disk", `${gibibytes(usage.diskBytes)} of ${gibibytes(usage.diskTotalBytes)}`],
+    ["iris itself", own.join("; ")],
+  ];
+}
+
+function workerText(worker: WorkerView, usage: HostUsage | null): string {
   const named = (of: Readonly<Record<string, unknown>>) =>
     Object.entries(of).map(([key, value]) => `${key}=${value}`).join(" ");
   const resources = Object.entries(worker.resources).map(([name, milli]) =>
@@ -164,9 +192,14 @@ function workerText(worker: WorkerView): string {
     ["attributes", named(worker.attributes)],
     ["tasks", `${worker.running} running, ${worker.backlog} waiting`],
     ["seen", `${formatDuration(worker.lastSeenMs)} ago`],
+    ...(usage === null ? [] : usageLines(usage)),
   ];
   return lines.filter(([, text]) => text !== "").map(([key, text]) => `${key.padEnd(12)}${text}`)
     .join("\n");
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
 
 function gibibytes(bytes: number): string {

@@ -2,7 +2,7 @@
 import { attemptCgroupOf } from "../../host/attempt_cgroup.ts";
 import { environOf, openFile, processStat } from "../../host/proc.ts";
 import { signalGroup, signalProcess } from "../../host/process_group.ts";
-import type { ProcessEnd } from "../../host/spawner.ts";
+import type { ProcessEnd, SpawnRequest } from "../../host/spawner.ts";
 import type { EndCause, StopReason } from "../../wire/reconcile.ts";
 import { attemptUid, type Run } from "../../wire/runs.ts";
 import type { KeeperSpec, StartedFact } from "../keeper_link.ts";
@@ -24,6 +24,8 @@ export interface Attempt {
   readonly spec: KeeperSpec;
   /** What limits it; null for one that was simply started. */
   readonly hold: Hold | null;
+  /** As it was started: a command beside it gets the same environment and folder. */
+  readonly launch: SpawnRequest;
   /** How its leader ended, once it did. */
   end: ProcessEnd | null;
   /** True when the leader ended by itself: before anything of ours asked it to. */

@@ -23,8 +23,10 @@ import { mayReturn } from "../../wire/returned.ts";
 import { makeReturnFolder, takeReturn } from "../returns.ts";
 import { type Attempt, type AttemptKey, runOf, uidOf } from "./attempt.ts";
 import { endingOf } from "./attempt_ending.ts";
+import { AttemptUsages } from "./attempt_usage.ts";
 import { Cleanups } from "./cleanups.ts";
 import { endReport, type HardEnd } from "./end_report.ts";
+import { ExecTable } from "./exec_table.ts";
 import type { FactBook } from "./fact_book.ts";
 import type { Hold } from "./hold.ts";
 import type { Holds } from "./holds.ts";
@@ -91,6 +93,9 @@ export class Keeper {
   readonly #facts: FactBook;
   readonly #live: LiveAttempts;
   readonly #cleanups: Cleanups;
+  /** Commands beside attempts, for the side door. */
+  readonly execs = new ExecTable();
+  readonly usages: AttemptUsages;
   /** Attempts that did not end when the keeper's own end asked them. */
   readonly #hardEnds: HardEnd[] = [];
   readonly #room = new Room();
@@ -113,7 +118,9 @@ export class Keeper {
       ...{ limitBytes: options.logLimitBytes, spaceBytes: options.logSpaceBytes },
     });
     const onGone = (attempt: Attempt, left: readonly string[]) => this.#gone(attempt, left);
-    this.#live = new LiveAttempts({ spawner, cgroup, clock, cleanups, onGone });
+    const { execs } = this;
+    this.usages = new AttemptUsages({ clock, execs: (one) => execs.of(uidOf(one.started)) });
+    this.#live = new LiveAttempts({ spawner, cgroup, clock, cleanups, execs, onGone });
     spawner.onChildEnd(() => this.look());
   }
 
@@ -123,6 +130,11 @@ export class Keeper {
 
   get queued(): readonly Run[] {
     return this.#queue.runs;
+  }
+
+  /** Attempts that are not proved gone, by uid. */
+  get attempts(): ReadonlyMap<string, Attempt> {
+    return this.#live.attempts;
   }
 
   capacity(capacity: KeeperCapacity): void {
@@ -242,6 +254,7 @@ export class Keeper {
   look(): void {
     this.#live.look();
     this.#options.holds.tidy(this.#options.clock.now());
+    this.usages.round(this.#live.attempts);
     this.#startSome();
     this.#tell();
     this.#settleIdle();
@@ -275,6 +288,7 @@ export class Keeper {
       outTo: sizes.out,
       errTo: sizes.err,
       ...(returned === null ? {} : { returned }),
+      ...this.usages.total(attempt),
     }, started);
     const { forced, leftovers } = ending;
     const hard = forced || leftovers.length > 0;
@@ -320,12 +334,14 @@ export class Keeper {
     // Before the first write, so that it is seen.
     this.#guard.begin(slot, { outFrom, errFrom, limitBytes: spec.options?.logBytes ?? null });
     let pid: number;
+    let launch: SpawnRequest;
     let hold: Hold | null = null;
     try {
       let request = this.#request(prepared, which, slot);
       if (prepared.held) {
         ({ request, hold } = holds.take({ spec, uid: uidOf(which), request, errFrom }));
       }
+      launch = request;
       try {
         pid = spawner.spawn(request);
       } catch (error) {
@@ -356,6 +372,7 @@ export class Keeper {
       slot: { ...slot },
       spec,
       hold,
+      launch,
       end: null,
       ownEnd: false,
       endedAtMs: 0,

@@ -24,6 +24,7 @@ import { Journal, readJournal } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import { type KeeperLock, lockKeeper } from "./keeper_lock.ts";
 import { type FromKeeper, KEEPER_PROTOCOL, Lines, type ToKeeper } from "./protocol.ts";
+import { openSideDoor } from "./side_door.ts";
 
 /** A batch of facts leaves this long after its first, in ms. */
 const BATCH_MS = 2;
@@ -158,6 +159,11 @@ class KeeperMain {
       // None was left.
     }
     const listener = Deno.listen({ transport: "unix", path: socket });
+    const door = openSideDoor(this.#keeper, {
+      folder: this.#options.folder,
+      clock: systemClock,
+      spawner: this.#spawner,
+    });
     // owner: this run; the first ends with the listener, the second with stdin, as the process does.
     void this.#accept(listener);
     // owner: as above.
@@ -183,6 +189,7 @@ class KeeperMain {
     this.#client?.close();
     listener.close();
     Deno.removeSignalListener("SIGTERM", onTerminate);
+    await door.close();
     try {
       Deno.removeSync(socket);
     } catch {

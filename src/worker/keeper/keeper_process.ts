@@ -14,7 +14,7 @@ import { childrenOf, descendants } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { OrphanReaper } from "../../host/orphan_reaper.ts";
 import { startPiped } from "../../host/piped_process.ts";
-import { socketPathFor } from "../../host/socket_path.ts";
+import { sideSocketFor, socketPathFor } from "../../host/socket_path.ts";
 import { sweepMarked } from "../../host/sweep.ts";
 import type { Deadline } from "../../lifecycle/deadline.ts";
 import type {
@@ -159,6 +159,7 @@ export class KeeperProcess implements Part {
     await this.#keeper?.leave();
     if (!this.#left || this.#keeper?.alive === false) {
       removeSocket(socketPathFor(this.#options.folder));
+      removeSocket(sideSocketFor(this.#options.folder));
       if (this.#options.cgroup !== null) Cgroup.find(this.#options.cgroup)?.remove();
     }
     this.#reaper.close();

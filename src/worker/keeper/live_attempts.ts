@@ -16,6 +16,7 @@ import type { Run } from "../../wire/runs.ts";
 import type { StartedFact } from "../keeper_link.ts";
 import type { Cleanups } from "./cleanups.ts";
 import { type Attempt, type AttemptKey, isOneOf, ownerOf, signalEach, uidOf } from "./attempt.ts";
+import type { ExecTable } from "./exec_table.ts";
 
 /** What is left when a leader ended by itself gets this long to end too, in ms. */
 const LINGER_MS = 1_000;
@@ -28,6 +29,8 @@ const LAST_MS = 200;
 /** Before the end is given up, what is kept for cleanups at most, in ms: they start programs. */
 const MAX_CLEANUP_RESERVE_MS = 3_000;
 
+const NONE: readonly number[] = [];
+
 /** How it is made. */
 export interface LiveAttemptsOptions {
   readonly spawner: Spawner;
@@ -35,6 +38,8 @@ export interface LiveAttemptsOptions {
   readonly cgroup: Cgroup | null;
   readonly clock: Clock;
   readonly cleanups: Cleanups;
+  /** Commands beside attempts: an attempt is not gone before they are. */
+  readonly execs: ExecTable;
   /** Told of each attempt that is gone, and of what could not be proved gone. */
   readonly onGone: (attempt: Attempt, leftovers: readonly string[]) => void;
 }
@@ -84,6 +89,10 @@ export class LiveAttempts {
     return this.#attempts.size > 0 || this.#strangers.size > 0;
   }
 
+  get attempts(): ReadonlyMap<string, Attempt> {
+    return this.#attempts;
+  }
+
   has(key: AttemptKey): boolean {
     return this.#attempts.has(uidOf(key));
   }
@@ -130,6 +139,7 @@ export class LiveAttempts {
   look(): void {
     const now = this.#options.clock.now();
     this.#reap();
+    this.#options.execs.advance(now);
     const watched: Attempt[] = [];
     for (const attempt of this.#attempts.values()) {
       if (!isEnding(attempt)) this.#watch(attempt, now);
@@ -160,6 +170,7 @@ export class LiveAttempts {
       if (this.#options.cleanups.onEnd(end)) continue;
       const attempt = this.#leaders.get(end.pid);
       if (attempt === undefined) {
+        if (this.#options.execs.reaped(end)) continue;
         this.#strangers.delete(end.pid);
         continue;
       }
@@ -192,7 +203,8 @@ export class LiveAttempts {
 
   #findOrphans(now: number): void {
     for (const pid of this.#options.spawner.children()) {
-      if (this.#leaders.has(pid) || this.#options.cleanups.owns(pid)) continue;
+      const { cleanups, execs } = this.#options;
+      if (this.#leaders.has(pid) || cleanups.owns(pid) || execs.has(pid)) continue;
       if (!isAlive(pid)) continue;
       const owner = ownerOf(pid, this.#attempts);
       if (owner === null) {
@@ -216,8 +228,10 @@ export class LiveAttempts {
       attempt.killAtMs = now + Math.min(LINGER_MS, attempt.spec.graceMs);
     }
     for (const orphan of attempt.orphans) if (!isAlive(orphan)) attempt.orphans.delete(orphan);
+    const { execs: table } = this.#options;
+    const execs = table.size === 0 ? NONE : table.of(uidOf(attempt.started));
     if (
-      attempt.end !== null && attempt.orphans.size === 0 &&
+      attempt.end !== null && attempt.orphans.size + execs.length === 0 &&
       !this.#options.spawner.groupAlive(pid) && (attempt.hold?.members().length ?? 0) === 0
     ) {
       return this.#gone(attempt, []);
@@ -227,11 +241,15 @@ export class LiveAttempts {
       attempt.killAtMs = now + Math.min(LINGER_MS, attempt.spec.graceMs);
       this.#signalAll(attempt, "SIGTERM");
     }
+    // Its last command has as long as it had itself.
+    if (attempt.end !== null) {
+      for (const exec of execs) table.hangUp(exec, attempt.killAtMs);
+    }
     if (now < attempt.killAtMs) return;
     attempt.forced = true;
     this.#signalAll(attempt, "SIGKILL");
     if (now - attempt.killAtMs > KILL_PATIENCE_MS || now >= this.#giveUpAtMs) {
-      const all = new Set([pid, ...attempt.orphans, ...attempt.hold?.members() ?? []]);
+      const all = new Set([pid, ...attempt.orphans, ...execs, ...attempt.hold?.members() ?? []]);
       const left = [...all].filter(isAlive).map((one) => `${one} ${commandOf(one)}`);
       if (attempt.end !== null || now >= this.#giveUpAtMs) this.#gone(attempt, left);
     }
@@ -244,6 +262,11 @@ export class LiveAttempts {
     const below = attempt.end === null ? (careful ? [] : descendants(pid)) : held;
     signalGroup(pid, signal);
     if (signal === "SIGKILL") attempt.hold?.kill();
+    if (signal === "SIGKILL") {
+      for (const exec of this.#options.execs.of(uidOf(attempt.started))) {
+        this.#options.execs.kill(exec);
+      }
+    }
     // A stopped process cannot act on a signal until it continues.
     if (signal === "SIGTERM") signalGroup(pid, "SIGCONT");
     // What came back of a container is ended by its cleanup, in the order that its engine wants.

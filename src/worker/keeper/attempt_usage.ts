@@ -1,0 +1,79 @@
+/**
+ * What running attempts use. Each is measured when somebody asks, and a few in turn once in a while
+ * (so that a peak is not missed for ever): never all of them at once. Runs in the keeper.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { descendants } from "../../host/proc.ts";
+import { peakBytesOf, usageOf } from "../../host/usage.ts";
+import type { AttemptUsage } from "../../wire/usage.ts";
+import type { Attempt } from "./attempt.ts";
+
+/** Asked again within this, the answer is the same, in ms. */
+const FRESH_MS = 500;
+/** How often some are measured without being asked, and how many, in ms. */
+const ROUND_MS = 1_000;
+const A_ROUND = 8;
+
+/** See the head of this file. */
+export class AttemptUsages {
+  readonly #clock: Clock;
+  readonly #execs: (attempt: Attempt) => readonly number[];
+  readonly #seen = new WeakMap<Attempt, AttemptUsage>();
+  #nextRoundMs = 0;
+  #turn = 0;
+
+  /** @param options.execs the commands beside an attempt, which count as its own */
+  constructor(options: { clock: Clock; execs: (attempt: Attempt) => readonly number[] }) {
+    this.#clock = options.clock;
+    this.#execs = options.execs;
+  }
+
+  /** What an attempt uses now. */
+  now(attempt: Attempt): AttemptUsage {
+    const before = this.#seen.get(attempt);
+    const atMs = this.#clock.wall();
+    if (before !== undefined && Math.abs(atMs - before.atMs) < FRESH_MS) return before;
+    const roots = [attempt.started.pid, ...attempt.orphans, ...this.#execs(attempt)];
+    const pids = new Set(roots.flatMap((pid) => [pid, ...descendants(pid)]));
+    const now = usageOf(pids);
+    const leaderPeak = peakBytesOf(attempt.started.pid);
+    const peakBytes = Math.max(before?.peakBytes ?? 0, now.memoryBytes, leaderPeak);
+    // A child that ended takes its time along unless it was waited for: it was used all the same.
+    const usage = { ...now, cpuMs: Math.max(before?.cpuMs ?? 0, now.cpuMs), atMs, peakBytes };
+    this.#seen.set(attempt, usage);
+    return usage;
+  }
+
+  /** What was seen of an attempt last, or null. */
+  last(attempt: Attempt): AttemptUsage | null {
+    return this.#seen.get(attempt) ?? null;
+  }
+
+  /** What one used that is over: exactly by its end, and more of it by what was seen before. */
+  total(attempt: Attempt): { cpuMs: number | null; peakBytes: number | null } {
+    const exact = attempt.end?.usage ?? null;
+    const seen = this.#seen.get(attempt) ?? null;
+    return {
+      cpuMs: larger(exact?.cpuMs ?? null, seen?.cpuMs ?? null),
+      peakBytes: larger(exact?.peakBytes ?? null, seen?.peakBytes ?? null),
+    };
+  }
+
+  /** Measures the next few in turn, when it is time to. */
+  round(attempts: ReadonlyMap<unknown, Attempt>): void {
+    const now = this.#clock.now();
+    if (now < this.#nextRoundMs || attempts.size === 0) return;
+    this.#nextRoundMs = now + ROUND_MS;
+    const from = this.#turn >= attempts.size ? 0 : this.#turn;
+    this.#turn = from + A_ROUND;
+    let at = 0;
+    for (const attempt of attempts.values()) {
+      if (at >= this.#turn) break;
+      if (at++ >= from && attempt.end === null) this.now(attempt);
+    }
+  }
+}
+
+function larger(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? a ?? b : Math.max(a, b);
+}
