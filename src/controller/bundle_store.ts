@@ -6,6 +6,7 @@
  * that the submit it was sent for finds it. Where there is no room, those that only jobs which are
  * done refer to go as well, the longest unused first; never one of a job that is not done.
  */
+import { makeFolder } from "../host/make_folder.ts";
 import { createHash } from "node:crypto";
 import { diskError } from "../archive/disk_error.ts";
 import { type BodyEnd, readBody } from "../archive/read_body.ts";
@@ -67,7 +68,7 @@ export class BundleStore implements BundlesApi, Part {
   start(): void {
     const { folder } = this.#options;
     try {
-      Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
       for (const { name, isFile } of [...Deno.readDirSync(folder)]) {
         if (isFile && BUNDLE_HASH.test(name)) this.#found(name);
         else if (name.endsWith(".part")) Deno.removeSync(`${folder}/${name}`);

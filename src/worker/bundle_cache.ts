@@ -3,6 +3,7 @@
  * jobs that use the same, and removed when room is needed, the longest unused first and never one
  * that a job uses. Owned by the lifecycle isolate, and alone in its folder.
  */
+import { makeFolder } from "../host/make_folder.ts";
 import { SILENCE_MS } from "../archive/read_body.ts";
 import { backoffMs } from "../base/backoff.ts";
 import { type Clock, sleep } from "../base/clock.ts";
@@ -79,7 +80,7 @@ export class BundleCache {
   /** Finds what an earlier process left; what is not whole goes. @throws {IrisError} */
   open(): void {
     const { folder } = this.#options;
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeFolder(folder, 0o755);
     for (const { name, isDirectory } of [...Deno.readDirSync(folder)]) {
       const at = `${folder}/${name}`;
       if (!isDirectory) {

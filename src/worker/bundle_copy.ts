@@ -6,6 +6,7 @@
  * The last cannot be set back, though it is known to the second only. This is against accidents: who
  * runs as the worker's user can change the list as well.
  */
+import { makeFolder } from "../host/make_folder.ts";
 import { createHash } from "node:crypto";
 import { diskError } from "../archive/disk_error.ts";
 import { readBody } from "../archive/read_body.ts";
@@ -62,7 +63,7 @@ export async function writeCopy(
   of: CopyOptions & { readonly boot: string },
 ): Promise<CopyList> {
   try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeFolder(folder, 0o755);
     const { paths, bytes } = await unpackInto(folder, of);
     const entries = ["", ...paths].map((path) => [path, markOf(folder, path) ?? ""] as const);
     const list: CopyList = { hash: of.hash, bytes, boot: of.boot, entries };

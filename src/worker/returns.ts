@@ -3,6 +3,7 @@
  * do so, made before it starts and gone with it. Used by the keeper, and by the worker's server for
  * what runs.
  */
+import { makeFolder } from "../host/make_folder.ts";
 import {
   MAX_PROGRESS_BYTES,
   MAX_RESULT_BYTES,
@@ -43,8 +44,8 @@ export function makeReturnFolder(
 ): string[] {
   const folder = folderOf(worker, uid);
   try {
-    Deno.mkdirSync(`${worker}/returns`, { recursive: true, mode: PASS_MODE });
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(`${worker}/returns`, PASS_MODE);
+    makeFolder(folder, 0o700);
     if (owner !== null) Deno.chownSync(folder, owner.uid, owner.gid);
   } catch (error) {
     const message = `No folder for the task's result: ${messageOf(error)}`;

@@ -3,6 +3,7 @@
  * isolate, and reads logs from the slot files itself. Runs in the worker's server isolate, which
  * owns the listening socket.
  */
+import { makeFolder } from "../host/make_folder.ts";
 import { IrisError } from "../base/errors.ts";
 import { FileCalls } from "../host/file_calls.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
@@ -124,7 +125,7 @@ class Logs implements Part {
     outputs: OutputStore,
   ) {
     const folder = `${config.folder}/logs`;
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const calls = this.#calls;
     const journal = this.#journal = new LogJournal(`${config.folder}/log-index`);
     const store = this.store = new LogStore({ journal });

@@ -88,7 +88,7 @@ Deno.test({
     await using hosts = await Hosts.start();
     const show = startIris(hosts.world, ["worker", "show", "w1"]);
     assertEquals((await show.ended).code, 0);
-    assertMatch(show.output().stdout, /memory +\d+ MiB of/);
+    assertMatch(show.output().stdout, /memory +[\d.]+ GiB of/);
     {
       await using shell = hosts.exec("read line; echo got $line; exit 6");
       shell.type("hello\n");

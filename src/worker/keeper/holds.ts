@@ -3,6 +3,7 @@
  * start without it, which is the fast way. Owns cgroups that could not be removed yet; runs in the
  * keeper.
  */
+import { makeFolder } from "../../host/make_folder.ts";
 import type { AttemptCgroup } from "../../host/attempt_cgroup.ts";
 import { type RunAs, stepRequest } from "../../host/launch_step.ts";
 import type { LimitCgroups, LimitsInForce } from "../../host/limit_cgroups.ts";
@@ -64,7 +65,7 @@ export class Holds {
 
   /** Makes the folder that tasks without one of their own begin in. @throws when it cannot be made */
   makeWork(path: string): void {
-    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
     this.give(path);
   }
 

@@ -3,6 +3,7 @@
  * begins, named to it as `IRIS_OUTPUT_DIR`. What becomes of it is the worker's business. Runs in the
  * keeper.
  */
+import { makeFolder } from "../../host/make_folder.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { KeeperSpec } from "../keeper_link.ts";
 import { outputsOf } from "../output_place.ts";
@@ -38,11 +39,12 @@ export class OutputFolders {
     try {
       if (!this.#known.has(generation)) {
         // Before there is anything to keep it is known how much.
-        Deno.mkdirSync(place.generation(generation), { recursive: true, mode: 0o755 });
+        makeFolder(place.root, 0o755);
+        makeFolder(place.generation(generation), 0o755);
         Deno.writeTextFileSync(place.limit(generation), String(limit));
         this.#known.add(generation);
       }
-      Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+      makeFolder(folder, 0o755);
       this.#give(folder);
     } catch (error) {
       const message = `The folder for outputs could not be made: ${messageOf(error)}`;

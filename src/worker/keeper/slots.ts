@@ -3,6 +3,7 @@
  * another, since making files is what costs. An attempt's output is a range of bytes in them. Owns
  * the files' handles; runs in the keeper.
  */
+import { makeFolder } from "../../host/make_folder.ts";
 import { invariant } from "../../base/assert.ts";
 import { messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
@@ -44,7 +45,7 @@ export class Slots {
   /** @param folder the folder of log files; made when missing */
   constructor(folder: string) {
     this.#folder = folder;
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     let rotation = 0;
     for (const entry of Deno.readDirSync(folder)) {
       const used = /^\d+\.(\d+)\.(?:out|err)$/.exec(entry.name);
