@@ -56,6 +56,8 @@ export interface Effects {
 /** Gathers effects. */
 export class EffectLog {
   readonly jobs = new Set<Job<JobSpec>>();
+  /** Of these, what is still to be brought in line with their tasks. */
+  readonly unsettled = new Set<Job<JobSpec>>();
   readonly newJobs = new Set<Job<JobSpec>>();
   readonly lanes = new Set<AttemptLane>();
   readonly goneLanes: LaneKey[] = [];

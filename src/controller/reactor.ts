@@ -84,8 +84,10 @@ export class Reactor {
   /** What is to be done about all events since the last call of this. */
   take(now: Now): Effects {
     const turn = this.#turn(now);
-    // A set also visits what is added while it is walked: settling may touch another job.
-    for (const job of this.#log.jobs) {
+    const { unsettled } = this.#log;
+    // Settling one job may touch another, which may have been settled before: it is looked at again.
+    for (const job of unsettled) {
+      unsettled.delete(job);
       turn.contain(job.generation, () => {
         settle(turn, job);
         return 0;

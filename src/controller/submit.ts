@@ -10,7 +10,7 @@ import type { JobSpec } from "../wire/api.ts";
 import { cancelJob, refuse } from "./jobs.ts";
 import type { Refusal } from "./messages.ts";
 import { neverFits } from "./pass_input.ts";
-import type { Turn } from "./turn.ts";
+import { touchJob, type Turn } from "./turn.ts";
 import { unenforced } from "./unenforced.ts";
 
 /** A call to submit. */
@@ -142,7 +142,7 @@ function takeIn(turn: Turn, job: Job<JobSpec>, id: number): void {
   job.waitReason = waitLine(job, (generation) => state.jobs.get(generation)?.name ?? "a job");
   state.add(job);
   log.newJobs.add(job);
-  log.jobs.add(job);
+  touchJob(turn, job);
   const warnings = warningsOf(turn, job);
   log.answers.push({ type: "job", id, generation: job.generation, warnings });
 }

@@ -42,5 +42,7 @@ export function touchLane(turn: Turn, lane: AttemptLane): void {
 /** Notes that a job changed. */
 export function touchJob({ state, log }: Turn, job: Job): void {
   const known = state.jobs.get(job.generation);
-  if (known !== undefined) log.jobs.add(known);
+  if (known === undefined) return;
+  log.jobs.add(known);
+  log.unsettled.add(known);
 }

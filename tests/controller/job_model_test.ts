@@ -390,6 +390,24 @@ scenario("an unknown dependency, a circle and a success that cannot come are ref
   assertEquals(worker.running, 0);
 });
 
+scenario(
+  "one turn ends a job, what waits for it, and what is a part of that, all the way",
+  (world) => {
+    world.join("w0");
+    world.submit("a");
+    world.submit("b", { hold: true, after: [{ job: "a" }] });
+    world.submit("/u/b/part");
+    world.pass();
+    world.submit("a", { hold: true, ifExists: "replace" });
+    // The part waits again and is looked at before the job is whose end takes it along.
+    world.lose("w0");
+    const job = (name: string) => world.reader.job(name)!;
+    assertEquals([job("/u/b").state, job("/u/b").done], ["UNSCHEDULABLE", true]);
+    assertEquals([job("/u/b/part").state, job("/u/b/part").done], ["KILLED", true]);
+    assertEquals([...world.state.jobs.values()].map(({ name }) => name), ["/u/a"]);
+  },
+);
+
 scenario("a job is a part of the one under whose name it is, and ends badly with it", (world) => {
   const worker = world.join("w0", { cpuMilli: 8_000 });
   world.submit("a");
