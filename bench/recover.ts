@@ -59,6 +59,8 @@ function fill(path: string, count: number): void {
     workers: [],
     goneWorkers: [],
     workerMarks: [],
+    endpoints: [],
+    goneEndpoints: [],
     events: [],
   };
   writer.write({

@@ -149,9 +149,10 @@ export function readToken(file: string): string {
   throw bad(token === "" ? "is empty" : "holds no token");
 }
 
-/** Whose jobs short names mean: `IRIS_USER`, else the login name. */
+/** Whose jobs short names mean: `IRIS_USER`, in a task the user of its job, else the login name. */
 export function userName(context: CliContext): string {
-  const name = context.env("IRIS_USER") ?? context.env("USER") ?? context.env("LOGNAME") ??
+  const name = context.env("IRIS_USER") ?? context.env("IRIS_JOB")?.split("/")[1] ??
+    context.env("USER") ?? context.env("LOGNAME") ??
     loginName() ?? "user";
   return name.replaceAll(/[^\w.-]/g, "_") || "user";
 }

@@ -10,6 +10,7 @@ import { ExecStream, type TakeOutput } from "./exec_stream.ts";
 import type { ExecRequest } from "../wire/exec.ts";
 import type { HostUsage, Signalled, TaskUsage } from "../wire/usage.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
+import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
@@ -49,6 +50,11 @@ export interface ClientOptions {
 export type SubmitRequest = Readonly<Record<string, unknown>> & {
   readonly argv: readonly string[];
 };
+
+/** Where a task can be reached; what is left out gets its default from the controller. */
+export type EndpointRegistration =
+  & Pick<EndpointRequest, "job" | "task" | "attempt" | "name" | "port">
+  & Partial<Pick<EndpointRequest, "host" | "metadata">>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** One `wait` call is held at most this long by the server, in ms. */
@@ -174,6 +180,42 @@ export class IrisClient {
   /** Runs the tasks of a job that did not succeed again, as a new job of its name. */
   retryJob(name: string): Promise<JobView> {
     return this.#json("POST", `${jobPath(name)}/retry`);
+  }
+
+  /** Where tasks of a job can be reached, as far as their attempts live. */
+  endpoints(name: string, of: { name?: string } = {}): Promise<EndpointView[]> {
+    return this.#json("GET", `${jobPath(name)}/endpoints?${new URLSearchParams(of)}`);
+  }
+
+  /**
+   * Resolves as soon as so many endpoints of a job have a name.
+   *
+   * @throws {IrisError} `conflict` when the job is over before
+   */
+  async waitEndpoints(
+    name: string,
+    of: { name: string; count: number; signal?: AbortSignal },
+  ): Promise<EndpointView[]> {
+    const query = new URLSearchParams({
+      ...{ name: of.name, count: String(of.count), waitMs: String(WAIT_MS) },
+    });
+    for (;;) {
+      const found = await this.#json<EndpointView[]>("GET", `${jobPath(name)}/endpoints?${query}`, {
+        signal: of.signal,
+      });
+      if (found.length >= of.count) return found;
+      of.signal?.throwIfAborted();
+      const job = await this.job(name);
+      if (job.done) {
+        const message = `Job ${job.name} is over: it has ${found.length} endpoints ${of.name}`;
+        throw new IrisError("conflict", message);
+      }
+    }
+  }
+
+  /** Says where a task can be reached; gone with its attempt. For tasks, by their token. */
+  registerEndpoint(request: EndpointRegistration): Promise<EndpointView> {
+    return this.#json("POST", "/api/v1/endpoints", { body: request });
   }
 
   /** Resolves when the job is over and nothing of it is left. */

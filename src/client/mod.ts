@@ -1,5 +1,4 @@
 /** The public door of the client library. */
-export { type ClientOptions, IrisClient, type SubmitRequest } from "./iris_client.ts";
 export type { LogsRequest } from "./log_stream.ts";
 export { ExecStream, type TakeOutput } from "./exec_stream.ts";
 export type { ExecRequest, ExecTerminal } from "../wire/exec.ts";
@@ -11,6 +10,13 @@ export type {
   Signalled,
   TaskUsage,
 } from "../wire/usage.ts";
+export {
+  type ClientOptions,
+  type EndpointRegistration,
+  IrisClient,
+  type SubmitRequest,
+} from "./iris_client.ts";
+export type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 export { type ErrorCode, IrisError } from "../base/errors.ts";
 export type {
   NodeKind,

@@ -11,6 +11,7 @@ import type { EndedRun, Facts, StartedRun } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
 import { optionsOf } from "../wire/task_options.ts";
 import { type End, type EndedPart, endPart, giveBack, takeLive } from "./attempt_ends.ts";
+import { takePorts } from "./endpoints.ts";
 import { touchLane, type Turn } from "./turn.ts";
 import type { WorkerNode } from "./worker_node.ts";
 
@@ -204,6 +205,7 @@ export function takeFacts(turn: Turn, worker: WorkerNode, facts: Facts): void {
   for (const run of facts.started) {
     turn.contain(run[0], () => start(turn, worker, run));
   }
+  takePorts(turn, worker, facts.ports);
   const details = detailsOf(facts);
   let ended = 0;
   for (const run of facts.ended) {

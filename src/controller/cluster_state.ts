@@ -8,6 +8,7 @@ import type { AttemptLane } from "../model/attempt_lane.ts";
 import type { Job } from "../model/job.ts";
 import { RangeSet } from "../model/range_set.ts";
 import type { JobSpec } from "../wire/api.ts";
+import { EndpointBook } from "./endpoint_book.ts";
 import type { WorkerNode } from "./worker_node.ts";
 import { RefusedWorkers } from "./refused_workers.ts";
 import { WorkerTrust } from "./worker_trust.ts";
@@ -31,6 +32,7 @@ export class ClusterState {
   readonly trust = new WorkerTrust();
   /** Workers that may not register. */
   readonly refused = new RefusedWorkers();
+  readonly endpoints = new EndpointBook();
   /** Jobs that are not done, by who submitted them and what the submit called itself. */
   readonly marks = new Map<string, Job<JobSpec>>();
   /** Generations whose spec the heartbeat was given. */
@@ -103,6 +105,7 @@ export class ClusterState {
    */
   check(): void {
     for (const job of this.jobs.values()) this.checkJob(job);
+    this.endpoints.check(this.jobs);
     for (const worker of this.workers.values()) {
       for (const lane of worker.lanes.values()) {
         const { generation } = lane.job;

@@ -23,6 +23,7 @@ import type {
   WorkerView,
 } from "../wire/api.ts";
 import type { ForgottenResponse, LogsRequest } from "../wire/logs.ts";
+import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 import type { EventFilter } from "../store/reader.ts";
@@ -107,6 +108,12 @@ export interface ControllerApi {
    * @throws `not_found`, `invalid` for a strange cursor, `gone` when its job is forgotten
    */
   logs(name: string, options: LogsOptions): AsyncIterable<LogChunk | LogMark>;
+  /** A job by its generation. */
+  jobOf(generation: number): JobView | null;
+  /** Where attempts of a job can be reached that live; only under one name when that is given. */
+  endpoints(generation: number, name: string | null): EndpointView[];
+  /** Durable before it resolves. @throws `conflict` when no such attempt runs */
+  registerEndpoint(request: EndpointRequest): Promise<EndpointView>;
   /** Resolves at the next change of the job, or when aborted. */
   changed(name: string, signal: AbortSignal): Promise<void>;
   /**

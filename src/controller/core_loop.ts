@@ -25,6 +25,8 @@ import {
 } from "./messages.ts";
 import { demandOf, passInput } from "./pass_input.ts";
 import type { PurgeRequest } from "../wire/api.ts";
+import type { AttemptSpec } from "../wire/reconcile.ts";
+import { taskToken } from "../wire/task_token.ts";
 import { type CoreEvent, Reactor } from "./reactor.ts";
 import { explainJob } from "./explain_job.ts";
 import { recover } from "./recovery.ts";
@@ -211,6 +213,8 @@ class Core {
       case "release_worker":
         if (this.#refused !== null) return this.#refuse(message.id);
         return this.#event(message);
+      case "register_endpoint":
+        return this.#event(message);
     }
   }
 
@@ -351,7 +355,10 @@ class Core {
       this.#heartbeat.post({ type: "forget_worker", worker });
     }
     for (const link of effects.links) this.#heartbeat.post({ type: "worker", link });
-    if (effects.specs.length > 0) this.#heartbeat.post({ type: "specs", specs: effects.specs });
+    if (effects.specs.length > 0) {
+      const specs = effects.specs.map((spec) => this.#withToken(spec));
+      this.#heartbeat.post({ type: "specs", specs });
+    }
     for (const desired of effects.desired) this.#heartbeat.post({ type: "desired", desired });
     if (effects.forgottenSpecs.length > 0) {
       this.#heartbeat.post({ type: "forget_specs", generations: effects.forgottenSpecs });
@@ -364,6 +371,11 @@ class Core {
       this.#demandDue = true;
       this.#tellWorkers();
     }
+  }
+
+  #withToken(spec: AttemptSpec): AttemptSpec {
+    const { taskSecret = null } = this.#context.config;
+    return taskSecret === null ? spec : { ...spec, token: taskToken(taskSecret, spec) };
   }
 
   #toMessage(answer: Answer): CoreToServer {

@@ -9,6 +9,7 @@ import { eventsOf } from "./events.ts";
 import type {
   ChargeRow,
   DetailRow,
+  EndpointRow,
   EventRow,
   JobProgress,
   JobRow,
@@ -18,6 +19,7 @@ import type {
   StoreChanges,
 } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
+import type { EndpointView } from "../wire/endpoints.ts";
 import type { AttemptSpec, RegisterRequest } from "../wire/reconcile.ts";
 import type { Refusal } from "./messages.ts";
 import type { WorkerNode } from "./worker_node.ts";
@@ -33,6 +35,7 @@ export type Answer =
   }
   | { readonly type: "registered"; readonly id: number }
   | { readonly type: "worker"; readonly id: number; readonly name: string }
+  | { readonly type: "endpoint"; readonly id: number; readonly endpoint: EndpointView }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
 
 /** What is to be done, in the order of these fields. */
@@ -69,6 +72,8 @@ export class EffectLog {
   readonly registered: RegisterRequest[] = [];
   /** Workers about which something was decided, or is not any more. */
   readonly marked = new Set<WorkerNode>();
+  /** The last word about each endpoint: there from now on, or gone. */
+  readonly endpoints = new Map<string, readonly [row: EndpointRow, there: boolean]>();
   readonly goneWorkers: string[] = [];
   /** What is to be told beside what follows from the rest. */
   readonly events: EventRow[] = [];
@@ -102,7 +107,8 @@ export class EffectLog {
   #toChanges(wallMs: number): StoreChanges | null {
     const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
       this.details.length + this.returned.length + this.registered.length +
-      this.goneWorkers.length + this.events.length + this.marked.size;
+      this.goneWorkers.length + this.events.length + this.marked.size +
+      this.endpoints.size;
     if (size === 0) return null;
     const charges = this.#charges();
     return {
@@ -120,8 +126,14 @@ export class EffectLog {
       workerMarks: [...this.marked].map(({ name: worker, drained, setAside }) => ({
         ...{ worker, drained, setAside },
       })),
+      endpoints: this.#endpoints(true),
+      goneEndpoints: this.#endpoints(false),
       goneWorkers: this.goneWorkers,
     };
+  }
+
+  #endpoints(wanted: boolean): EndpointRow[] {
+    return [...this.endpoints.values()].filter(([, there]) => there === wanted).map(([row]) => row);
   }
 
   #charges(): ChargeRow[] {

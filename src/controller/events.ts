@@ -3,7 +3,7 @@
  * that no event is of something that was not stored. Pure.
  */
 import type { Job } from "../model/job.ts";
-import type { ChargeRow, EventRow, ResultRow } from "../store/rows.ts";
+import type { ChargeRow, EndpointRow, EventRow, ResultRow } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
 
 /** A transaction tells of at most so many ends or retries of a job's tasks; then how many more. */
@@ -14,11 +14,12 @@ interface Changed {
   readonly jobs: ReadonlySet<Job<JobSpec>>;
   readonly newJobs: ReadonlySet<Job<JobSpec>>;
   readonly results: readonly ResultRow[];
+  readonly endpoints: ReadonlyMap<string, readonly [row: EndpointRow, there: boolean]>;
 }
 
 /** The events of a transaction. Notes on each job what was told of it. */
 export function eventsOf(
-  { jobs, newJobs, results }: Changed,
+  { jobs, newJobs, results, endpoints }: Changed,
   { charges, wallMs }: { charges: readonly ChargeRow[]; wallMs: number },
 ): EventRow[] {
   const names = new Map<number, Job<JobSpec>>();
@@ -34,6 +35,11 @@ export function eventsOf(
       worker: null,
       data: { task, failures, losses, crashes },
     });
+  }
+  for (const [row, there] of endpoints.values()) {
+    const { generation, task, attempt, name, address } = row;
+    const kind = there ? "endpoint_registered" : "endpoint_gone";
+    told.add(kind, { generation, worker: null, data: { task, attempt, name, address } });
   }
   return [...told.events, ...[...jobs].flatMap((job) => jobEvents(job, { newJobs, wallMs }))];
 }
@@ -74,7 +80,7 @@ class TaskEvents {
   }
 
   add(
-    kind: "task_ended" | "task_retried",
+    kind: "task_ended" | "task_retried" | "endpoint_registered" | "endpoint_gone",
     of: { generation: number; worker: string | null; data: Record<string, unknown> },
   ): void {
     const { generation, worker, data } = of;

@@ -14,6 +14,7 @@ import type {
   WorkerView,
 } from "../wire/api.ts";
 import type { SubmitMark } from "../store/rows.ts";
+import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 /** The names of the core's channels, at its own end. */
@@ -64,7 +65,8 @@ export type ServerToCore =
     readonly name: string;
     readonly why: string;
   }
-  | { readonly type: "release_worker"; readonly id: number; readonly name: string };
+  | { readonly type: "release_worker"; readonly id: number; readonly name: string }
+  | { readonly type: "register_endpoint"; readonly id: number; readonly request: EndpointRequest };
 
 /** An error as data. */
 export interface Refusal {
@@ -98,6 +100,7 @@ export type CoreToServer =
   | { readonly type: "registered"; readonly id: number; readonly response: RegisterResponse }
   /** What was asked of a worker is stored. */
   | { readonly type: "worker"; readonly id: number; readonly worker: WorkerInfo }
+  | { readonly type: "endpoint"; readonly id: number; readonly endpoint: EndpointView }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal }
   /** Why nothing new is taken in though the core is up; null when that is over. */
   | { readonly type: "trouble"; readonly line: string | null }
@@ -143,6 +146,8 @@ export interface CoreConfig {
   readonly graceMs?: number;
   /** The program's version; workers of one that does not fit are refused. */
   readonly version?: string;
+  /** What tokens of tasks are made with; null when tasks get none. */
+  readonly taskSecret?: string | null;
 }
 
 /** What the core says with `ready`. */

@@ -9,6 +9,7 @@ import type { StopCause } from "../lifecycle/part.ts";
 import type { Placement } from "../scheduler/pass.ts";
 import { assignJob, giveSpec, preempt, recall, takeBackUnsent } from "./attempts.ts";
 import type { ClusterState } from "./cluster_state.ts";
+import { pruneEndpoints, registerEndpoint, type RegisterEndpointCall } from "./endpoints.ts";
 import { EffectLog, type Effects } from "./effects.ts";
 import {
   holdJob,
@@ -41,6 +42,7 @@ export type CoreEvent =
   | { readonly type: "register" } & RegisterCall
   | { readonly type: "drain_worker" } & DrainCall
   | { readonly type: "release_worker" } & WorkerCall
+  | { readonly type: "register_endpoint" } & RegisterEndpointCall
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
   | { readonly type: "placed"; readonly placement: Placement }
@@ -93,6 +95,7 @@ export class Reactor {
         return 0;
       });
     }
+    pruneEndpoints(turn);
     const effects = this.#log.toEffects(now.wallMs);
     this.#log = new EffectLog();
     return effects;
@@ -140,6 +143,8 @@ export class Reactor {
         return drainWorker(turn, event);
       case "release_worker":
         return releaseWorker(turn, event);
+      case "register_endpoint":
+        return registerEndpoint(turn, event);
       case "observed":
         return observe(turn, event.observed);
       case "sent":
@@ -222,9 +227,12 @@ export class Reactor {
   }
 }
 
+/** What makes no room and brings nothing to place. */
+const QUIET_EVENTS: ReadonlySet<string> = new Set(["sent", "liveness", "register_endpoint"]);
+
 /** False for what leaves the next pass with nothing else to find than the last one found. */
 function mayOpenRoom(event: CoreEvent): boolean {
-  if (event.type === "sent" || event.type === "liveness") return false;
+  if (QUIET_EVENTS.has(event.type)) return false;
   if (event.type !== "placed") return true;
   const { assign, recall: recalls, preempt: evictions } = event.placement;
   return assign.length + recalls.length + evictions.length > 0;

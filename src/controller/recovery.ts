@@ -11,6 +11,7 @@ import { isTerminalJob } from "../model/rollup.ts";
 import type { JobRow, LaneRow, StoredState } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
 import { ClusterState } from "./cluster_state.ts";
+import { holdsLive } from "./endpoint_book.ts";
 import { WorkerNode } from "./worker_node.ts";
 
 /** What recovery found. */
@@ -45,6 +46,11 @@ export function recover(stored: StoredState, wallMs: number): Recovered {
   }
   for (const [generation, task, failures, losses, crashes] of stored.charges) {
     state.jobs.get(generation)?.ledger.restore(task, { failures, losses, crashes });
+  }
+  for (const row of stored.endpoints) {
+    const lanes = state.jobs.get(row.generation)?.lanes ?? [];
+    const lane = [...lanes].find((one) => one.attempt === row.attempt && holdsLive(one, row.task));
+    if (lane !== undefined) state.endpoints.put(row, lane);
   }
   return { state, broken };
 }

@@ -38,6 +38,7 @@ import type {
 } from "../wire/api.ts";
 import { parseJobCursor } from "../wire/log_chunks.ts";
 import type { ForgottenResponse } from "../wire/logs.ts";
+import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import { explainDone } from "./explain_job.ts";
 import { JobOutputsReader } from "./job_outputs.ts";
@@ -172,6 +173,19 @@ export class ServerBridge implements ControllerApi {
   register(request: RegisterRequest): Promise<RegisterResponse> {
     const id = this.#nextId++;
     return this.#ask(id, { type: "register", id, request });
+  }
+
+  registerEndpoint(request: EndpointRequest): Promise<EndpointView> {
+    const id = this.#nextId++;
+    return this.#ask(id, { type: "register_endpoint", id, request });
+  }
+
+  endpoints(generation: number, name: string | null): EndpointView[] {
+    return this.#options.reader.endpoints(generation, name);
+  }
+
+  jobOf(generation: number): JobView | null {
+    return this.#options.reader.jobByGeneration(generation);
   }
 
   jobs(filter: JobFilter): JobView[] {
@@ -381,6 +395,8 @@ export class ServerBridge implements ControllerApi {
         return this.#calls.get(message.id)?.resolve(message.response);
       case "worker":
         return this.#calls.get(message.id)?.resolve(message.worker);
+      case "endpoint":
+        return this.#calls.get(message.id)?.resolve(message.endpoint);
       case "refused":
         return this.#refused(message.id, message.refusal);
       case "trouble":

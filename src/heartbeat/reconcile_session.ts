@@ -31,6 +31,15 @@ export const DEFAULT_TIMING: HeartbeatTiming = {
   minFailures: 3,
 };
 
+/** Of the grace, a call may take so much before it is tried anew. */
+const CALL_SHARE = 1 / 5;
+
+/** The timing with another grace: calls are given up early enough to fail often enough in it. */
+export function timingFor(graceMs: number): HeartbeatTiming {
+  const callTimeoutMs = Math.min(DEFAULT_TIMING.callTimeoutMs, graceMs * CALL_SHARE);
+  return { ...DEFAULT_TIMING, graceMs, callTimeoutMs };
+}
+
 /** Changes that come this close together travel in one call, in ms. */
 const COALESCE_MS = 4;
 /** A worker with plenty to do need not be called more often than this, in ms. */

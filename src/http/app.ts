@@ -2,12 +2,14 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { requireRole, type Sessions, setSessionCookie, type Tokens } from "./auth.ts";
+import { taskOrAdmin } from "./task_auth.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { loginNeededPage } from "./pages/login_page.ts";
 import { statusPage } from "./pages/status_page.ts";
 import { bundleDownload, bundleRoutes } from "./routes/bundles.ts";
 import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
+import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { outputRoutes } from "./routes/outputs.ts";
@@ -58,8 +60,9 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
 
   app.route("/api/v1", registerRoute(api, known));
   app.route("/api/v1/bundles", bundleDownload(api.bundles, known));
-  app.use("/api/v1/*", requireRole(["admin"], known));
+  app.use("/api/v1/*", taskOrAdmin(api, known));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
+  app.route("/api/v1", endpointRoutes(api));
   app.route("/api/v1/jobs", jobRoutes(api));
   app.route("/api/v1/jobs", outputRoutes(api.outputs));
   app.route("/api/v1/bundles", bundleRoutes(api.bundles));

@@ -15,6 +15,8 @@ export type Role = "admin" | "worker";
 export interface Tokens {
   readonly admin: string;
   readonly worker: string;
+  /** What tokens of tasks are made with; without it no task has one. */
+  readonly task?: string;
 }
 
 /** Sessions and login codes kept at most; the oldest goes first. */

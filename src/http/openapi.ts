@@ -4,6 +4,7 @@
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
+import { ENDPOINT_REQUEST_SCHEMA, ENDPOINT_SCHEMA } from "../wire/endpoints.ts";
 import { ERROR_TABLE } from "../wire/error_table.ts";
 import { JOB_SPEC_SCHEMA } from "../wire/job_spec.ts";
 import {
@@ -162,6 +163,22 @@ export const API_ROUTES: readonly ApiRoute[] = [
       "A command beside a running task: a WebSocket. The first message is an ExecRequest as " +
       "JSON, then frames: their first byte says what they are.",
     answer: null,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/endpoints`, status: 200 },
+    summary: "Where tasks of the job can be reached, as far as their attempts live.",
+    query: {
+      name: "only under this name",
+      count: "with waitMs: answered when there are so many, or when the job is done",
+      waitMs: "how long to wait for them, at most 30000",
+    },
+    answer: v.array(ENDPOINT_SCHEMA),
+  },
+  {
+    ...{ method: "post", path: "/api/v1/endpoints", status: 201 },
+    summary: "Say where a task can be reached; gone with its attempt. For tasks, by their token.",
+    body: ENDPOINT_REQUEST_SCHEMA,
+    answer: ENDPOINT_SCHEMA,
   },
   verb("stop", "Stop the job: answered when that is durable, not when its tasks are gone."),
   verb("hold", "Place nothing more of the job."),

@@ -36,6 +36,12 @@ export class RangeMap {
     return this.#cells.length / 3;
   }
 
+  /** Whether a number has a value. */
+  has(n: number): boolean {
+    const at = this.#endingAfter(n);
+    return at < this.#cells.length && this.#cells[at]! <= n;
+  }
+
   /**
    * Gives a range a value; none of it may have one.
    *

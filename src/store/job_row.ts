@@ -1,6 +1,6 @@
-/** A row of the table `jobs` as data. */
+/** Rows of the tables `jobs` and `endpoints` as data. */
 import { fromBlob } from "./columns.ts";
-import type { JobRow } from "./rows.ts";
+import type { EndpointRow, JobRow } from "./rows.ts";
 import type { WaitFor } from "../model/job.ts";
 import type { JobState, TaskCounts } from "../wire/api.ts";
 import { specFromStore } from "../wire/job_spec.ts";
@@ -33,6 +33,19 @@ export function jobRowOf(row: Row): JobRow {
     submitted: row.submit_key === null
       ? null
       : { key: String(row.submit_key), digest: String(row.submit_digest) },
+  };
+}
+
+/** Reads all columns of `endpoints`. */
+export function endpointRowOf(row: Row): EndpointRow {
+  return {
+    generation: Number(row.generation),
+    task: Number(row.task),
+    attempt: Number(row.attempt),
+    name: String(row.name),
+    address: String(row.address),
+    // Written by this program from checked values.
+    metadata: JSON.parse(String(row.metadata)) as Record<string, string>,
   };
 }
 

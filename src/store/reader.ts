@@ -5,9 +5,10 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { EventView, JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
+import type { EndpointView } from "../wire/endpoints.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { fromBlob } from "./columns.ts";
-import { jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
+import { endpointRowOf, jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
 
 /** How long a read waits for the writer, in ms; with a write-ahead log it hardly ever does. */
 const BUSY_MS = 2_000;
@@ -142,6 +143,18 @@ export class StoreReader {
     return generations.filter((generation) => exists.get(generation) === undefined);
   }
 
+  /** Where attempts of a job can be reached that live; only under one name when that is given. */
+  endpoints(generation: number, name: string | null): EndpointView[] {
+    const s = this.#statements;
+    const rows = name === null
+      ? s.endpoints.all(generation)
+      : s.endpointsNamed.all(generation, name);
+    return (rows as Row[]).map((row) => {
+      const { generation: _, ...endpoint } = endpointRowOf(row);
+      return endpoint;
+    });
+  }
+
   /** Workers that ever held anything of a job, and so may have logs of it. */
   workersOf(generation: number): string[] {
     return this.#statements.workers.all(generation).map((row) => String(row.worker));
@@ -194,6 +207,8 @@ function prepareAll(db: DatabaseSync) {
       `SELECT json_extract(spec, '$.bundle') AS hash, max(done = 0) AS open FROM jobs
        WHERE json_extract(spec, '$.bundle') IS NOT NULL GROUP BY 1`,
     ),
+    endpoints: p("SELECT * FROM endpoints WHERE generation = ? ORDER BY name, task"),
+    endpointsNamed: p("SELECT * FROM endpoints WHERE generation = ? AND name = ? ORDER BY task"),
     lanes: p("SELECT * FROM lanes WHERE generation = ?"),
     // Results do not overlap: the last that begins at or before `from` may reach into the page.
     results: p(

@@ -100,6 +100,17 @@ export type ResultRow = readonly [
 /** What is to be said about the latest end of one task. */
 export type DetailRow = readonly [generation: number, task: number, attempt: number, text: string];
 
+/** Where an attempt that lives can be reached. */
+export interface EndpointRow {
+  readonly generation: number;
+  readonly task: number;
+  readonly attempt: number;
+  readonly name: string;
+  /** `host:port`. */
+  readonly address: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** What was charged to a task that is tried again. */
 export type ChargeRow = readonly [
   generation: number,
@@ -147,6 +158,8 @@ export interface StoreChanges {
   readonly workerMarks: readonly (WorkerMarks & { readonly worker: string })[];
   readonly goneWorkers: readonly string[];
   readonly events: readonly EventRow[];
+  readonly endpoints: readonly EndpointRow[];
+  readonly goneEndpoints: readonly EndpointRow[];
 }
 
 /** What a core begins with. */
@@ -156,6 +169,7 @@ export interface StoredState {
   readonly lanes: readonly LaneRow[];
   readonly charges: readonly ChargeRow[];
   readonly workers: readonly StoredWorker[];
+  readonly endpoints: readonly EndpointRow[];
   /** The highest generation ever used. */
   readonly lastGeneration: number;
 }

@@ -6,7 +6,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { fromBlob, toBlob } from "./columns.ts";
 import { Forgetting, LAST_GENERATION } from "./forgetting.ts";
-import { jobRowOf, type Row, textOrNull } from "./job_row.ts";
+import { endpointRowOf, jobRowOf, type Row, textOrNull } from "./job_row.ts";
 import type {
   ChargeRow,
   JobProgress,
@@ -116,6 +116,7 @@ export class StoreWriter {
       lanes: all("SELECT * FROM lanes ORDER BY rowid").map(laneRowOf),
       charges: all(`SELECT * FROM charges WHERE generation IN ${open}`).map(chargeRowOf),
       workers: all("SELECT * FROM workers").map(workerRowOf),
+      endpoints: all(`SELECT * FROM endpoints WHERE generation IN ${open}`).map(endpointRowOf),
       lastGeneration: Number(all(`SELECT ${LAST_GENERATION} AS g`)[0]?.g ?? 0),
     };
   }
@@ -166,6 +167,7 @@ export class StoreWriter {
     for (const row of changes.details) s.detail.run(...row);
     for (const row of changes.returned) s.returned.run(...row);
     for (const row of changes.charges) s.charge.run(...row);
+    this.#applyEndpoints(changes);
     for (const event of changes.events) {
       const { atMs, kind, job, generation, worker, data } = event;
       s.event.run(atMs, kind, job, generation, worker, JSON.stringify(data));
@@ -189,6 +191,16 @@ export class StoreWriter {
     }
     for (const { worker, drained, setAside } of changes.workerMarks) {
       s.workerMarks.run(drained, setAside?.why ?? null, setAside?.untilMs ?? null, worker);
+    }
+  }
+
+  #applyEndpoints(changes: StoreChanges): void {
+    const s = this.#statements;
+    for (const { generation, name, task } of changes.goneEndpoints) {
+      s.goneEndpoint.run(generation, name, task);
+    }
+    for (const { generation, task, attempt, name, address, metadata } of changes.endpoints) {
+      s.endpoint.run(generation, task, attempt, name, address, JSON.stringify(metadata));
     }
   }
 
@@ -281,6 +293,11 @@ function prepareAll(db: DatabaseSync) {
     copyReturned: p(COPY_RETURNED),
     detail: p("INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?)"),
     charge: p("INSERT OR REPLACE INTO charges VALUES (?, ?, ?, ?, ?)"),
+    endpoint: p(
+      `INSERT OR REPLACE INTO endpoints (generation, task, attempt, name, address, metadata)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ),
+    goneEndpoint: p("DELETE FROM endpoints WHERE generation = ? AND name = ? AND task = ?"),
     goneCharges: p("DELETE FROM charges WHERE generation = ?"),
     worker: p(
       `INSERT INTO workers (worker, url, token, hostname, version, pid, cpu_milli, memory_bytes,

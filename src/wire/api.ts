@@ -171,6 +171,8 @@ export const EVENT_KINDS = [
   "job_purged",
   "task_ended",
   "task_retried",
+  "endpoint_registered",
+  "endpoint_gone",
   "worker_registered",
   "worker_refused",
   "worker_state",

@@ -30,6 +30,8 @@ export interface AttemptSpec extends TaskOptions {
   readonly graceMs: number;
   /** Wall time limit of one attempt in ms, or null. */
   readonly timeoutMs: number | null;
+  /** By which its tasks speak for their job; an older controller gives none. */
+  readonly token?: string | null;
 }
 
 /** Why a desired attempt is to be stopped. */
@@ -94,6 +96,8 @@ export interface Facts {
   readonly detail: Readonly<Record<string, string>>;
   /** What ended attempts handed back, by attempt uid, each the text of a `Returned`. */
   readonly returned?: Readonly<Record<string, string>>;
+  /** Ports that started attempts were given, by attempt uid and name; left out when there are none. */
+  readonly ports?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** Worker to controller. */

@@ -174,6 +174,7 @@ function checkSpec(input: unknown, field: string): asserts input is AttemptSpec 
   for (const key of ["replicas", "cpuMilli", "memoryBytes", "graceMs"]) whole(o, key, field);
   if (o.timeoutMs !== null) whole(o, "timeoutMs", field);
   if (o.cwd !== null && typeof o.cwd !== "string") throw wrong(`${field}.cwd`, "a path or null");
+  if ((o.token ?? null) !== null) id(o, "token", field);
   const { argv, entries = null } = o;
   if (entries !== null && !(Array.isArray(entries) && entries.every((e) => isText(e, Infinity)))) {
     throw wrong(`${field}.entries`, "a list of texts or null");
@@ -215,6 +216,8 @@ function checkFacts(o: Fields): asserts o is Fields & Facts {
       throw wrong("facts.returned", "an object of JSON objects as texts");
     }
   }
+  const ports = object(o.ports ?? {}, "facts.ports");
+  for (const names of Object.values(ports)) checkPorts(object(names, "facts.ports"));
 }
 
 function isReturned(json: string): boolean {
@@ -223,6 +226,12 @@ function isReturned(json: string): boolean {
     return typeof value === "object" && value !== null && !Array.isArray(value);
   } catch {
     return false;
+  }
+}
+
+function checkPorts(ports: Fields): void {
+  for (const port of Object.values(ports)) {
+    if (!isWhole(port) || port < 1 || port > 65_535) throw wrong("facts.ports", "ports by name");
   }
 }
 

@@ -62,8 +62,6 @@ export class DesiredState {
   readonly #stopping = new RunSet();
   /** Queued ones that were asked back; a fact will say whether they came. */
   readonly #takingBack = new RunSet();
-  /** Began although they were asked back: by uid, the number of the fact that says so. */
-  readonly #raced = new Map<string, number>();
   readonly #log = new FactsLog();
   #missing: Run[] = [];
   #wanted: readonly Run[] = [];
@@ -143,14 +141,10 @@ export class DesiredState {
       const run: Run = [generation, index, index + 1, attempt];
       this.#queued.delete(run);
       this.#running.add(run);
-      if (this.#takingBack.has(generation, index, attempt)) {
-        this.#takingBack.delete(run);
-        this.#raced.set(attemptUid(generation, index, attempt), facts.upTo);
-      }
+      this.#takingBack.delete(run);
     }
     for (const { generation, index, attempt } of facts.ended) {
       this.#leave([generation, index, index + 1, attempt]);
-      this.#raced.delete(attemptUid(generation, index, attempt));
     }
     for (const run of facts.unqueued) this.#leave(run);
     return this.#log.add(facts, wallMs);
@@ -217,7 +211,6 @@ export class DesiredState {
     const gone = [...this.#running, ...this.#queued];
     this.#log.addLost(gone, why);
     for (const run of gone) this.#leave(run);
-    this.#raced.clear();
   }
 
   /** Commands that stop all that is here, for a worker that must not outlive its controller. */
@@ -274,8 +267,8 @@ export class DesiredState {
 
   /**
    * What is here and neither desired nor named in `stop`: what waits is taken back, what runs is
-   * stopped. One that began while it was asked back is left alone until the controller has stored
-   * that it runs, and so had its choice.
+   * stopped. One of which the controller may not know that it runs, since it began just as it was
+   * asked back, is left alone until that is stored, and so had its choice.
    */
   #stopUndesired(run: readonly Run[], toStop: RunSet, commands: KeeperCommand[]): void {
     const desired = new RunSet(run);
@@ -285,20 +278,22 @@ export class DesiredState {
       this.#takingBack.addAll(back);
       commands.push({ kind: "unqueue", runs: back });
     }
-    for (const [uid, fact] of this.#raced) if (fact <= this.#acked) this.#raced.delete(uid);
-    let kill = this.#stopping.missing(undesired(this.#running));
-    if (this.#raced.size > 0) kill = this.#withoutRaced(kill);
+    const kill = this.#known(this.#stopping.missing(undesired(this.#running)));
     if (kill.length > 0) {
       this.#stopping.addAll(kill);
       commands.push({ kind: "stop", runs: kill, reason: "superseded" });
     }
   }
 
-  #withoutRaced(runs: readonly Run[]): Run[] {
+  /** Those of which the controller has stored that they began. */
+  #known(runs: readonly Run[]): readonly Run[] {
+    if (runs.length === 0 || this.#log.empty) return runs;
+    const unstored = this.#log.unstoredStarts();
+    if (unstored.size === 0) return runs;
     const rest: Run[] = [];
     for (const [generation, from, to, attempt] of runs) {
       for (let index = from; index < to; index++) {
-        if (this.#raced.has(attemptUid(generation, index, attempt))) continue;
+        if (unstored.has(attemptUid(generation, index, attempt))) continue;
         rest.push([generation, index, index + 1, attempt]);
       }
     }

@@ -54,6 +54,17 @@ export class FactsLog {
     return this.#batches.length === 0;
   }
 
+  /** Attempts of which the controller was not heard to know that they began, by uid. */
+  unstoredStarts(): Set<string> {
+    const uids = new Set<string>();
+    for (const { started } of this.#batches) {
+      for (const { generation, index, attempt } of started) {
+        uids.add(attemptUid(generation, index, attempt));
+      }
+    }
+    return uids;
+  }
+
   /**
    * Takes in what the keeper said.
    *
@@ -171,8 +182,25 @@ function mergeBatches(batches: readonly Batch[]): Facts {
       ended.push({ run, cause: "missing", code: 0, atMs: batch.atMs, detail: "" });
     }
   }
-  const facts = { upTo, started: mergeStarted(started), ...mergeEnded(ended) };
-  return returnedChars === 0 ? facts : { ...facts, returned };
+  const ports = portsOf(started);
+  return {
+    upTo,
+    started: mergeStarted(started),
+    ...mergeEnded(ended),
+    ...(returnedChars === 0 ? {} : { returned }),
+    ...(ports === null ? {} : { ports }),
+  };
+}
+
+function portsOf(started: readonly StartedFact[]): NonNullable<Facts["ports"]> | null {
+  const all: Record<string, Readonly<Record<string, number>>> = {};
+  let any = false;
+  for (const { generation, index, attempt, ports } of started) {
+    if (ports === undefined) continue;
+    any = true;
+    all[attemptUid(generation, index, attempt)] = ports;
+  }
+  return any ? all : null;
 }
 
 function endedOf(fact: EndedFact): Ended {

@@ -34,6 +34,10 @@ export interface KeeperSpec {
   readonly options?: TaskOptions;
   /** Ends what its processes do not take along; null or left out when there is no such thing. */
   readonly cleanup?: CleanupPlan | null;
+  /** By which its tasks speak for their job; none when left out. */
+  readonly token?: string | null;
+  /** Certificates by which they know the controller, PEM; null or left out: the system's do. */
+  readonly trust?: string | null;
 }
 
 /** What may run at the same time. */
@@ -44,6 +48,8 @@ export interface KeeperCapacity {
   readonly resources?: Readonly<Record<string, number>>;
   /** Never more processes than this, whatever they ask for. */
   readonly maxRunning: number;
+  /** TCP ports that tasks may get, both ends among them; as before when left out. */
+  readonly ports?: { readonly from: number; readonly to: number };
 }
 
 /** An attempt began: where its output goes. */
@@ -61,6 +67,8 @@ export interface StartedFact {
   readonly errFrom: number;
   /** Grows from one start on this worker to the next, over restarts of the keeper too. */
   readonly order?: number;
+  /** Ports that it was given, by name; left out when it asked for none. */
+  readonly ports?: Readonly<Record<string, number>>;
 }
 
 /** An attempt ended and is proved gone, save what `leftovers` names. */

@@ -10,6 +10,8 @@ import type { KeeperCapacity, KeeperLink, StartedFact } from "./keeper_link.ts";
 export interface LifecycleConfig {
   readonly worker: string;
   readonly controllerUrl: string;
+  /** Where else the same controller may be, for instance after it moved to another host. */
+  readonly otherControllerUrls?: readonly string[];
   /** Shown to the controller. */
   readonly controllerToken: string;
   /** What callers of this worker's server must show; the controller is told. */
@@ -41,7 +43,7 @@ export interface LifecycleConfig {
   readonly tokenFile?: string | null;
   /** The cluster that the folder belongs to; null for none yet. */
   readonly cluster?: string | null;
-  /** TCP ports that tasks may be given, both among them; null for any free one. */
+  /** TCP ports that tasks may be given, both among them; null for the usual ones. */
   readonly portRange?: { readonly from: number; readonly to: number } | null;
   /** Where bundles are unpacked, and how much of them; none are when left out. */
   readonly bundles?: BundleCacheConfig;

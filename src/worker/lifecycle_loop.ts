@@ -16,7 +16,7 @@ import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
 import { HeldCall } from "./held_call.ts";
 import { ownBundles } from "./own_bundles.ts";
 import { KeeperEnd } from "./keeper_end.ts";
-import type { KeeperFacts, KeeperLink, StartedFact } from "./keeper_link.ts";
+import type { KeeperFacts, KeeperLink, KeeperSpec, StartedFact } from "./keeper_link.ts";
 import {
   type LifecycleReady,
   type ToLifecycle,
@@ -105,8 +105,7 @@ class Lifecycle {
     this.#context = context;
     this.#ports = ports;
     this.#link = link;
-    const plan = (spec: AttemptSpec) => ports.runtime.plan(spec, context.config);
-    this.#starts = new BundleStarts({ link, plan, cache });
+    this.#starts = new BundleStarts({ link, plan: (spec) => this.#plan(spec), cache });
     this.#state = new DesiredState(context.config.worker);
     this.#server = context.channel<ToLifecycle, ToServer>(WORKER_CHANNEL);
     this.#end = new KeeperEnd(link, {
@@ -183,7 +182,8 @@ class Lifecycle {
     });
     this.#link.onFacts((facts) => this.#onFacts(facts));
     this.#link.onLost((why) => this.#onKeeperLost(why));
-    this.#link.capacity(this.#context.config.capacity);
+    const { capacity, portRange } = this.#context.config;
+    this.#link.capacity({ ...capacity, ...(portRange ? { ports: portRange } : {}) });
     this.#server.onMessage((message) => this.#onMessage(message));
     this.#server.post({ type: "hello" });
     const ready: LifecycleReady = {
@@ -312,6 +312,7 @@ class Lifecycle {
       this.#called = true;
       if (request.waitMs > 0) this.#contact();
       for (const command of applied.commands) this.#starts.command(command);
+      if (applied.newEpoch) this.#registrar.calledBy(request.epoch);
       const tell = !applied.fresh || applied.newEpoch || this.#state.hasMissing;
       this.#held.take(call, tell ? 0 : request.waitMs);
     } catch (error) {
@@ -334,6 +335,17 @@ class Lifecycle {
       code: "closing",
       message: "The worker has stopped",
     });
+  }
+
+  /** How a job's attempts are started here, and by what they speak for it. */
+  #plan(spec: AttemptSpec): KeeperSpec {
+    const { config } = this.#context;
+    const { controllerUrl } = this.#registrar;
+    return {
+      ...this.#ports.runtime.plan(spec, { ...config, controllerUrl }),
+      token: spec.token ?? null,
+      trust: config.trust ?? null,
+    };
   }
 
   #onFacts(facts: KeeperFacts): void {
@@ -375,7 +387,8 @@ class Lifecycle {
   #joined(answer: RegisterResponse): void {
     const { cluster, epoch } = answer;
     const graceMs = answer.graceMs ?? null;
-    const { controllerUrl, folder } = this.#context.config;
+    const { folder } = this.#context.config;
+    const { controllerUrl } = this.#registrar;
     const own = this.#state.cluster;
     if (own !== null && own !== cluster) {
       throw new IrisError(

@@ -25,6 +25,9 @@ const SLOW_CODES: ReadonlySet<ErrorCode> = new Set(["unauthorized", "incompatibl
 /** The same trouble is told again after this, in ms. */
 const REMIND_MS = 60_000;
 
+/** So many different lines are remembered. */
+const MAX_TROUBLES = 50;
+
 /** What a registrar needs of its loop. */
 export interface RegistrarOptions {
   readonly ports: LifecyclePorts;
@@ -43,7 +46,12 @@ export class Registrar {
   #listening: string | null = null;
   #told: string | null = null;
   #toldUrl: string | null = null;
-  #trouble: { readonly line: string; readonly saidAt: number } | null = null;
+  /** Which of the controller's addresses is tried, or worked last. */
+  #at = 0;
+  /** Of the controller that was told last. */
+  #epoch = -1;
+  /** What was said, each address having its own trouble, and when. */
+  readonly #troubles = new Map<string, number>();
 
   constructor(context: LoopContext<LifecycleConfig>, options: RegistrarOptions) {
     this.#context = context;
@@ -53,6 +61,12 @@ export class Registrar {
   /** The address that the controller was told last; null for none yet. */
   get toldUrl(): string | null {
     return this.#toldUrl;
+  }
+
+  /** Where the controller is, as far as is known. */
+  get controllerUrl(): string {
+    const { controllerUrl, otherControllerUrls = [] } = this.#context.config;
+    return [controllerUrl, ...otherControllerUrls][this.#at] ?? controllerUrl;
   }
 
   /** The server listens there from now on. */
@@ -65,6 +79,11 @@ export class Registrar {
   again(): void {
     this.#told = null;
     this.#options.wakeup.wake();
+  }
+
+  /** A controller calls that began after the one that was told: it may be somewhere else. */
+  calledBy(epoch: number): void {
+    if (epoch > this.#epoch && this.#told !== null) this.again();
   }
 
   /** Until the signal aborts. Never rejects for what the network does. */
@@ -85,6 +104,7 @@ export class Registrar {
         const slow = error instanceof IrisError && SLOW_CODES.has(error.code);
         const ms = backoffMs(failures++, slow ? LATER : SOON, this.#options.ports.random);
         this.#say(messageOf(error));
+        this.#at = (this.#at + 1) % (1 + (this.#context.config.otherControllerUrls ?? []).length);
         await sleep(clock, ms, signal);
       }
     }
@@ -96,30 +116,32 @@ export class Registrar {
     const url = await this.#reachable(listening, signal);
     this.#toldUrl = url;
     const answer = await registerWorker(this.#request(url), {
-      controllerUrl: config.controllerUrl,
+      controllerUrl: this.controllerUrl,
       token: ports.token?.() ?? config.controllerToken,
       clock,
       signal,
       fetch: ports.fetch ?? fetch,
     });
     joined(answer);
-    if (this.#trouble === null) return;
-    this.#trouble = null;
-    logger("worker").warn("registered with {url}", { url: config.controllerUrl });
+    this.#epoch = answer.epoch;
+    if (this.#troubles.size === 0) return;
+    this.#troubles.clear();
+    logger("worker").warn("registered with {url}", { url: this.controllerUrl });
   }
 
   /** The address for the controller: every address of a host is none that can be called. */
   async #reachable(listening: string, signal: AbortSignal): Promise<string> {
     if (!isWildcard(hostOf(listening))) return listening;
-    const { config, clock } = this.#context;
+    const { clock } = this.#context;
+    const { controllerUrl } = this;
     const find = this.#options.ports.localAddress;
     if (find === undefined) return listening;
     try {
-      const host = await find(config.controllerUrl, { clock, signal });
+      const host = await find(controllerUrl, { clock, signal });
       return withHost(listening, { host, port: null });
     } catch (error) {
       const why = messageOf(error);
-      const message = `The controller at ${config.controllerUrl} cannot be reached: ${why}`;
+      const message = `The controller at ${controllerUrl} cannot be reached: ${why}`;
       throw new IrisError("unavailable", message, { cause: error });
     }
   }
@@ -145,10 +167,11 @@ export class Registrar {
   /** One line for each trouble; the same one again only now and then. */
   #say(line: string): void {
     const now = this.#context.clock.now();
-    const known = this.#trouble;
-    if (known?.line === line && now - known.saidAt < REMIND_MS) return;
-    const still = known?.line === line ? "still " : "";
-    this.#trouble = { line, saidAt: now };
+    const saidAt = this.#troubles.get(line);
+    if (saidAt !== undefined && now - saidAt < REMIND_MS) return;
+    const still = saidAt === undefined ? "" : "still ";
+    if (this.#troubles.size > MAX_TROUBLES) this.#troubles.clear();
+    this.#troubles.set(line, now);
     logger("worker").warn("{still}not registered: {line}; it is tried again", { still, line });
   }
 }

@@ -81,6 +81,16 @@ const step = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
+      kind: fc.constant("endpoint" as const),
+      name,
+      task: fc.integer({ min: 0, max: 5 }),
+      attempt: fc.integer({ min: 0, max: 2 }),
+      port: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
       kind: fc.constant("time" as const),
       ms: fc.integer({ min: 1, max: 3_000 }),
     }),
@@ -141,7 +151,8 @@ function take(world: CoreWorld, each: Step): void {
     case "stop":
       return void world.stop(each.name);
     case "join":
-      return void world.join(each.worker);
+      world.join(each.worker).ports = ["peer"];
+      return;
     case "call":
       if (alive(each.worker) && world.workers.has(each.worker)) world.call(each.worker);
       return;
@@ -170,6 +181,8 @@ function take(world: CoreWorld, each: Step): void {
       });
       return;
     }
+    case "endpoint":
+      return void world.endpoint(each.name, each);
     case "restart":
       return world.restart();
     case "time":

@@ -31,6 +31,7 @@ import type {
 } from "../../src/wire/api.ts";
 import { formatJobCursor, parseJobCursor } from "../../src/wire/log_chunks.ts";
 import type { ForgottenResponse } from "../../src/wire/logs.ts";
+import type { EndpointRequest, EndpointView } from "../../src/wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
 import { FakeLive } from "./fake_live.ts";
 
@@ -42,6 +43,7 @@ export class FakeControllerApi implements ControllerApi {
   readonly #workers: WorkerView[] = [];
   readonly #marks = new Map<string, JobView>();
   readonly #events: EventView[] = [];
+  readonly #endpoints = new Map<number, EndpointView[]>();
   readonly #logs = new Map<string, LogChunk[]>();
   #waiters: (() => void)[] = [];
   #generation = 0;
@@ -124,6 +126,28 @@ export class FakeControllerApi implements ControllerApi {
     );
     for (const { name } of gone) this.#jobs.delete(name);
     return Promise.resolve({ purged: gone.length });
+  }
+
+  jobOf(generation: number): JobView | null {
+    return [...this.#jobs.values()].find((job) => job.generation === generation) ?? null;
+  }
+
+  endpoints(generation: number, name: string | null): EndpointView[] {
+    return (this.#endpoints.get(generation) ?? [])
+      .filter((endpoint) => name === null || endpoint.name === name);
+  }
+
+  registerEndpoint(request: EndpointRequest): Promise<EndpointView> {
+    const { job, task, attempt, name, host, port, metadata } = request;
+    const { generation, done } = this.#jobs.get(job)!;
+    if (done) return Promise.reject(new IrisError("conflict", "No such attempt runs"));
+    const address = `${host ?? "127.0.0.1"}:${port}`;
+    const endpoint: EndpointView = { name, task, attempt, address, metadata };
+    const others = this.endpoints(generation, null)
+      .filter((one) => one.name !== name || one.task !== task);
+    this.#endpoints.set(generation, [...others, endpoint]);
+    this.#wake();
+    return Promise.resolve(endpoint);
   }
 
   /** Something changed. */

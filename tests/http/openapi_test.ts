@@ -59,6 +59,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
     ...{ cpuMilli: 1, memoryBytes: 1, resources: { gpu: 1 }, attributes: { zone: "a" } },
   },
   "post /api/v1/workers/:name/drain": { why: "a new disk" },
+  "post /api/v1/endpoints": { job: "/local/a", task: 0, attempt: 0, name: "web", port: 80 },
   "post /api/v1/purge": { olderThanMs: 0 },
   "post /api/v1/workers/forgotten": { generations: [1, 77] },
   "post /api/v1/jobs/:name/signal": { signal: "USR1" },
@@ -76,6 +77,8 @@ for (const { method, path, status, answer } of API_ROUTES) {
     await (await call("post", "/api/v1/workers", BODIES["post /api/v1/workers"])).body?.cancel();
     const hash = await hashOfBytes(new TextEncoder().encode(JSON.stringify("a bundle")));
     const name = path.includes("/workers/") ? "w9" : encodeURIComponent("/local/a");
+    await (await call("post", "/api/v1/endpoints", BODIES["post /api/v1/endpoints"])).body
+      ?.cancel();
     const at = path.replace(":name", name).replace(":hash", hash).replace(":index", "0") +
       (path.endsWith("/wait") ? "?waitMs=0" : "");
     const response = await call(method, at, BODIES[`${method} ${path}`]);

@@ -21,6 +21,8 @@ const NOTHING: StoreChanges = {
   workers: [],
   goneWorkers: [],
   workerMarks: [],
+  endpoints: [],
+  goneEndpoints: [],
   events: [],
 };
 

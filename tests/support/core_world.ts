@@ -193,6 +193,21 @@ export class CoreWorld {
     }
   }
 
+  /** A task says where it can be reached. */
+  endpoint(job: string, of: { task: number; attempt?: number; name?: string; port?: number }) {
+    const id = ++this.#id;
+    const { task, attempt = 0, name = "web", port = 80 } = of;
+    const request = { job: `/u/${job}`, task, attempt, name, host: null, port, metadata: {} };
+    this.react({ type: "register_endpoint", id, request });
+    return this.answers.find((answer) => answer.id === id)!;
+  }
+
+  /** What others see of a job's endpoints: `name task attempt address`. */
+  endpoints(job: string): string[] {
+    return this.reader.endpoints(this.job(job).generation, null)
+      .map(({ name, task, attempt, address }) => `${name} ${task} ${attempt} ${address}`);
+  }
+
   job(name: string): JobView {
     return this.reader.job(`/u/${name}`)!;
   }
@@ -248,8 +263,10 @@ export class CoreWorld {
         stopping: lane.stopping.toBounds(),
       }))
     );
+    const { endpoints } = this.writer.load();
     const canonical = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
     assertEquals(canonical(this.writer.load().lanes), canonical(lanes), "stored lanes");
+    assertEquals(canonical(endpoints), canonical(this.state.endpoints.rows), "stored endpoints");
   }
 
   close(): void {

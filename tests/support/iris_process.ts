@@ -102,6 +102,8 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** The main module of another copy of the program. */
   readonly main?: string;
+  /** Where to run it, when not here: what comes in front of a command (`Host.command`). */
+  readonly on?: { readonly command: readonly string[] };
 }
 
 /** A running program, its output so far, and its end. */
@@ -120,7 +122,10 @@ export interface IrisProcess {
 /** Starts `iris ARGS` in a world. */
 export function startIris(world: World, args: string[], options: StartOptions = {}): IrisProcess {
   const by = options.by ?? "direct";
-  const [command, ...rest] = commandFor(by, args, options.main);
+  const [command, ...rest] = [
+    ...options.on?.command ?? [],
+    ...commandFor(by, args, options.main),
+  ];
   const child = new Deno.Command(command ?? "", {
     args: rest,
     cwd: by === "npx" ? fromFileUrl(new URL("../../", import.meta.url)) : world.dir,

@@ -6,7 +6,7 @@
 import { RunSet } from "../../src/wire/run_set.ts";
 import type { Desired, Observed } from "../../src/heartbeat/messages.ts";
 import type { EndedRun, StartedRun } from "../../src/wire/reconcile.ts";
-import type { Run } from "../../src/wire/runs.ts";
+import { attemptUid, type Run } from "../../src/wire/runs.ts";
 
 /** How the attempts of a simulated worker end. */
 export type EndOf = (run: Run) => Pick<{ cause: EndedRun[4]; code: number }, "cause" | "code">;
@@ -26,6 +26,8 @@ export class SimWorker {
   #version = 0;
   #incarnation = 0;
   accepting = true;
+  /** Each attempt that begins says that it has such ports. */
+  ports: readonly string[] = [];
 
   /** @param slots how many run at the same time */
   constructor(name: string, readonly slots: number) {
@@ -121,6 +123,7 @@ export class SimWorker {
       started: this.#facts.flatMap((batch) => batch.started),
       ended: this.#facts.flatMap((batch) => batch.ended),
       detail: {},
+      ...(this.ports.length === 0 ? {} : { ports: this.#portsOfStarted() }),
     };
     return {
       worker: this.name,
@@ -134,6 +137,18 @@ export class SimWorker {
       reason: this.accepting ? null : "it stops",
       stopping: !this.accepting,
     };
+  }
+
+  #portsOfStarted(): Record<string, Record<string, number>> {
+    const started = this.#facts.flatMap((batch) => batch.started);
+    return Object.fromEntries(
+      started.flatMap(([generation, from, to, attempt]) =>
+        Array.from({ length: to - from }, (_, i) => [
+          attemptUid(generation, from + i, attempt),
+          Object.fromEntries(this.ports.map((name, at) => [name, 20_000 + 100 * at + from + i])),
+        ])
+      ),
+    );
   }
 
   /** Forgets everything, as a worker does whose host was started anew. */

@@ -18,6 +18,7 @@ import { interruptible } from "../interrupt.ts";
 import { runLocalJob } from "../modes/local_job.ts";
 import { VERSION } from "../version.ts";
 import { clusterStatus, showEvents, showTree, stopCluster } from "./cluster_commands.ts";
+import { ENDPOINT_COMMANDS } from "./endpoint_commands.ts";
 import {
   explainJob,
   listJobs,
@@ -422,6 +423,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobPurge,
   taskShow,
   ...LIVE_COMMANDS,
+  ...ENDPOINT_COMMANDS,
   events,
   ...WORKER_COMMANDS,
   tree,

@@ -2,7 +2,7 @@
 import { IrisError } from "../../base/errors.ts";
 import { type HostPort, parseHostPort } from "../../host/address.ts";
 import { flagSwitch, flagText } from "./shared.ts";
-import type { Parse } from "./quantities.ts";
+import { type Parse, parseDuration } from "./quantities.ts";
 
 const parseHost: Parse<string> = (text, flag) => {
   const found = parseHostPort(text);
@@ -56,6 +56,24 @@ export const HOST_FLAG = {
   value: "ADDRESS",
   help: "the address it listens on; 0.0.0.0 or :: for all, which needs TLS or --insecure",
   default: "127.0.0.1",
+} as const;
+
+/** The shortest silence after which a worker may count as lost, in ms. */
+const MIN_LOST_AFTER_MS = 1_000;
+
+const parseLostAfter: Parse<number> = (text, flag) => {
+  const ms = parseDuration(text, flag);
+  if (ms >= MIN_LOST_AFTER_MS) return ms;
+  throw invalid(flag, `"${text}" is shorter than ${MIN_LOST_AFTER_MS} ms`);
+};
+
+/** `--worker-lost-after` of a controller whose workers are elsewhere. */
+export const WORKER_LOST_FLAG = {
+  kind: "value",
+  parse: parseLostAfter,
+  value: "TIME",
+  help: "a worker that answers nothing for this long is given up; its tasks run elsewhere",
+  default: "50s",
 } as const;
 
 /** `--host` of a worker. */

@@ -15,7 +15,10 @@ import { flagText } from "./shared.ts";
 
 /** What it works for, who it is, where it is reached, and what it offers. */
 export const WORKER_MODE_FLAGS = {
-  controller: { ...flagText("URL", "the controller it works for"), env: "IRIS_CONTROLLER" },
+  controller: {
+    ...flagText("URL[,URL]", "the controller it works for, and where else that may be"),
+    env: "IRIS_CONTROLLER",
+  },
   tokenFile: {
     ...flagText("FILE", "a file with the worker token of that controller"),
     env: "IRIS_TOKEN_FILE",
@@ -61,7 +64,7 @@ export const WORKER_MODE_FLAGS = {
     kind: "value",
     parse: parsePortRange,
     value: "A-B",
-    help: "TCP ports that tasks may be given; any free one when left out",
+    help: "TCP ports that tasks may be given; 20000-29999 when left out",
   },
   cpu: {
     kind: "value",

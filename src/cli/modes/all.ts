@@ -3,7 +3,7 @@ import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
 import { type CliContext, controllerUrl } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
-import { HOST_FLAG, SERVER_FLAGS } from "../flags/listen_flags.ts";
+import { HOST_FLAG, SERVER_FLAGS, WORKER_LOST_FLAG } from "../flags/listen_flags.ts";
 import { WORKER_MODE_FLAGS } from "../flags/worker_mode_flags.ts";
 import {
   CONTROLLER_FLAGS,
@@ -69,6 +69,7 @@ const controller = command({
     tlsSelfSigned: flagSwitch(
       `show a certificate of its own, kept as ${OWN_CERT} in the state folder for others to trust`,
     ),
+    workerLostAfter: WORKER_LOST_FLAG,
     ...CONTROLLER_FLAGS,
     ...MODE_FLAGS,
   },
@@ -101,8 +102,8 @@ const worker = command({
     "--tls-ca tls-cert.pem",
   ctrlC: "ends its tasks and the worker; with --on-stop=detach the worker alone.",
   run(context: CliContext, { values }) {
-    const { controller: url, tokenFile } = values;
-    if (url === undefined) throw missing("--controller");
+    const { controller: urls, tokenFile } = values;
+    if (urls === undefined) throw missing("--controller");
     if (tokenFile === undefined) throw missing("--token-file");
     const gpus = gpusOf(values.gpu);
     return runWorker(context, {
@@ -114,7 +115,7 @@ const worker = command({
       ],
       attr: [...gpus.attr, ...values.attr],
       runAs: runAsOf(values.runAs),
-      controllerUrl: controllerUrl(url),
+      controllerUrls: urls.split(",").map(controllerUrl),
       tokenFile,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/worker`,
       stopTimeoutMs: values.stopTimeout,

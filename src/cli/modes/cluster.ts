@@ -23,6 +23,7 @@ import { controllerPart } from "../parts/controller_part.ts";
 import { LocalWorkers } from "../parts/local_workers.ts";
 import { loopPart } from "../parts/loops.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
+import { clusterTokens } from "../parts/tokens.ts";
 import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
@@ -91,7 +92,7 @@ export class ClusterManager implements Part {
     const state = openStateDir(this.#options.stateDir);
     await owner.own(stateDirPart(state, { temporary: this.#options.temporary }), { stage: 0 });
     const id = state.id("cluster-id", () => randomHex(4));
-    const tokens = { admin: state.token("token"), worker: state.token("worker-token") };
+    const tokens = clusterTokens(state);
     const listening = Promise.withResolvers<string>();
     const runtimes = runtimeFacts(context, this.#options);
     const vm = new MessageChannel();
@@ -126,6 +127,7 @@ export class ClusterManager implements Part {
             stopTimeoutMs: this.#options.stopTimeoutMs,
             graceMs: LOCAL_GRACE_MS,
             version: VERSION,
+            taskSecret: tokens.task,
           },
           heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
           server: {

@@ -2,7 +2,7 @@
 import { randomHex } from "../../base/ids.ts";
 import { IrisError } from "../../base/errors.ts";
 import type { ListenConfig } from "../../host/http_server.ts";
-import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
+import { timingFor } from "../../heartbeat/reconcile_session.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import type { PlacementPolicy } from "../../scheduler/pass.ts";
 import type { Part } from "../../lifecycle/part.ts";
@@ -11,6 +11,7 @@ import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
+import { clusterTokens } from "../parts/tokens.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { VERSION } from "../version.ts";
 import { type DaemonOptions, type DaemonPorts, runDaemon } from "./daemon.ts";
@@ -29,6 +30,8 @@ export interface ControllerOptions extends DaemonOptions, ListenFlags, BundleFla
   readonly host: string;
   /** Whether it shows a certificate that it makes itself and keeps in its state folder. */
   readonly tlsSelfSigned: boolean;
+  /** A worker that answers nothing for this long is given up, in ms. */
+  readonly workerLostAfter: number;
   readonly placement: PlacementPolicy;
   /** Jobs that are done are forgotten after this long, in ms; null for never. */
   readonly retentionMs: number | null;
@@ -65,7 +68,6 @@ function controllerRoot(
       const state = openStateDir(options.stateDir);
       await owner.own(stateDirPart(state, { temporary: false }), { stage: 0 });
       const id = state.id("cluster-id", () => randomHex(4));
-      const tokens = { admin: state.token("token"), worker: state.token("worker-token") };
       const { host: hostname, port, tlsSelfSigned } = options;
       const isTls = tlsSelfSigned || files.identity !== null;
       const advertise = advertised(options, { host: hostname, tls: isTls });
@@ -73,6 +75,8 @@ function controllerRoot(
         ? await ownIdentity(context, state, advertise.host)
         : files.identity;
       const listen: ListenConfig = { hostname, port, tls, advertise };
+      const tokens = clusterTokens(state);
+      const timing = timingFor(options.workerLostAfter);
       const listening = Promise.withResolvers<string>();
       const main = new MessageChannel();
       // No VM manager here: what the autoscaler says goes nowhere.
@@ -95,14 +99,15 @@ function controllerRoot(
             retentionMs: options.retentionMs,
             maxStoreBytes: options.maxStoreBytes,
             stopTimeoutMs: null,
-            graceMs: DEFAULT_TIMING.graceMs,
+            graceMs: timing.graceMs,
             version: VERSION,
+            taskSecret: tokens.task,
           },
-          heartbeat: { timing: DEFAULT_TIMING, trust: files.trust },
           server: {
             ...{ listen, trust: files.trust, tokens, version: VERSION, database },
             bundles: bundlesIn(state.path, options),
           },
+          heartbeat: { timing, trust: files.trust },
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,

@@ -26,7 +26,8 @@ const MAX_RUNNING = 10_000;
 /** How a worker is run. */
 export interface WorkerOptions
   extends DaemonOptions, KeeperFlags, ListenFlags, ContainerFlags, WorkerSpace {
-  readonly controllerUrl: string;
+  /** Where its controller is, or may be: not empty. */
+  readonly controllerUrls: readonly string[];
   readonly tokenFile: string;
   readonly name?: string | undefined;
   /** What it offers; all that the host has when left out. */
@@ -64,7 +65,8 @@ function planListening(
   options: WorkerOptions,
   files: TlsFiles,
 ): ListenPlan {
-  const { controllerUrl, insecure } = options;
+  const { controllerUrls, insecure } = options;
+  const controllerUrl = leastSafe(controllerUrls);
   const isNear = isLoopback(hostOf(controllerUrl));
   if (!isNear && controllerUrl.startsWith("http:")) {
     if (!insecure) {
@@ -83,6 +85,12 @@ function planListening(
   const tls = selfSigned || files.identity !== null;
   checkExposure(context, { what: "worker", host, tls, insecure, remedy: "--tls-cert, --tls-key" });
   return { host, selfSigned };
+}
+
+/** Of the addresses of a controller, the one that asks for most. */
+function leastSafe(urls: readonly string[]): string {
+  const far = urls.filter((url) => !isLoopback(hostOf(url)));
+  return far.find((url) => url.startsWith("http:")) ?? far[0] ?? urls[0]!;
 }
 
 /** All addresses of this host, those of IPv6 too where there are any. */
@@ -108,7 +116,7 @@ function workerRoot(
 ): Part {
   const { options, token, files, plan } = of;
   const hardware = readHardware();
-  const { controllerUrl, tokenFile, portRange, logLevel } = options;
+  const { controllerUrls, tokenFile, portRange, logLevel } = options;
   return {
     name: "worker-process",
     kind: "component",
@@ -128,8 +136,10 @@ function workerRoot(
       });
       await owner.own(
         workerPart({
-          ...{ worker: name, folder, controllerUrl, controllerToken: token, tokenFile, keeper },
           adopts: true,
+          ...{ worker: name, folder, controllerToken: token, tokenFile, keeper },
+          controllerUrl: controllerUrls[0]!,
+          otherControllerUrls: controllerUrls.slice(1),
           serverToken: newToken(),
           hostname: hardware.hostname,
           listen: await listenConfig(options, { files, plan }),

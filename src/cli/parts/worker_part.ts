@@ -28,6 +28,8 @@ export interface WorkerPartOptions {
   /** Its folder, which exists. */
   readonly folder: string;
   readonly controllerUrl: string;
+  /** Where else the same controller may be. */
+  readonly otherControllerUrls?: readonly string[];
   /** What it shows to the controller. */
   readonly controllerToken: string;
   /** What callers of its server must show. */
@@ -118,6 +120,7 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
   return {
     worker: options.worker,
     controllerUrl: options.controllerUrl,
+    otherControllerUrls: options.otherControllerUrls ?? [],
     controllerToken: options.controllerToken,
     serverToken: options.serverToken,
     keeperSocket: options.keeper.socket,

@@ -8,6 +8,7 @@ import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
 import { jsonLines } from "../json_lines.ts";
 import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
+import { checkSubmit, taskUser } from "../task_auth.ts";
 import { intQuery } from "../query.ts";
 import { logsQuery } from "./logs_query.ts";
 
@@ -39,7 +40,9 @@ export function jobRoutes(api: ControllerApi): Hono {
   const app = new Hono();
   app.post("/", async (c) => {
     const body = await jsonBody(c);
-    const spec = parseJobSpec(body, { user: c.req.header("X-Iris-User") ?? "local" });
+    const user = taskUser(c) ?? c.req.header("X-Iris-User") ?? "local";
+    const spec = parseJobSpec(body, { user });
+    checkSubmit(c, spec.name);
     return c.json(await api.submit(spec, await markOf(c, body)), 201);
   });
   app.get("/", (c) => {

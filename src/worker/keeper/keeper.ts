@@ -34,9 +34,12 @@ import { IDLE_LOOK_MS, LiveAttempts } from "./live_attempts.ts";
 import { MARKER } from "./marker.ts";
 import { OutputFolders } from "./output_folders.ts";
 import { OutputGuard } from "./output_guard.ts";
+import { PortBook } from "./port_book.ts";
 import { Room } from "./room.ts";
 import { RunQueue } from "./run_queue.ts";
 import { type Slot, Slots } from "./slots.ts";
+import { attemptLines, jobLines } from "./task_env.ts";
+import { TokenFiles } from "./token_files.ts";
 
 /** How often what should be gone is looked at, in ms. */
 const LOOK_MS = 10;
@@ -68,12 +71,6 @@ export interface KeeperOptions {
   readonly onFacts: () => void;
 }
 
-/** Names that the keeper gives each attempt itself. */
-const OWN_NAMES: ReadonlySet<string> = new Set([
-  ...["IRIS_TASK", "IRIS_TASK_INDEX", "IRIS_ATTEMPT", "IRIS_ENTRY", MARKER],
-  ...["IRIS_RESULT_FILE", "IRIS_PROGRESS_FILE"],
-]);
-
 interface Prepared {
   readonly spec: KeeperSpec;
   readonly env: readonly string[];
@@ -100,6 +97,8 @@ export class Keeper {
   readonly #hardEnds: HardEnd[] = [];
   readonly #room = new Room();
   readonly #outputs: OutputFolders;
+  readonly #ports = new PortBook();
+  readonly #tokens: TokenFiles;
   #timer: Timer | null = null;
   #closed = false;
   #startingSoon = false;
@@ -110,6 +109,7 @@ export class Keeper {
     this.#facts = options.facts;
     this.#slots = new Slots(`${options.folder}/logs`);
     this.#outputs = new OutputFolders(options.folder, (path) => options.holds.give(path));
+    this.#tokens = new TokenFiles(options.folder, options.holds.runAs);
     const { spawner, cgroup, clock, folder, cluster, worker } = options;
     this.#cleanups = new Cleanups({ spawner, clock, folder, prefix: `${cluster}.${worker}.` });
     const cleanups = this.#cleanups;
@@ -139,6 +139,7 @@ export class Keeper {
 
   capacity(capacity: KeeperCapacity): void {
     this.#room.capacity = capacity;
+    if (capacity.ports !== undefined) this.#ports.range = capacity.ports;
     this.#startSoon();
   }
 
@@ -152,9 +153,7 @@ export class Keeper {
         // Each start says that there is none.
       }
     }
-    // The first of two lines with one name counts for most programs, and ours must.
-    const env = Object.entries(spec.env).filter(([name]) => !OWN_NAMES.has(name))
-      .map(([name, value]) => `${name}=${value}`);
+    const env = [...jobLines(spec), ...this.#tokens.write(spec)];
     const held = this.#options.holds.needed(spec);
     this.#specs.set(spec.generation, { spec, env, cwd, held, path: null });
   }
@@ -162,6 +161,7 @@ export class Keeper {
   forget(generation: number): void {
     this.#specs.delete(generation);
     this.#outputs.forget(generation);
+    this.#tokens.forget(generation);
   }
 
   start(runs: readonly Run[]): void {
@@ -267,6 +267,8 @@ export class Keeper {
     this.#guard.dispose();
     this.#slots.close();
     this.#options.holds.close();
+    this.#ports.close();
+    this.#tokens.close();
   }
 
   #gone(attempt: Attempt, alive: readonly string[]): void {
@@ -274,7 +276,10 @@ export class Keeper {
     this.#room.give(spec);
     const sizes = this.#slots.sizes(slot);
     this.#guard.end(slot, sizes);
-    if (alive.length === 0) this.#slots.give(slot);
+    if (alive.length === 0) {
+      this.#slots.give(slot);
+      this.#ports.give(uidOf(started));
+    }
     const { returned, ...ending } = endingOf(attempt, {
       ...{ alive, cleanup: this.#cleanups.take(attempt), folder: this.#options.folder },
     });
@@ -336,8 +341,10 @@ export class Keeper {
     let pid: number;
     let launch: SpawnRequest;
     let hold: Hold | null = null;
+    let ports: StartedFact["ports"];
     try {
-      let request = this.#request(prepared, which, slot);
+      ports = this.#ports.take(uidOf(which), spec.options?.ports ?? []);
+      let request = this.#request(prepared, { which, slot, ports });
       if (prepared.held) {
         ({ request, hold } = holds.take({ spec, uid: uidOf(which), request, errFrom }));
       }
@@ -351,6 +358,7 @@ export class Keeper {
     } catch (error) {
       this.#guard.end(slot, { out: outFrom, err: errFrom });
       this.#slots.give(slot);
+      this.#ports.give(uidOf(which));
       if (hold !== null) holds.drop(hold);
       if (mayReturn(spec.options)) takeReturn(this.#options.folder, uidOf(which));
       if (!(error instanceof IrisError)) throw error;
@@ -365,6 +373,7 @@ export class Keeper {
       outFrom,
       errFrom,
       order: this.#slots.nextOrder(),
+      ...(ports === undefined ? {} : { ports }),
     };
     const timeoutAtMs = spec.timeoutMs === null ? Infinity : clock.now() + spec.timeoutMs;
     this.#live.add({
@@ -402,7 +411,10 @@ export class Keeper {
   }
 
   /** @throws {IrisError} `launch` when there is no such command */
-  #request(prepared: Prepared, which: AttemptKey, slot: Slot): SpawnRequest {
+  #request(
+    prepared: Prepared,
+    { which, slot, ports }: { which: AttemptKey; slot: Slot; ports: StartedFact["ports"] },
+  ): SpawnRequest {
     const { spec, cwd } = prepared;
     const { cluster, worker } = this.#options;
     prepared.path ??= resolveCommand(spec.argv[0] ?? "", { path: spec.env.PATH ?? "", cwd });
@@ -411,10 +423,7 @@ export class Keeper {
       argv: spec.argv,
       env: prepared.env,
       extraEnv: [
-        `IRIS_TASK=${spec.job}/${which.index}`,
-        `IRIS_TASK_INDEX=${which.index}`,
-        `IRIS_ATTEMPT=${which.attempt}`,
-        ...entryOf(spec, which.index),
+        ...attemptLines(spec, which, ports),
         ...(mayReturn(spec.options) ? this.#returnFolder(uidOf(which)) : []),
         ...this.#outputs.begin(spec, which),
         `${MARKER}=${cluster}.${worker}.${uidOf(which)}`,
@@ -480,11 +489,6 @@ export class Keeper {
     this.#idle = null;
     settle();
   }
-}
-
-/** The line of the environment that holds a task's entry, if its job has entries. */
-function entryOf({ entries }: KeeperSpec, index: number): string[] {
-  return entries === null || entries === undefined ? [] : [`IRIS_ENTRY=${entries[index] ?? ""}`];
 }
 
 function folderExists(path: string): boolean {

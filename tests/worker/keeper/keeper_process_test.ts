@@ -1,9 +1,18 @@
-import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { systemClock } from "../../../src/base/clock.ts";
 import { fromFileUrl } from "../../../src/base/file_url.ts";
 import { isAlive } from "../../../src/host/proc.ts";
 import { socketPathFor } from "../../../src/host/socket_path.ts";
 import { sweepMarked } from "../../../src/host/sweep.ts";
+import { attemptUid } from "../../../src/wire/runs.ts";
+import { NO_OPTIONS } from "../../../src/wire/task_options.ts";
 import { MARKER } from "../../../src/worker/keeper/marker.ts";
 import type { KeeperLink } from "../../../src/worker/keeper_link.ts";
 import { TASK_KINDS } from "../../e2e/task_kinds.ts";
@@ -323,4 +332,40 @@ Deno.test("a keeper's own working folder appears with the first job that needs i
   await startOne(link, log, "pwd -P");
   await log.end("1.0.0");
   assertStringIncludes(outputOf(world, log, "1.0.0"), `${world.folder}/work\n`);
+});
+
+Deno.test("a task has its ports and its token from the environment, and they go with it", async () => {
+  await using world = new KeeperWorld();
+  const keeper = await world.start();
+  const link = await world.connect();
+  const log = new FactLog(link);
+  const script = `echo $IRIS_PORT_HTTP $IRIS_PORT_PEER; cat $IRIS_TOKEN_FILE; stat -c %a ` +
+    `$IRIS_TOKEN_FILE; [ $IRIS_TASK_INDEX = 1 ] || exec sleep 60.${world.world.tag}`;
+  link.capacity({ ...ROOM, ports: { from: 24_500, to: 24_503 } });
+  const env = { PATH: "/usr/bin:/bin", IRIS_PORT_HTTP: "1", IRIS_TOKEN_FILE: "/x" };
+  const options = { ...NO_OPTIONS, ports: ["http", "Peer"] };
+  link.spec(shellSpec(script, { env, options, token: "task.1.secret" }));
+  link.start([[1, 0, 1, 0]]);
+  const first = await log.start(attemptUid(1, 0, 0));
+  assertEquals(first.ports, { http: 24_500, Peer: 24_501 });
+  link.start([[1, 1, 2, 0]]);
+  await log.end(attemptUid(1, 1, 0));
+  assertEquals((await log.start(attemptUid(1, 1, 0))).ports, { http: 24_502, Peer: 24_503 });
+  // A worker that comes back is told of what runs with its ports, which stay taken meanwhile.
+  const next = await world.connect();
+  assertEquals(next.hello.running.map(({ ports }) => ports), [first.ports]);
+  const nextLog = new FactLog(next);
+  next.start([[1, 2, 4, 0]]);
+  await nextLog.start(attemptUid(1, 2, 0));
+  const late = await nextLog.end(attemptUid(1, 3, 0));
+  assertEquals([late.cause, late.detail], [
+    "launch_error",
+    "No port of 24500 to 24503 is free for port http",
+  ]);
+  const out = Deno.readTextFileSync(`${world.folder}/logs/1.0.out`);
+  assertEquals(out.split("\n").slice(0, 3), ["24502 24503", "task.1.secret", "600"]);
+  await next.end({ remainingMs: 2_000, cause: "shutdown" });
+  await keeper.closeStdin();
+  await keeper.ended;
+  assertThrows(() => Deno.statSync(`${world.folder}/tokens`), Deno.errors.NotFound);
 });

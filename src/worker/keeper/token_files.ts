@@ -1,0 +1,75 @@
+/**
+ * The tokens by which tasks speak for their job: a file for each job whose attempts start here, mode
+ * 0600, named in `IRIS_TOKEN_FILE`; and beside them the certificates by which the controller is known,
+ * in `IRIS_CA_FILE`. Owned by the keeper; runs in the keeper process.
+ */
+import type { KeeperSpec } from "../keeper_link.ts";
+
+/** Variables of a task's environment that these files are named in. */
+export const TOKEN_NAMES = ["IRIS_TOKEN_FILE", "IRIS_CA_FILE"] as const;
+
+/** See the head of this file. */
+export class TokenFiles {
+  readonly #folder: string;
+  readonly #owner: { readonly uid: number; readonly gid: number } | null;
+  readonly #files = new Map<number, string>();
+
+  /**
+   * @param folder the worker's; what an earlier keeper left of tokens is removed
+   * @param owner the user that tasks run as; null for the keeper's own
+   */
+  constructor(folder: string, owner: { readonly uid: number; readonly gid: number } | null) {
+    this.#folder = `${folder}/tokens`;
+    this.#owner = owner;
+    this.close();
+  }
+
+  /** Writes what a job's tasks need to speak for it. @returns lines of their environment */
+  write({ generation, token = null, trust = null }: KeeperSpec): string[] {
+    if (token === null) return [];
+    const path = `${this.#folder}/${generation}`;
+    try {
+      Deno.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      if (this.#owner !== null) this.#give(this.#folder);
+      this.#files.set(generation, path);
+      const lines = [`IRIS_TOKEN_FILE=${this.#file(path, token)}`];
+      if (trust === null) return lines;
+      return [...lines, `IRIS_CA_FILE=${this.#file(`${this.#folder}/ca.pem`, trust)}`];
+    } catch {
+      // A disk that is full: the task runs all the same, and is told of no token.
+      return [];
+    }
+  }
+
+  /** No attempt of the job is here any more. */
+  forget(generation: number): void {
+    const path = this.#files.get(generation);
+    if (path === undefined) return;
+    this.#files.delete(generation);
+    removeIfThere(path);
+  }
+
+  #file(path: string, text: string): string {
+    Deno.writeTextFileSync(path, `${text.trimEnd()}\n`, { mode: 0o600 });
+    if (this.#owner !== null) this.#give(path);
+    return path;
+  }
+
+  #give(path: string): void {
+    Deno.chownSync(path, this.#owner!.uid, this.#owner!.gid);
+  }
+
+  /** Removes all of them. */
+  close(): void {
+    this.#files.clear();
+    removeIfThere(this.#folder);
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
