@@ -16,6 +16,14 @@ export {
   IrisClient,
   type SubmitRequest,
 } from "./iris_client.ts";
+export type { TaskSignal } from "../wire/signals.ts";
+export type {
+  BundleAnswer,
+  BundleOffer,
+  JobOutputs,
+  OutputGap,
+  OutputView,
+} from "../wire/shipping.ts";
 export type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 export { type ErrorCode, IrisError } from "../base/errors.ts";
 export type {
@@ -51,6 +59,7 @@ export type {
   LogChunk,
   PlacementExplanation,
   PurgeAnswer,
+  SetAside,
   SubmittedJob,
   TaskCounts,
   TaskDetail,

@@ -106,7 +106,9 @@ async function withFake(world: KeeperWorld, removed: number | null = null) {
   const log = new FactLog(link);
   const containers = fakeEngine(world.world.dir);
   if (removed !== null) Deno.writeTextFileSync(`${world.world.dir}/removed`, `${removed}`);
-  link.spec(containerRuntime.plan(containerSpec(), { ...WORKER, containers }));
+  // A stop may only shorten it.
+  const spec = { ...containerSpec(), graceMs: 600_000 };
+  link.spec(containerRuntime.plan(spec, { ...WORKER, containers }));
   link.start([[1, 0, 1, 0]]);
   const file = `${world.folder}/logs/0.0.out`;
   await log.start("1.0.0");
