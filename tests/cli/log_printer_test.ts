@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { LogPrinter } from "../../src/cli/output/log_printer.ts";
 import type { LogChunk } from "../../src/wire/api.ts";
+import { inGate } from "../support/require.ts";
 
 function setup(timestamps = false) {
   const lines: string[] = [];
@@ -53,7 +54,7 @@ Deno.test("the end of a stream and a flush print what has no newline", () => {
   assertEquals(lines.slice(1), ["stderr:a/2 | err\n"]);
 });
 
-Deno.test("a line of 10 MB is one line; one without end does not fill the memory", () => {
+Deno.test("a line of 10 MB is one line; one without end does not fill the memory", inGate(), () => {
   const { lines, printer } = setup();
   const piece = "x".repeat(1_000_000);
   for (let n = 0; n < 10; n++) printer.add(chunk(piece));
@@ -64,7 +65,7 @@ Deno.test("a line of 10 MB is one line; one without end does not fill the memory
   assertEquals(lines.length, 2, "what is longer comes in pieces");
 });
 
-Deno.test("many lines without end together do not fill the memory either", () => {
+Deno.test("many lines without end together do not fill the memory either", inGate(), () => {
   const { lines, printer } = setup();
   const piece = "x".repeat(10_000_000);
   for (let task = 0; task < 8; task++) printer.add(chunk(piece, { task }));

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { WorkerWorld } from "../support/worker_world.ts";
+import { inGate } from "../support/require.ts";
 
 const DETACH = "--on-stop=detach";
 /** What each task does: says when it begins and ends, writes a line each 0.1 s, has a code. */
@@ -19,46 +20,50 @@ function allOutput(folder: string): string[] {
     .filter((line) => line !== "");
 }
 
-Deno.test("a worker that is restarted five times keeps its tasks, their codes and their output", async () => {
-  await using at = await new WorkerWorld().begin();
-  const { world, client } = at;
-  const journal = `${world.dir}/journal`;
-  const tasks = 12;
-  let worker = await at.worker([DETACH]);
-  await client.submit({
-    ...{ name: "j", argv: ["/bin/sh", "-c", script(journal)], replicas: tasks, cpuMilli: 100 },
-    ...{ memoryBytes: 0, maxTaskFailures: tasks, env: { PATH: "/usr/bin:/bin" } },
-  });
-  await at.running("/u/j", tasks);
-  const keeper = at.keeperPid();
-  for (const signal of ["SIGTERM", "SIGKILL", "SIGTERM", "SIGKILL", "SIGTERM"] as const) {
-    const from = performance.now();
-    const code = await at.end(worker, signal);
-    if (signal === "SIGTERM") {
-      assertEquals(code, 0, worker.output().stderr);
-      assert(performance.now() - from < 3_000, "a detach is quick");
-      assertMatch(worker.output().stderr, /\(detach\);.* keeper \d+ goes on/);
+Deno.test(
+  "a worker that is restarted five times keeps its tasks, their codes and their output",
+  inGate(),
+  async () => {
+    await using at = await new WorkerWorld().begin();
+    const { world, client } = at;
+    const journal = `${world.dir}/journal`;
+    const tasks = 12;
+    let worker = await at.worker([DETACH]);
+    await client.submit({
+      ...{ name: "j", argv: ["/bin/sh", "-c", script(journal)], replicas: tasks, cpuMilli: 100 },
+      ...{ memoryBytes: 0, maxTaskFailures: tasks, env: { PATH: "/usr/bin:/bin" } },
+    });
+    await at.running("/u/j", tasks);
+    const keeper = at.keeperPid();
+    for (const signal of ["SIGTERM", "SIGKILL", "SIGTERM", "SIGKILL", "SIGTERM"] as const) {
+      const from = performance.now();
+      const code = await at.end(worker, signal);
+      if (signal === "SIGTERM") {
+        assertEquals(code, 0, worker.output().stderr);
+        assert(performance.now() - from < 3_000, "a detach is quick");
+        assertMatch(worker.output().stderr, /\(detach\);.* keeper \d+ goes on/);
+      }
+      // Some tasks end while no worker is there.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      worker = await at.worker([DETACH]);
+      assertEquals([at.keeperPid(), at.keepers().length], [keeper, 1]);
     }
-    // Some tasks end while no worker is there.
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    worker = await at.worker([DETACH]);
-    assertEquals([at.keeperPid(), at.keepers().length], [keeper, 1]);
-  }
-  const ended = await at.done("/u/j");
-  assertEquals(
-    ended.map(({ index, attempt, exitCode, endCause }) => [index, attempt, exitCode, endCause]),
-    Array.from({ length: tasks }, (_, index) => [index, 0, index * 3, "exit" as const]),
-  );
-  const lines = Deno.readTextFileSync(journal).trim().split("\n").sort();
-  const pids = new Set(lines.map((line) => line.split(" ")[2]));
-  assertEquals([lines.length, pids.size], [2 * tasks, tasks], "each ran once");
-  const expected = ended.flatMap(({ index }) =>
-    Array.from({ length: 5 + index * 8 }, (_, line) => `task ${index} line ${line}`)
-  );
-  assertEquals(allOutput(at.folder).sort(), expected.sort());
-  assertEquals(await at.end(worker, "SIGTERM"), 0);
-  await at.until(() => at.keepers().length === 0, "the end of a keeper with nothing to keep");
-});
+    const ended = await at.done("/u/j");
+    assertEquals(
+      ended.map(({ index, attempt, exitCode, endCause }) => [index, attempt, exitCode, endCause]),
+      Array.from({ length: tasks }, (_, index) => [index, 0, index * 3, "exit" as const]),
+    );
+    const lines = Deno.readTextFileSync(journal).trim().split("\n").sort();
+    const pids = new Set(lines.map((line) => line.split(" ")[2]));
+    assertEquals([lines.length, pids.size], [2 * tasks, tasks], "each ran once");
+    const expected = ended.flatMap(({ index }) =>
+      Array.from({ length: 5 + index * 8 }, (_, line) => `task ${index} line ${line}`)
+    );
+    assertEquals(allOutput(at.folder).sort(), expected.sort());
+    assertEquals(await at.end(worker, "SIGTERM"), 0);
+    await at.until(() => at.keepers().length === 0, "the end of a keeper with nothing to keep");
+  },
+);
 
 Deno.test("with --on-stop=kill a worker ends what it adopted, keeper and all", async () => {
   await using at = await new WorkerWorld().begin();

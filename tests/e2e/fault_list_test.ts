@@ -5,11 +5,13 @@
 import { assertEquals } from "@std/assert";
 import { canMakeNetworks } from "../support/net/hosts.ts";
 import { NetCluster } from "../support/net/net_cluster.ts";
-import { needs } from "../support/require.ts";
+import { inGate, needs } from "../support/require.ts";
 
-const NETWORKS = await needs(
-  "network namespaces and TAP devices (root, iproute2, gcc, util-linux)",
-  canMakeNetworks,
+const NETWORKS = inGate(
+  await needs(
+    "network namespaces and TAP devices (root, iproute2, gcc, util-linux)",
+    canMakeNetworks,
+  ),
 );
 const TASKS = 5_000;
 

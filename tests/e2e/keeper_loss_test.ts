@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { copyProgram } from "../support/program_copy.ts";
 import { WorkerWorld } from "../support/worker_world.ts";
 import { TASK_KINDS } from "./task_kinds.ts";
+import { inGate } from "../support/require.ts";
 
 const DETACH = "--on-stop=detach";
 const JOB = { cpuMilli: 50, memoryBytes: 0 } as const;
@@ -93,25 +94,29 @@ Deno.test("a worker and its keeper are killed: the next start ends what is left,
   assertEquals([at.keepers(), at.tagged()], [[], []]);
 });
 
-Deno.test("a keeper that stands still is ended with its tasks by the next start", async () => {
-  await using at = await new WorkerWorld().begin();
-  const worker = await at.worker([DETACH]);
-  await at.client.submit({
-    ...{ ...JOB, name: "j", argv: firstly(`exec sleep 600.${at.world.tag}`), replicas: 2 },
-  });
-  await at.running("/u/j", 2);
-  await at.end(worker, "SIGTERM");
-  const keeper = at.keeperPid();
-  Deno.kill(keeper, "SIGSTOP");
-  const next = await at.worker();
-  assertMatch(
-    next.output().stderr,
-    new RegExp(`the keeper ${keeper} of version .* does not answer`),
-  );
-  await checkRetried(at, ["/u/j"]);
-  assertEquals([at.keepers().length, at.tagged()], [1, []]);
-  assertEquals(await at.end(next, "SIGTERM"), 0);
-});
+Deno.test(
+  "a keeper that stands still is ended with its tasks by the next start",
+  inGate(),
+  async () => {
+    await using at = await new WorkerWorld().begin();
+    const worker = await at.worker([DETACH]);
+    await at.client.submit({
+      ...{ ...JOB, name: "j", argv: firstly(`exec sleep 600.${at.world.tag}`), replicas: 2 },
+    });
+    await at.running("/u/j", 2);
+    await at.end(worker, "SIGTERM");
+    const keeper = at.keeperPid();
+    Deno.kill(keeper, "SIGSTOP");
+    const next = await at.worker();
+    assertMatch(
+      next.output().stderr,
+      new RegExp(`the keeper ${keeper} of version .* does not answer`),
+    );
+    await checkRetried(at, ["/u/j"]);
+    assertEquals([at.keepers().length, at.tagged()], [1, []]);
+    assertEquals(await at.end(next, "SIGTERM"), 0);
+  },
+);
 
 Deno.test("a newer worker adopts an older keeper, and replaces it after its last attempt", async () => {
   await using at = await new WorkerWorld().begin();

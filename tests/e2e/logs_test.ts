@@ -10,6 +10,7 @@ import {
   startIris,
   type World,
 } from "../support/iris_process.ts";
+import { inGate } from "../support/require.ts";
 
 const LIMIT_MS = 60_000;
 const MB = 1024 * 1024;
@@ -65,83 +66,97 @@ function shell(name: string, script: string, more: Record<string, unknown> = {})
   return { name, argv: ["/bin/sh", "-c", script], cpuMilli: 100, ...more };
 }
 
-Deno.test("after SIGKILL of a worker and its restart all that was written can be read", async () => {
-  using world = makeWorld();
-  const [controller, client] = await startController(world);
-  const url = `http://127.0.0.1:${(await controller.printed(/127\.0\.0\.1:(\d+)/, 1_000))[1]}`;
-  const worker = await startWorker(world, url);
-  const done = await client.submit(shell("done", "echo I am $IRIS_TASK_INDEX", { replicas: 3 }));
-  await client.wait(done.name);
-  const runs = await client.submit(shell("runs", `echo try $IRIS_ATTEMPT; sleep 600.${world.tag}`));
-  await until(async () => (await outputs(client, runs.name))["0.0"] === "try 0\n");
-  // The index notes what runs now and then: three records of what ended, one of what runs.
-  const index = `${world.dir}/w1/workers/w1/log-index`;
-  await until(() => Deno.statSync(index).size >= 4 * 13 * 8);
-  Deno.kill(worker.pid, "SIGKILL");
-  const next = await startWorker(world, url);
-  // Its keeper had its stderr, too, until the next worker came.
-  await worker.ended;
-  const expected = { "0.0": "I am 0\n", "1.0": "I am 1\n", "2.0": "I am 2\n" };
-  await until(async () =>
-    JSON.stringify(Object.entries(await outputs(client, done.name)).sort()) ===
-      JSON.stringify(Object.entries(expected))
-  );
-  await until(async () => (await outputs(client, runs.name))["0.0"] === "try 0\n");
-  await client.stopJob(runs.name);
-  await client.wait(runs.name);
-  await stopAll(world, [next, controller]);
-});
-
-Deno.test("a follower goes on through SIGKILL of the controller: no line is lost, none is doubled", async () => {
-  using world = makeWorld();
-  const [controller, client] = await startController(world);
-  const port = Number((await controller.printed(/127\.0\.0\.1:(\d+)/, 1_000))[1]);
-  const worker = await startWorker(world, `http://127.0.0.1:${port}`);
-  const script = "for n in $(seq 1 300); do echo line $n; sleep 0.02; done";
-  const job = await client.submit(shell("count", script, { replicas: 2 }));
-  let next: IrisProcess | null = null;
-  let lost = 0;
-  const found = ["", ""];
-  const restart = async () => {
-    Deno.kill(controller.pid, "SIGKILL");
-    await controller.ended;
-    [next] = await startController(world, port);
-  };
-  let restarting: Promise<void> | null = null;
-  const request = { follow: true, onLost: () => lost++ };
-  for await (const { task, data } of client.logs(job.name, request)) {
-    found[task] += atob(data);
-    if (restarting === null && found[0]!.includes("line 60\n")) restarting = restart();
-  }
-  await restarting;
-  const lines = Array.from({ length: 300 }, (_, n) => `line ${n + 1}\n`).join("");
-  assertEquals(found, [lines, lines]);
-  assert(lost > 0, "the connection was lost on the way");
-  await stopAll(world, [worker, next!]);
-});
-
-Deno.test("a follower goes on through SIGKILL of the worker under a running task", async () => {
-  using world = makeWorld();
-  const [controller, client] = await startController(world);
-  const port = Number((await controller.printed(/127\.0\.0\.1:(\d+)/, 1_000))[1]);
-  const worker = await startWorker(world, `http://127.0.0.1:${port}`);
-  const script = "for n in $(seq 1 400); do echo line $n; sleep 0.02; done";
-  const job = await client.submit(shell("count", script));
-  let next: Promise<IrisProcess> | null = null;
-  let found = "";
-  const restart = () => {
+Deno.test(
+  "after SIGKILL of a worker and its restart all that was written can be read",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const [controller, client] = await startController(world);
+    const url = `http://127.0.0.1:${(await controller.printed(/127\.0\.0\.1:(\d+)/, 1_000))[1]}`;
+    const worker = await startWorker(world, url);
+    const done = await client.submit(shell("done", "echo I am $IRIS_TASK_INDEX", { replicas: 3 }));
+    await client.wait(done.name);
+    const runs = await client.submit(
+      shell("runs", `echo try $IRIS_ATTEMPT; sleep 600.${world.tag}`),
+    );
+    await until(async () => (await outputs(client, runs.name))["0.0"] === "try 0\n");
+    // The index notes what runs now and then: three records of what ended, one of what runs.
+    const index = `${world.dir}/w1/workers/w1/log-index`;
+    await until(() => Deno.statSync(index).size >= 4 * 13 * 8);
     Deno.kill(worker.pid, "SIGKILL");
-    return startWorker(world, `http://127.0.0.1:${port}`);
-  };
-  for await (const { attempt, data } of client.logs(job.name, { follow: true })) {
-    assertEquals(attempt, 0, "the attempt is taken over");
-    found += atob(data);
-    if (next === null && found.includes("line 60\n")) next = restart();
-  }
-  assertEquals(found, Array.from({ length: 400 }, (_, n) => `line ${n + 1}\n`).join(""));
-  await stopAll(world, [await next!, controller]);
-  await worker.ended;
-});
+    const next = await startWorker(world, url);
+    // Its keeper had its stderr, too, until the next worker came.
+    await worker.ended;
+    const expected = { "0.0": "I am 0\n", "1.0": "I am 1\n", "2.0": "I am 2\n" };
+    await until(async () =>
+      JSON.stringify(Object.entries(await outputs(client, done.name)).sort()) ===
+        JSON.stringify(Object.entries(expected))
+    );
+    await until(async () => (await outputs(client, runs.name))["0.0"] === "try 0\n");
+    await client.stopJob(runs.name);
+    await client.wait(runs.name);
+    await stopAll(world, [next, controller]);
+  },
+);
+
+Deno.test(
+  "a follower goes on through SIGKILL of the controller: no line is lost, none is doubled",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const [controller, client] = await startController(world);
+    const port = Number((await controller.printed(/127\.0\.0\.1:(\d+)/, 1_000))[1]);
+    const worker = await startWorker(world, `http://127.0.0.1:${port}`);
+    const script = "for n in $(seq 1 300); do echo line $n; sleep 0.02; done";
+    const job = await client.submit(shell("count", script, { replicas: 2 }));
+    let next: IrisProcess | null = null;
+    let lost = 0;
+    const found = ["", ""];
+    const restart = async () => {
+      Deno.kill(controller.pid, "SIGKILL");
+      await controller.ended;
+      [next] = await startController(world, port);
+    };
+    let restarting: Promise<void> | null = null;
+    const request = { follow: true, onLost: () => lost++ };
+    for await (const { task, data } of client.logs(job.name, request)) {
+      found[task] += atob(data);
+      if (restarting === null && found[0]!.includes("line 60\n")) restarting = restart();
+    }
+    await restarting;
+    const lines = Array.from({ length: 300 }, (_, n) => `line ${n + 1}\n`).join("");
+    assertEquals(found, [lines, lines]);
+    assert(lost > 0, "the connection was lost on the way");
+    await stopAll(world, [worker, next!]);
+  },
+);
+
+Deno.test(
+  "a follower goes on through SIGKILL of the worker under a running task",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const [controller, client] = await startController(world);
+    const port = Number((await controller.printed(/127\.0\.0\.1:(\d+)/, 1_000))[1]);
+    const worker = await startWorker(world, `http://127.0.0.1:${port}`);
+    const script = "for n in $(seq 1 400); do echo line $n; sleep 0.02; done";
+    const job = await client.submit(shell("count", script));
+    let next: Promise<IrisProcess> | null = null;
+    let found = "";
+    const restart = () => {
+      Deno.kill(worker.pid, "SIGKILL");
+      return startWorker(world, `http://127.0.0.1:${port}`);
+    };
+    for await (const { attempt, data } of client.logs(job.name, { follow: true })) {
+      assertEquals(attempt, 0, "the attempt is taken over");
+      found += atob(data);
+      if (next === null && found.includes("line 60\n")) next = restart();
+    }
+    assertEquals(found, Array.from({ length: 400 }, (_, n) => `line ${n + 1}\n`).join(""));
+    await stopAll(world, [await next!, controller]);
+    await worker.ended;
+  },
+);
 
 function startLocal(world: World, more: string[] = []): IrisProcess {
   return startIris(world, [
@@ -156,7 +171,7 @@ function logsOf(world: World): { diskBytes: number; size: number } {
   return { diskBytes: sum(({ diskBytes }) => diskBytes), size: sum(({ size }) => size) };
 }
 
-Deno.test("the bytes of a purged job leave the disk of its worker", async () => {
+Deno.test("the bytes of a purged job leave the disk of its worker", inGate(), async () => {
   using world = makeWorld();
   const process = startLocal(world);
   const client = await clientOf(world, process);
@@ -171,31 +186,35 @@ Deno.test("the bytes of a purged job leave the disk of its worker", async () => 
   await stopAll(world, [process]);
 });
 
-Deno.test("a task that writes without end does not fill the disk, and says what is gone", async () => {
-  using world = makeWorld();
-  const process = startLocal(world, ["--log-limit=4MiB"]);
-  const client = await clientOf(world, process);
-  const script = "echo first; timeout 2 yes 'a line of a flood that never ends'; echo last";
-  const job = await client.submit(shell("flood", script));
-  await until(async () => (await client.job(job.name)).startedAtMs !== null);
-  let most = 0;
-  await until(async () => {
-    most = Math.max(most, logsOf(world).diskBytes);
-    return (await client.job(job.name)).done;
-  });
-  const { diskBytes, size } = logsOf(world);
-  assert(size > 100 * MB, `it wrote ${size} bytes`);
-  assert(diskBytes < 5 * MB, `${diskBytes} bytes are left`);
-  assert(most < size / 4, `${most} of ${size} bytes lay on the disk at a time`);
-  const chunks = await Array.fromAsync(client.logs(job.name));
-  const gone = chunks.filter((chunk) => chunk.gone !== undefined);
-  assertEquals(gone.length, 1);
-  assert(gone[0]!.gone! > size - 5 * MB);
-  assert(atob(gone[0]!.data).includes(`[iris: ${gone[0]!.gone} bytes of output are gone]\n`));
-  const text = chunks.map(({ data }) => atob(data)).join("");
-  assertEquals([text.slice(0, 6), text.slice(-5)], ["first\n", "last\n"]);
-  await stopAll(world, [process]);
-});
+Deno.test(
+  "a task that writes without end does not fill the disk, and says what is gone",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const process = startLocal(world, ["--log-limit=4MiB"]);
+    const client = await clientOf(world, process);
+    const script = "echo first; timeout 2 yes 'a line of a flood that never ends'; echo last";
+    const job = await client.submit(shell("flood", script));
+    await until(async () => (await client.job(job.name)).startedAtMs !== null);
+    let most = 0;
+    await until(async () => {
+      most = Math.max(most, logsOf(world).diskBytes);
+      return (await client.job(job.name)).done;
+    });
+    const { diskBytes, size } = logsOf(world);
+    assert(size > 100 * MB, `it wrote ${size} bytes`);
+    assert(diskBytes < 5 * MB, `${diskBytes} bytes are left`);
+    assert(most < size / 4, `${most} of ${size} bytes lay on the disk at a time`);
+    const chunks = await Array.fromAsync(client.logs(job.name));
+    const gone = chunks.filter((chunk) => chunk.gone !== undefined);
+    assertEquals(gone.length, 1);
+    assert(gone[0]!.gone! > size - 5 * MB);
+    assert(atob(gone[0]!.data).includes(`[iris: ${gone[0]!.gone} bytes of output are gone]\n`));
+    const text = chunks.map(({ data }) => atob(data)).join("");
+    assertEquals([text.slice(0, 6), text.slice(-5)], ["first\n", "last\n"]);
+    await stopAll(world, [process]);
+  },
+);
 
 Deno.test("job logs chooses and stamps as it is told, and gives bytes back as they were", async () => {
   using world = makeWorld();

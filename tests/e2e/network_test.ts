@@ -2,11 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { canMakeNetworks } from "../support/net/hosts.ts";
 import { type Mark, NetCluster, type NetClusterOptions } from "../support/net/net_cluster.ts";
-import { needs } from "../support/require.ts";
+import { inGate, needs } from "../support/require.ts";
 
-const NETWORKS = await needs(
-  "network namespaces and TAP devices (root, iproute2, gcc, util-linux)",
-  canMakeNetworks,
+const NETWORKS = inGate(
+  await needs(
+    "network namespaces and TAP devices (root, iproute2, gcc, util-linux)",
+    canMakeNetworks,
+  ),
 );
 
 function scenario(

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { IrisClient } from "../../src/client/iris_client.ts";
 import { outsideAddresses } from "../../src/host/local_address.ts";
 import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
-import { needs } from "../support/require.ts";
+import { inGate, needs } from "../support/require.ts";
 
 const UP_MS = 30_000;
 
@@ -129,7 +129,7 @@ Deno.test({
 
 Deno.test({
   name: "a controller that was killed finds its worker and its task again, by what it stored",
-  ...NETWORK,
+  ...inGate(NETWORK),
   async fn() {
     using world = makeWorld();
     const flags = [`--host=${OUTSIDE}`, "--tls-self-signed"];
@@ -181,7 +181,7 @@ Deno.test({
 
 Deno.test({
   name: "a worker that its controller cannot reach says so, and the controller lists it with why",
-  ...NETWORK,
+  ...inGate(NETWORK),
   async fn() {
     using world = makeWorld();
     const { process: controller, url } = await controllerUp(world, [

@@ -3,7 +3,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "../../src/base/file_url.ts";
 import { makeWorld } from "../support/iris_process.ts";
 import { canMakeNetworks, type Host, makeNetwork } from "../support/net/hosts.ts";
-import { needs } from "../support/require.ts";
+import { inGate, needs } from "../support/require.ts";
 
 const NETWORKS = await needs(
   "network namespaces and TAP devices (root, iproute2, gcc, util-linux)",
@@ -74,7 +74,7 @@ function writeProgram(path: string, script: string): void {
 
 Deno.test({
   name: "what the README says about other hosts works to the letter, with TLS and without",
-  ...NETWORKS,
+  ...inGate(NETWORKS),
   async fn() {
     using world = makeWorld();
     await using network = await makeNetwork(3);

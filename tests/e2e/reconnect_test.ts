@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { IrisClient } from "../../src/client/iris_client.ts";
 import { makeWorld, startIris } from "../support/iris_process.ts";
+import { inGate } from "../support/require.ts";
 
 const FULL = Deno.env.get("IRIS_FULL") === "1";
 /** How often a connection is broken. */
@@ -101,47 +102,51 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   }
 }
 
-Deno.test(`${CUTS} broken connections cost no task, and no file or memory of either side`, async () => {
-  using world = makeWorld();
-  const controller = startIris(world, [
-    ...["--mode=controller", "--port=0", `--state-dir=${world.stateDir}`],
-  ]);
-  const [, url = ""] = await controller.printed(/^(http:\S+)$/m, UP_MS);
-  const token = Deno.readTextFileSync(`${world.stateDir}/token`).trim();
-  const client = new IrisClient({ url, token, user: "u" });
-  const port = freePort();
-  await using proxy = new BreakingProxy(port);
-  const worker = startIris(world, [
-    ...["--mode=worker", `--controller=${url}`, `--token-file=${world.stateDir}/worker-token`],
-    ...["--name=w0", "--cpu=2", `--state-dir=${world.dir}/w0`, "--stop-timeout=3s"],
-    ...[`--port=${port}`, `--advertise=127.0.0.1:${proxy.port}`],
-  ]);
-  await until("the worker is there", async () => (await client.workers()).length === 1);
-  // Something to talk about all the time.
-  const argv = ["sleep", "0.1"];
-  await client.submit({ name: "busy", argv, replicas: 100_000, cpuMilli: 500 });
-  await until("the first cuts", () => proxy.cuts >= CUTS / 5);
-  const before = [controller, worker].map(({ pid }) => sizeOf(pid));
-  await until("all cuts", () => proxy.cuts >= CUTS);
-  proxy.breaks = false;
-  await client.submit({ name: "last", argv: ["true"], replicas: 10, band: "production" });
-  assertEquals((await client.wait("/u/last", AbortSignal.timeout(UP_MS))).state, "SUCCEEDED");
-  const after = [controller, worker].map(({ pid }) => sizeOf(pid));
-  const job = await client.job("/u/busy");
-  assertEquals([job.counts.FAILED, job.counts.WORKER_FAILED], [undefined, undefined]);
-  const { events } = await client.eventPage({ after: "oldest", limit: 1_000 });
-  const retried = events.filter(({ kind }) => kind === "task_retried");
-  assertEquals(retried, [], "no task is charged for a connection");
-  for (const [at, who] of ["controller", "worker"].entries()) {
-    const [a, b] = [before[at]!, after[at]!];
-    assertLess(b.files, a.files + MORE_FILES, `${who}: ${a.files} files before`);
-    assertLess(b.bytes, a.bytes + MORE_BYTES, `${who}: ${a.bytes} bytes before`);
-  }
-  console.log(`# ${proxy.cuts} cuts: ${JSON.stringify({ before, after })}`);
-  await client.stopJob("/u/busy");
-  for (const process of [worker, controller]) {
-    Deno.kill(process.pid, "SIGTERM");
-    await process.ended;
-  }
-  assertEquals(world.survivors(), []);
-});
+Deno.test(
+  `${CUTS} broken connections cost no task, and no file or memory of either side`,
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = startIris(world, [
+      ...["--mode=controller", "--port=0", `--state-dir=${world.stateDir}`],
+    ]);
+    const [, url = ""] = await controller.printed(/^(http:\S+)$/m, UP_MS);
+    const token = Deno.readTextFileSync(`${world.stateDir}/token`).trim();
+    const client = new IrisClient({ url, token, user: "u" });
+    const port = freePort();
+    await using proxy = new BreakingProxy(port);
+    const worker = startIris(world, [
+      ...["--mode=worker", `--controller=${url}`, `--token-file=${world.stateDir}/worker-token`],
+      ...["--name=w0", "--cpu=2", `--state-dir=${world.dir}/w0`, "--stop-timeout=3s"],
+      ...[`--port=${port}`, `--advertise=127.0.0.1:${proxy.port}`],
+    ]);
+    await until("the worker is there", async () => (await client.workers()).length === 1);
+    // Something to talk about all the time.
+    const argv = ["sleep", "0.1"];
+    await client.submit({ name: "busy", argv, replicas: 100_000, cpuMilli: 500 });
+    await until("the first cuts", () => proxy.cuts >= CUTS / 5);
+    const before = [controller, worker].map(({ pid }) => sizeOf(pid));
+    await until("all cuts", () => proxy.cuts >= CUTS);
+    proxy.breaks = false;
+    await client.submit({ name: "last", argv: ["true"], replicas: 10, band: "production" });
+    assertEquals((await client.wait("/u/last", AbortSignal.timeout(UP_MS))).state, "SUCCEEDED");
+    const after = [controller, worker].map(({ pid }) => sizeOf(pid));
+    const job = await client.job("/u/busy");
+    assertEquals([job.counts.FAILED, job.counts.WORKER_FAILED], [undefined, undefined]);
+    const { events } = await client.eventPage({ after: "oldest", limit: 1_000 });
+    const retried = events.filter(({ kind }) => kind === "task_retried");
+    assertEquals(retried, [], "no task is charged for a connection");
+    for (const [at, who] of ["controller", "worker"].entries()) {
+      const [a, b] = [before[at]!, after[at]!];
+      assertLess(b.files, a.files + MORE_FILES, `${who}: ${a.files} files before`);
+      assertLess(b.bytes, a.bytes + MORE_BYTES, `${who}: ${a.bytes} bytes before`);
+    }
+    console.log(`# ${proxy.cuts} cuts: ${JSON.stringify({ before, after })}`);
+    await client.stopJob("/u/busy");
+    for (const process of [worker, controller]) {
+      Deno.kill(process.pid, "SIGTERM");
+      await process.ended;
+    }
+    assertEquals(world.survivors(), []);
+  },
+);

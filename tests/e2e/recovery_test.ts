@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { IrisClient } from "../../src/client/iris_client.ts";
 import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
+import { inGate } from "../support/require.ts";
 
 const TASKS = 10_000;
 /** Between one SIGKILL and the next, in ms. */
@@ -43,42 +44,47 @@ function checkJournal(text: string): void {
   assertEquals(doubled, [], "tasks that ran more than once though no worker was lost");
 }
 
-Deno.test("a controller that is killed again and again loses no task and runs none twice", async () => {
-  using world = makeWorld();
-  let [controller, url] = await startController(world, 0);
-  const port = Number(new URL(url).port);
-  const workers = ["w1", "w2"].map((name) => startWorker(world, url, name));
-  const token = Deno.readTextFileSync(`${world.stateDir}/token`).trim();
-  const client = new IrisClient({ url, token, user: "u" });
-  const journal = `${world.dir}/journal`;
-  const script = `echo begin $IRIS_TASK_INDEX >>${journal}; echo end $IRIS_TASK_INDEX >>${journal}`;
-  const { generation } = await client.submit({
-    ...{ name: "many", argv: ["/bin/sh", "-c", script], replicas: TASKS, cpuMilli: 250 },
-  });
-  const giveUp = performance.now() + LIMIT_MS;
-  let kills = 0;
-  for (;;) {
-    const life = LIVES_MS[kills % LIVES_MS.length]!;
-    await new Promise((resolve) => setTimeout(resolve, life));
-    const job = await client.job("/u/many").catch(() => null);
-    if (job?.done) break;
-    assert(performance.now() < giveUp, `not done in time: ${JSON.stringify(job?.counts)}`);
-    Deno.kill(controller.pid, "SIGKILL");
-    await controller.ended;
-    kills++;
-    [controller, url] = await startController(world, port);
-  }
-  const job = await client.job("/u/many");
-  assertEquals([job.generation, job.state, job.counts], [
-    generation,
-    "SUCCEEDED",
-    { SUCCEEDED: TASKS },
-  ]);
-  assert(kills >= 2, `the job was done after ${kills} kills`);
-  checkJournal(Deno.readTextFileSync(journal));
-  for (const process of [...workers, controller]) {
-    Deno.kill(process.pid, "SIGTERM");
-    assertEquals((await process.ended).code, 0);
-  }
-  assertEquals(world.survivors(), []);
-});
+Deno.test(
+  "a controller that is killed again and again loses no task and runs none twice",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    let [controller, url] = await startController(world, 0);
+    const port = Number(new URL(url).port);
+    const workers = ["w1", "w2"].map((name) => startWorker(world, url, name));
+    const token = Deno.readTextFileSync(`${world.stateDir}/token`).trim();
+    const client = new IrisClient({ url, token, user: "u" });
+    const journal = `${world.dir}/journal`;
+    const script =
+      `echo begin $IRIS_TASK_INDEX >>${journal}; echo end $IRIS_TASK_INDEX >>${journal}`;
+    const { generation } = await client.submit({
+      ...{ name: "many", argv: ["/bin/sh", "-c", script], replicas: TASKS, cpuMilli: 250 },
+    });
+    const giveUp = performance.now() + LIMIT_MS;
+    let kills = 0;
+    for (;;) {
+      const life = LIVES_MS[kills % LIVES_MS.length]!;
+      await new Promise((resolve) => setTimeout(resolve, life));
+      const job = await client.job("/u/many").catch(() => null);
+      if (job?.done) break;
+      assert(performance.now() < giveUp, `not done in time: ${JSON.stringify(job?.counts)}`);
+      Deno.kill(controller.pid, "SIGKILL");
+      await controller.ended;
+      kills++;
+      [controller, url] = await startController(world, port);
+    }
+    const job = await client.job("/u/many");
+    assertEquals([job.generation, job.state, job.counts], [
+      generation,
+      "SUCCEEDED",
+      { SUCCEEDED: TASKS },
+    ]);
+    assert(kills >= 2, `the job was done after ${kills} kills`);
+    checkJournal(Deno.readTextFileSync(journal));
+    for (const process of [...workers, controller]) {
+      Deno.kill(process.pid, "SIGTERM");
+      assertEquals((await process.ended).code, 0);
+    }
+    assertEquals(world.survivors(), []);
+  },
+);

@@ -6,6 +6,7 @@ import {
   TEST_IMAGE,
   testEngine,
 } from "../support/test_engine.ts";
+import { inGate } from "../support/require.ts";
 
 /** A whole command on a slow day, in ms. */
 const COMMAND_MS = 20_000;
@@ -110,7 +111,7 @@ Deno.test("task show tells how far a module is while it runs, and its result aft
 
 Deno.test({
   name: "Ctrl-C on a local job in a container ends it and leaves nothing",
-  ...need,
+  ...inGate(need),
   async fn() {
     using world = makeWorld();
     const process = startIris(world, [
@@ -159,7 +160,7 @@ async function untilGone(world: World): Promise<void> {
 
 Deno.test({
   name: "when Iris is killed with SIGKILL its containers end too",
-  ...need,
+  ...inGate(need),
   async fn() {
     using world = makeWorld();
     const { cluster } = await withContainers(world);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { sampleRegistration } from "../support/core_world.ts";
 import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
-import { needs } from "../support/require.ts";
+import { inGate, needs } from "../support/require.ts";
 
 const UP_MS = 30_000;
 
@@ -108,33 +108,37 @@ Deno.test("a worker with the wrong token says so, and works as soon as its file 
   assertEquals([await stop(worker), await stop(controller.process)], [0, 0]);
 });
 
-Deno.test("a drained worker finishes what it has, and gets tasks again when that is undone", async () => {
-  using world = makeWorld();
-  const controller = await controllerUp(world);
-  const worker = workerUp(world, controller, ["--cpu=1"]);
-  await listed(world, /w1\s+alive/);
-  const job = startIris(world, [
-    "job",
-    "run",
-    "--",
-    "sh",
-    "-c",
-    `echo begun; sleep 3.${world.tag}; echo end`,
-  ]);
-  await job.printed(/begun/, UP_MS);
-  const drained = await run(world, ["worker", "drain", "w1", "--why", "new disk", "--wait"]);
-  assertMatch(drained.stderr, /w1 gets no new tasks, and nothing runs there/);
-  assertEquals((await job.ended).code, 0);
-  assertMatch(job.output().stdout, /end/);
-  await run(world, ["job", "run", "--no-wait", "--name", "later", "--", "true"]);
-  assertMatch((await run(world, ["worker", "list"])).stdout, /w1\s+drained .* drained: new disk/);
-  assertMatch((await run(world, ["worker", "show", "w1"])).stdout, /why\s+drained: new disk/);
-  assertEquals((await run(world, ["worker", "drain", "w1", "--undo"])).code, 0);
-  assertEquals((await run(world, ["job", "wait", "later"])).code, 0);
-  const nobody = await run(world, ["worker", "show", "nobody"]);
-  assertEquals([nobody.code, nobody.stderr.trim()], [1, "iris: No such worker: nobody"]);
-  assertEquals([await stop(worker), await stop(controller.process)], [0, 0]);
-});
+Deno.test(
+  "a drained worker finishes what it has, and gets tasks again when that is undone",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const worker = workerUp(world, controller, ["--cpu=1"]);
+    await listed(world, /w1\s+alive/);
+    const job = startIris(world, [
+      "job",
+      "run",
+      "--",
+      "sh",
+      "-c",
+      `echo begun; sleep 3.${world.tag}; echo end`,
+    ]);
+    await job.printed(/begun/, UP_MS);
+    const drained = await run(world, ["worker", "drain", "w1", "--why", "new disk", "--wait"]);
+    assertMatch(drained.stderr, /w1 gets no new tasks, and nothing runs there/);
+    assertEquals((await job.ended).code, 0);
+    assertMatch(job.output().stdout, /end/);
+    await run(world, ["job", "run", "--no-wait", "--name", "later", "--", "true"]);
+    assertMatch((await run(world, ["worker", "list"])).stdout, /w1\s+drained .* drained: new disk/);
+    assertMatch((await run(world, ["worker", "show", "w1"])).stdout, /why\s+drained: new disk/);
+    assertEquals((await run(world, ["worker", "drain", "w1", "--undo"])).code, 0);
+    assertEquals((await run(world, ["job", "wait", "later"])).code, 0);
+    const nobody = await run(world, ["worker", "show", "nobody"]);
+    assertEquals([nobody.code, nobody.stderr.trim()], [1, "iris: No such worker: nobody"]);
+    assertEquals([await stop(worker), await stop(controller.process)], [0, 0]);
+  },
+);
 
 Deno.test("a worker's folder belongs to one cluster, and to no newer version", async () => {
   using world = makeWorld();
@@ -211,7 +215,7 @@ Deno.test("a worker of another version is refused with the reason, and listed wi
 
 Deno.test({
   name: "a worker whose disk is full is listed as unwell, and works again when there is room",
-  ...TMPFS,
+  ...inGate(TMPFS),
   async fn() {
     using world = makeWorld();
     const folder = `${world.dir}/worker`;

@@ -9,6 +9,7 @@ import { FactLog } from "../support/fact_log.ts";
 import { KeeperWorld } from "../support/keeper_world.ts";
 import { sampleSpec } from "../support/reconcile_samples.ts";
 import { containersOf, needsContainers, TEST_IMAGE, testEngine } from "../support/test_engine.ts";
+import { inGate } from "../support/require.ts";
 
 const ENGINE: ContainerEngine = { path: "/usr/bin/podman", args: ["--odd"], env: { PATH: "/bin" } };
 const WORKER = { worker: "w0", controllerUrl: "http://c", path: "/bin", home: "/root" };
@@ -170,7 +171,7 @@ async function withContainers(world: KeeperWorld, count: number) {
 
 Deno.test({
   name: "a keeper that ends kills its containers in time and proves them gone",
-  ...need,
+  ...inGate(need),
   async fn() {
     await using world = new KeeperWorld();
     const { link } = await withContainers(world, 3);
@@ -213,7 +214,7 @@ Deno.test({
 
 Deno.test({
   name: "containers of a keeper that was killed are ended by the next one",
-  ...need,
+  ...inGate(need),
   async fn() {
     await using world = new KeeperWorld();
     const { keeper } = await withContainers(world, 2);

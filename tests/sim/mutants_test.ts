@@ -3,6 +3,7 @@ import { pooledMap } from "@std/async";
 import { assertEquals } from "@std/assert";
 import { memoryFolder } from "./memory_folder.ts";
 import { type Mutant, MUTANTS } from "./mutants.ts";
+import { inGate } from "../support/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 /** What a simulation is made of. */
@@ -37,7 +38,7 @@ async function missed({ name, file, from, to, finds, faults }: Mutant): Promise<
   return `${name}: ${broken[0] ?? told.slice(-300)}`;
 }
 
-Deno.test(`${MUTANTS.length} planted bugs are found`, async () => {
+Deno.test(`${MUTANTS.length} planted bugs are found`, inGate(), async () => {
   const found = await Array.fromAsync(pooledMap(AT_ONCE, MUTANTS, missed));
   assertEquals(found.filter((line) => line !== null), []);
 });

@@ -33,6 +33,14 @@ export async function needs(
   return { ignore: true };
 }
 
+/**
+ * For a test that takes seconds: the gate runs it (`IRIS_FULL=1`), `deno task test` leaves it out. To be
+ * spread into a test's options, around what else the test needs.
+ */
+export function inGate(need: Need = { ignore: false }): Need {
+  return { ignore: need.ignore || Deno.env.get("IRIS_FULL") !== "1" };
+}
+
 async function holds(probe: () => boolean | Promise<boolean>): Promise<boolean> {
   try {
     return await probe();

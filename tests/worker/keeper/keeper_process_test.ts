@@ -18,6 +18,7 @@ import type { KeeperLink } from "../../../src/worker/keeper_link.ts";
 import { TASK_KINDS } from "../../e2e/task_kinds.ts";
 import { FactLog } from "../../support/fact_log.ts";
 import { KeeperWorld, shellSpec } from "../../support/keeper_world.ts";
+import { inGate } from "../../support/require.ts";
 
 const ROOM = { cpuMilli: 1e6, memoryBytes: 1e9, maxRunning: 100 };
 const STUBBORN = `trap "" TERM; exec sleep 600.`;
@@ -274,7 +275,7 @@ Deno.test("SIGTERM ends a keeper with all its tasks, within the grace", async ()
   assertEquals(world.survivors(), []);
 });
 
-Deno.test("a second keeper of one folder does not begin", async () => {
+Deno.test("a second keeper of one folder does not begin", inGate(), async () => {
   await using world = new KeeperWorld();
   const first = await world.start();
   const [path, ...args] = world.command();

@@ -20,6 +20,7 @@ import { NEEDS_ROOT } from "../../support/limits.ts";
 import { ExecClient, manyBytes } from "../../support/exec_client.ts";
 import { FactLog } from "../../support/fact_log.ts";
 import { KeeperWorld, shellSpec } from "../../support/keeper_world.ts";
+import { inGate } from "../../support/require.ts";
 
 const ROOM = { cpuMilli: 1e6, memoryBytes: 1e12, maxRunning: 2_000 };
 const TERMINAL = { rows: 24, columns: 80 };
@@ -158,19 +159,23 @@ Deno.test("at a terminal Ctrl-C ends the foreground, a new size is seen, and the
   assertMatch(client.stdout, /50 132/);
 });
 
-Deno.test("a command whose client is gone gets SIGHUP, and SIGKILL when it ignores that", async () => {
-  await using bench = new Bench();
-  await bench.start(WAITS);
-  const mild = await bench.exec("exec sleep 600");
-  const deaf = await bench.exec("trap '' HUP; echo deaf; sleep 600; sleep 600");
-  await mild.client.until(() => mild.client.pid !== null, "start");
-  await deaf.client.printed(/deaf/);
-  mild.connection.close();
-  deaf.connection.close();
-  await untilGone(mild.client.pid!);
-  await untilGone(deaf.client.pid!);
-  assert(isAlive(bench.pid), "the task goes on");
-});
+Deno.test(
+  "a command whose client is gone gets SIGHUP, and SIGKILL when it ignores that",
+  inGate(),
+  async () => {
+    await using bench = new Bench();
+    await bench.start(WAITS);
+    const mild = await bench.exec("exec sleep 600");
+    const deaf = await bench.exec("trap '' HUP; echo deaf; sleep 600; sleep 600");
+    await mild.client.until(() => mild.client.pid !== null, "start");
+    await deaf.client.printed(/deaf/);
+    mild.connection.close();
+    deaf.connection.close();
+    await untilGone(mild.client.pid!);
+    await untilGone(deaf.client.pid!);
+    assert(isAlive(bench.pid), "the task goes on");
+  },
+);
 
 Deno.test("a command ends when its task ends, and the task is not gone before it", async () => {
   await using bench = new Bench();
