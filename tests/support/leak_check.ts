@@ -54,7 +54,7 @@ export async function withLeakCheck<T>(
 ): Promise<T> {
   const roots: Owner[] = [];
   const temp = useOwnTempDir();
-  const before = takeCensus();
+  const before = count();
   const errors: unknown[] = [];
   let result: T | undefined;
   try {
@@ -83,6 +83,13 @@ export async function withLeakCheck<T>(
   return result as T;
 }
 
+/** The last census: most tests open no socket, and need not look for new ones. */
+let last: Census | null = null;
+
+function count(): Census {
+  return last = takeCensus("/proc", last);
+}
+
 /** Looks again and again until there is nothing, or the time is over. */
 async function settled(look: () => string[], settleMs: number): Promise<string[]> {
   const end = performance.now() + settleMs;
@@ -95,7 +102,7 @@ async function settled(look: () => string[], settleMs: number): Promise<string[]
 
 /** What the system has now and had not before. Unnamed files are the runtime's own, in part. */
 function systemLeaks(before: Census): string[] {
-  return censusChanges(before, takeCensus())
+  return censusChanges(before, count())
     .filter((change) => change.change === "new")
     .filter((change) => change.kind !== "file" || isNamedFile(change.what))
     .map((change) => change.what);
