@@ -16,7 +16,7 @@ export {
   IrisClient,
   type SubmitRequest,
 } from "./iris_client.ts";
-export type { TaskSignal } from "../wire/signals.ts";
+export { TASK_SIGNALS, type TaskSignal } from "../wire/signals.ts";
 export type {
   BundleAnswer,
   BundleOffer,

@@ -1,13 +1,27 @@
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock, type Timer } from "../../src/base/clock.ts";
 import { type KeeperBench, testKeeperLink } from "../contracts/keeper_link.ts";
 import { shellSpec } from "../support/keeper_world.ts";
 import { SimKeeper } from "./sim_keeper.ts";
 
 function simKeeper(): KeeperBench {
   const codes = new Map<number, number>();
+  const timers = new Set<Timer>();
+  // What it still has to tell when a test is over nobody waits for.
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    wall: () => systemClock.wall(),
+    setTimer(ms, fn) {
+      const timer = systemClock.setTimer(ms, () => {
+        timers.delete(timer);
+        fn();
+      });
+      timers.add(timer);
+      return timer;
+    },
+  };
   const keeper = new SimKeeper({
     worker: "w0",
-    clock: systemClock,
+    clock,
     world: {
       plan: () => ({ runMs: Infinity, code: 0, termMs: 2, stuck: false }),
       began: () => {},
@@ -34,7 +48,10 @@ function simKeeper(): KeeperBench {
       codes.set(index, code);
       endSome();
     },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    [Symbol.asyncDispose]() {
+      for (const timer of timers) timer.cancel();
+      return Promise.resolve();
+    },
   };
 }
 
