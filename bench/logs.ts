@@ -86,6 +86,5 @@ function submit(client: IrisClient, script: string) {
     argv: ["/bin/sh", "-c", script],
     replicas: WRITERS,
     cpuMilli: 1,
-    memoryBytes: 1_000,
   });
 }
