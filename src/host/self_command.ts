@@ -13,6 +13,20 @@ export function selfCommand(flags: readonly string[] = []): string[] {
 }
 
 /**
+ * A copy of what this program's packages are locked to, for a start of it that loads code of others:
+ * what that brings along is noted in the copy. Without any lock packages would be looked up anew.
+ *
+ * @param path of the copy; others may read it
+ * @returns the flags of `deno run`; none where this is a compiled binary
+ */
+export function ownLock(path: string): string[] {
+  if (Deno.build.standalone) return [];
+  Deno.copyFileSync(fromFileUrl(new URL("../../deno.lock", import.meta.url)), path);
+  Deno.chmodSync(path, 0o644);
+  return [`--lock=${path}`, "--frozen=false"];
+}
+
+/**
  * What this program needs in its environment to start again under another HOME: the cache in which
  * Deno finds what was fetched already.
  */

@@ -10,7 +10,7 @@ import { localAddressTowards } from "../host/local_address.ts";
 import { httpClient } from "../host/tls.ts";
 import { tokenIn } from "../host/token_file.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
-import { selfCommand, selfEnvironment } from "../host/self_command.ts";
+import { ownLock, selfCommand, selfEnvironment } from "../host/self_command.ts";
 import { containerRuntime } from "../runtimes/container/container_runtime.ts";
 import { moduleRuntime } from "../runtimes/module/module_runtime.ts";
 import { pickedRuntime } from "../runtimes/picked_runtime.ts";
@@ -35,7 +35,10 @@ serveIsolate<LifecycleConfig>(async (context) => {
     runtime: pickedRuntime({
       process: processRuntime,
       // What a module imports is none of this program's business, and not to be locked by it.
-      module: moduleRuntime({ command: selfCommand(["--no-lock"]), env: selfEnvironment() }),
+      module: moduleRuntime({
+        command: selfCommand(ownLock(`${folder}/module.lock`)),
+        env: selfEnvironment(),
+      }),
       container: containerRuntime,
     }),
     random: systemRandom,

@@ -10,7 +10,7 @@ class Task implements Disposable {
     const file = of.file ?? `${this.folder}/task.ts`;
     Deno.writeTextFileSync(`${this.folder}/task.ts`, source);
     const entry = { file, export: of.name ?? "main", args: of.args ?? null };
-    const [path, ...args] = [...selfCommand(["--no-lock"]), MODULE_COMMAND, JSON.stringify(entry)];
+    const [path, ...args] = [...selfCommand(["--frozen"]), MODULE_COMMAND, JSON.stringify(entry)];
     return new Deno.Command(path!, {
       args,
       cwd: this.folder,

@@ -21,7 +21,7 @@ testTaskRuntime({
 });
 
 testTaskRuntime({
-  runtime: moduleRuntime({ command: selfCommand(["--no-lock"]), env: selfEnvironment() }),
+  runtime: moduleRuntime({ command: selfCommand(["--frozen"]), env: selfEnvironment() }),
   program: (program, tag) => ({ module: { file: MODULE, export: program, args: { tag } } }),
   killed: "signal",
   refusal: /contract\.ts has no function missing: it exports .*\bexits\b/,
