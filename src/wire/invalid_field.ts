@@ -17,3 +17,10 @@ export function invalidField(issue: v.BaseIssue<unknown>): IrisError {
   }
   return new IrisError("invalid", `${shown} ${issue.message}`, { field });
 }
+
+/** What a schema makes of a body. @throws {IrisError} `invalid`, naming the field */
+export function checked<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
+  const parsed = v.safeParse(schema, body);
+  if (parsed.success) return parsed.output;
+  throw invalidField(parsed.issues[0]);
+}

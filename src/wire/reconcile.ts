@@ -57,6 +57,23 @@ export type EndCause =
   /** It was not placed in time, or what it waited for cannot happen any more. */
   | "unschedulable";
 
+/** Every {@link EndCause}. */
+export const END_CAUSES = [
+  "exit",
+  "signal",
+  "timeout",
+  "cancelled",
+  "launch_error",
+  "oom",
+  "disk",
+  "worker_lost",
+  "missing",
+  "unknown",
+  "preempted",
+  "gang",
+  "unschedulable",
+] as const satisfies readonly EndCause[];
+
 /** Controller to worker. */
 export interface ReconcileRequest {
   /** The cluster's id: a worker of another cluster refuses. */

@@ -8,14 +8,14 @@ import type { LogsRequest, LogsResponse } from "./logs.ts";
 import { FIRST_PROTOCOL } from "./protocol.ts";
 import { MAX_RETURNED_CHARS } from "./returned.ts";
 import { OPTION_ENTRIES } from "./task_options.ts";
-import type {
-  AttemptSpec,
-  EndCause,
-  Facts,
-  ReconcileRequest,
-  ReconcileResponse,
-  RegisterRequest,
-  StopReason,
+import {
+  type AttemptSpec,
+  END_CAUSES,
+  type Facts,
+  type ReconcileRequest,
+  type ReconcileResponse,
+  type RegisterRequest,
+  type StopReason,
 } from "./reconcile.ts";
 
 /** The most runs in one list of a call. */
@@ -41,21 +41,7 @@ const STOP_REASONS: ReadonlySet<unknown> = new Set<StopReason>([
   "preempted",
   "gang",
 ]);
-const END_CAUSES: ReadonlySet<unknown> = new Set<EndCause>([
-  "exit",
-  "signal",
-  "timeout",
-  "cancelled",
-  "launch_error",
-  "oom",
-  "disk",
-  "worker_lost",
-  "missing",
-  "unknown",
-  "preempted",
-  "gang",
-  "unschedulable",
-]);
+const KNOWN_CAUSES: ReadonlySet<unknown> = new Set(END_CAUSES);
 
 /** @throws {IrisError} `invalid`, naming the field */
 export function parseReconcileRequest(input: unknown): ReconcileRequest {
@@ -299,7 +285,7 @@ function isWhole(value: unknown): value is number {
 
 /** One that we do not know comes from a newer worker, and counts as a failure of the task. */
 function isCause(value: unknown): boolean {
-  return END_CAUSES.has(value) || (typeof value === "string" && /^[a-z_]{1,32}$/.test(value));
+  return KNOWN_CAUSES.has(value) || (typeof value === "string" && /^[a-z_]{1,32}$/.test(value));
 }
 
 function isTime(value: unknown): boolean {

@@ -20,7 +20,7 @@ import {
 } from "./api.ts";
 import type { TaskProgress } from "./returned.ts";
 import { WARN_SIGNALS } from "./task_options.ts";
-import type { RegisterRequest, RegisterResponse } from "./reconcile.ts";
+import { END_CAUSES, type RegisterRequest, type RegisterResponse } from "./reconcile.ts";
 
 /** A schema that gives a type, whatever it takes in. */
 type SchemaOf<T> = v.GenericSchema<unknown, T> | v.GenericSchema<T, T>;
@@ -40,22 +40,6 @@ const JOB_STATES = [
   "KILLED",
   "WORKER_FAILED",
   "UNSCHEDULABLE",
-] as const;
-
-const END_CAUSES = [
-  "exit",
-  "signal",
-  "timeout",
-  "cancelled",
-  "launch_error",
-  "oom",
-  "disk",
-  "worker_lost",
-  "missing",
-  "unknown",
-  "preempted",
-  "gang",
-  "unschedulable",
 ] as const;
 
 const dependency = v.strictObject({ job: text, on: v.picklist(["success", "end"]) });

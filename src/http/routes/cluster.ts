@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { IrisError } from "../../base/errors.ts";
-import { invalidField } from "../../wire/invalid_field.ts";
+import { checked } from "../../wire/invalid_field.ts";
 import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
 import { requireRole, type Sessions, type Tokens } from "../auth.ts";
 import { jsonBody } from "../body.ts";
@@ -91,13 +91,6 @@ export function clusterRoutes(
     return c.json(await api.stopCluster(request), 202);
   });
   return app;
-}
-
-/** What a schema makes of a body. @throws {IrisError} `invalid`, naming the field */
-function checked<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
-  const parsed = v.safeParse(schema, body);
-  if (parsed.success) return parsed.output;
-  throw invalidField(parsed.issues[0]);
 }
 
 /** The routes that workers call. */

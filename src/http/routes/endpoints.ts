@@ -1,11 +1,10 @@
 /** Endpoints: where tasks can be reached; read by job, said by tasks. */
 import { Hono } from "hono";
-import * as v from "valibot";
 import { IrisError } from "../../base/errors.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 import type { JobView } from "../../wire/api.ts";
 import { ENDPOINT_REQUEST_SCHEMA, type EndpointView } from "../../wire/endpoints.ts";
-import { invalidField } from "../../wire/invalid_field.ts";
+import { checked } from "../../wire/invalid_field.ts";
 import { jsonBody } from "../body.ts";
 import { intQuery } from "../query.ts";
 import { taskCaller } from "../task_auth.ts";
@@ -27,9 +26,7 @@ export function endpointRoutes(api: ControllerApi): Hono {
     return c.json(await waitFor(api, job, { name, count, signal }));
   });
   app.post("/endpoints", async (c) => {
-    const parsed = v.safeParse(ENDPOINT_REQUEST_SCHEMA, await jsonBody(c));
-    if (!parsed.success) throw invalidField(parsed.issues[0]);
-    const request = parsed.output;
+    const request = checked(ENDPOINT_REQUEST_SCHEMA, await jsonBody(c));
     const caller = taskCaller(c);
     if (caller !== null && caller.job !== request.job) {
       const message = `A task of ${caller.job} may only speak for tasks of it`;
