@@ -3,6 +3,7 @@
  * has them. Used in the server isolate; keeps nothing.
  */
 import type { Clock } from "../base/clock.ts";
+import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { PostJson } from "../heartbeat/reconcile_call.ts";
 import type { JobView, TaskView } from "../wire/api.ts";
@@ -92,17 +93,12 @@ export class JobOutputsReader implements OutputsApi {
       throw new IrisError("unavailable", `There is nothing of task ${index}: ${why}`);
     }
     const request: OutputRequest = { generation, index, attempt };
-    const abort = new AbortController();
-    const onAbort = () => abort.abort();
-    const signals = [signal, this.#options.closed];
-    const done = () => signals.forEach((one) => one.removeEventListener("abort", onAbort));
-    for (const one of signals) one.addEventListener("abort", onAbort, { once: true });
-    if (signals.some((one) => one.aborted)) onAbort();
+    const either = eitherSignal(signal, this.#options.closed);
     try {
       const to = { ...source, path: "/v1/output" };
-      return whenDone(await this.#options.stream(to, request, abort.signal), done);
+      return whenDone(await this.#options.stream(to, request, either.signal), either.done);
     } catch (error) {
-      done();
+      either.done();
       throw error;
     }
   }

@@ -4,6 +4,7 @@
  * from the workers. Used in the server isolate; closed by its owner.
  */
 import { type Clock, sleep, type Timer } from "../base/clock.ts";
+import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { checkBackup } from "../store/backup.ts";
@@ -241,11 +242,7 @@ export class ServerBridge implements ControllerApi {
         : new IrisError("gone", `The job of this cursor is forgotten`, { field: "cursor" });
     }
     const { generation } = job;
-    const either = new AbortController();
-    const onAbort = () => either.abort();
-    const signals = [signal, this.#closed.signal];
-    for (const one of signals) one.addEventListener("abort", onAbort, { once: true });
-    if (signals.some((one) => one.aborted)) onAbort();
+    const either = eitherSignal(signal, this.#closed.signal);
     try {
       yield* followLogs({
         ...{ ...choice, generation, cursor, clock, post },
@@ -255,7 +252,7 @@ export class ServerBridge implements ControllerApi {
         signal: either.signal,
       });
     } finally {
-      for (const one of signals) one.removeEventListener("abort", onAbort);
+      either.done();
     }
   }
 

@@ -4,6 +4,7 @@
  * owns the listening socket.
  */
 import { makeFolder } from "../host/make_folder.ts";
+import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError } from "../base/errors.ts";
 import { FileCalls } from "../host/file_calls.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
@@ -199,16 +200,11 @@ class WorkerService implements WorkerApi {
   }
 
   async logs(...[request, signal]: Parameters<WorkerApi["logs"]>): ReturnType<WorkerApi["logs"]> {
-    // `AbortSignal.any` would hold on to every request's signal for as long as the server lives.
-    const either = new AbortController();
-    const onAbort = () => either.abort();
-    const signals = [signal, this.#closed.signal];
-    for (const one of signals) one.addEventListener("abort", onAbort, { once: true });
-    if (signals.some((one) => one.aborted)) onAbort();
+    const either = eitherSignal(signal, this.#closed.signal);
     try {
       return await this.#reader.read(request, either.signal);
     } finally {
-      for (const one of signals) one.removeEventListener("abort", onAbort);
+      either.done();
     }
   }
 
