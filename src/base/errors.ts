@@ -18,6 +18,7 @@ export type ErrorCode =
   | "port_in_use"
   | "database"
   | "storage_full"
+  | "quota"
   | "gone"
   | "internal";
 

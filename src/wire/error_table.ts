@@ -27,6 +27,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   database: { httpStatus: 500, exitCode: 1 },
   gone: { httpStatus: 410, exitCode: 1 },
   storage_full: { httpStatus: 507, exitCode: 1 },
+  quota: { httpStatus: 503, exitCode: 1 },
   internal: { httpStatus: 500, exitCode: 1 },
 };
 

@@ -1,0 +1,109 @@
+/**
+ * What a VM manager and the controller's autoscaler tell each other: through a channel in local
+ * mode, over HTTP from another process. Plain data. Times are wall time in ms, for people.
+ */
+import type { VmStateName } from "./managed_vm.ts";
+import type { ScaleGroup } from "./scale_group.ts";
+
+/** One VM of a slice. */
+export interface FleetVm {
+  /** Also the name of the worker on it. */
+  readonly vm: string;
+  readonly state: VmStateName;
+  readonly sinceMs: number;
+  /** Why it is ill or goes; empty otherwise. */
+  readonly reason: string;
+  /** What it does on its way up, in a word or two; empty when nothing is to be said. */
+  readonly phase: string;
+}
+
+/** VMs that live and die together. */
+export interface FleetSlice {
+  readonly slice: string;
+  readonly createdMs: number;
+  /** The provider's own name for it. */
+  readonly externalId: string | null;
+  readonly vms: readonly FleetVm[];
+}
+
+/**
+ * Whether a group can be asked for more: `ok`; `slowed` after failures; `backoff` (nothing until a
+ * time, because the last one failed); `quota` (refused for want of quota, nothing until a time);
+ * `halted` (so many failed that nothing is asked for, and nothing idle is given back, until a time).
+ */
+export interface Availability {
+  readonly state: "ok" | "slowed" | "backoff" | "quota" | "halted";
+  readonly untilMs: number | null;
+  /** One line for people; empty for `ok`. */
+  readonly reason: string;
+}
+
+/** A group and what there is of it: all slices that are not proved gone. */
+export interface FleetGroup extends ScaleGroup {
+  /** The kind of its provider. */
+  readonly provider: string;
+  readonly slices: readonly FleetSlice[];
+  readonly availability: Availability;
+}
+
+/** VM manager to autoscaler: everything, after each change. */
+export interface Fleet {
+  readonly type: "fleet";
+  readonly groups: readonly FleetGroup[];
+}
+
+/** How many slices a group shall have. */
+export interface WantedSlices {
+  readonly group: string;
+  readonly count: number;
+  /** One line for people. */
+  readonly reason: string;
+  /** Slices that may go when there are more than `count`, first those that shall go first. */
+  readonly remove: readonly string[];
+}
+
+/** What the controller knows of a worker on a VM: `ready` takes tasks or is drained. */
+export interface WorkerSeen {
+  readonly vm: string;
+  readonly state: "ready" | "unwell" | "lost";
+  readonly reason: string;
+}
+
+/** Autoscaler to VM manager. */
+export interface WantedFleet {
+  readonly type: "wanted";
+  readonly groups: readonly WantedSlices[];
+  /** Workers that are VMs of this fleet. */
+  readonly workers: readonly WorkerSeen[];
+}
+
+/** What is asked of a VM manager for a user; `id` is answered once, by {@linkcode VmAnswer}. */
+export type VmQuestion =
+  & { readonly type: "question"; readonly id: number; readonly vm: string }
+  & (
+    | { readonly verb: "logs"; readonly tail: number }
+    /** Its whole slice goes, whatever runs there. */
+    | { readonly verb: "stop"; readonly reason: string }
+    | { readonly verb: "reload" }
+  );
+
+/** A line that a VM or its bootstrap said. */
+export interface VmLogLine {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** The answer to a {@linkcode VmQuestion}. */
+export interface VmAnswer {
+  readonly type: "answer";
+  readonly id: number;
+  readonly result:
+    | { readonly ok: true; readonly lines: readonly VmLogLine[] }
+    | { readonly ok: false; readonly code: string; readonly message: string };
+}
+
+/** Everything a VM manager says. */
+export type FromVmManager = Fleet | VmAnswer;
+
+/** Everything a VM manager is told. */
+export type ToVmManager = WantedFleet | VmQuestion;
