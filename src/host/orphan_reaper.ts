@@ -4,7 +4,7 @@
  * it can block.
  */
 import { becomeSubreaper, type Libc, openLibc } from "./libc.ts";
-import { childrenOf, processStat } from "./proc.ts";
+import { childrenOfThread, environOf, processStat } from "./proc.ts";
 
 const WNOHANG = 1;
 
@@ -24,19 +24,21 @@ export class OrphanReaper {
     this.adopts = libc !== null && becomeSubreaper(libc);
   }
 
-  /** True for a child of this process that it did not start itself. */
-  isOrphan(pid: number): boolean {
-    const stat = processStat(pid);
-    return stat !== null && stat.parent === Deno.pid && !OWN.has(pid);
+  /**
+   * What came back: orphans come to the first thread, while a process that an isolate started is its
+   * thread's, and one that this isolate started is noted.
+   */
+  orphans(): number[] {
+    if (!this.adopts) return [];
+    return childrenOfThread(Deno.pid).filter((pid) => !OWN.has(pid) && !isVm(pid));
   }
 
   /** Reaps orphans that ended. */
   reap(): void {
-    if (this.#libc === null || !this.adopts) return;
+    if (this.#libc === null) return;
     const status = new Uint8Array(4);
-    for (const pid of childrenOf("self")) {
-      if (!this.isOrphan(pid) || processStat(pid)?.state !== "Z") continue;
-      this.#libc.symbols.waitpid(pid, status, WNOHANG);
+    for (const pid of this.orphans()) {
+      if (processStat(pid)?.state === "Z") this.#libc.symbols.waitpid(pid, status, WNOHANG);
     }
   }
 
@@ -47,6 +49,13 @@ export class OrphanReaper {
 }
 
 const OWN = new Set<number>();
+
+/** In the environment of a worker that is a VM on this host: it outlives whoever started it. */
+export const VM_LABEL = "IRIS_VM";
+
+function isVm(pid: number): boolean {
+  return environOf(pid, VM_LABEL) !== null;
+}
 
 /** Says that a child was started by this process itself: it is never taken for an orphan. */
 export function ownChild(pid: number): void {

@@ -10,6 +10,7 @@ import { parseText } from "../flags/quantities.ts";
 import { flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { interruptible } from "../interrupt.ts";
 import { formatDuration, formatTable } from "../output/table.ts";
+import { workerClear } from "./worker_clear.ts";
 
 /** How often a worker that is waited for is looked at, in ms. */
 const LOOK_MS = 500;
@@ -121,7 +122,13 @@ const workerRelease = command({
 });
 
 /** What can be done about workers. */
-export const WORKER_COMMANDS = [workerList, workerShow, workerDrain, workerRelease] as const;
+export const WORKER_COMMANDS = [
+  workerList,
+  workerShow,
+  workerDrain,
+  workerRelease,
+  workerClear,
+] as const;
 
 function say(
   context: CliContext,

@@ -64,7 +64,7 @@ export async function findKeeper(options: FindOptions): Promise<FoundKeeper | nu
 }
 
 /** SIGTERM, and SIGKILL for it and all below it after the grace. */
-async function endKeeper(
+export async function endKeeper(
   { pid, startTime }: KeeperNote,
   { clock, graceMs }: { clock: Clock; graceMs: number },
 ): Promise<void> {

@@ -10,12 +10,11 @@ import { sleep } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
 import { Cgroup } from "../../host/cgroup.ts";
-import { childrenOf, descendants } from "../../host/proc.ts";
+import { descendants } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { OrphanReaper } from "../../host/orphan_reaper.ts";
 import { startPiped } from "../../host/piped_process.ts";
 import { sideSocketFor, socketPathFor } from "../../host/socket_path.ts";
-import { sweepMarked } from "../../host/sweep.ts";
 import type { Deadline } from "../../lifecycle/deadline.ts";
 import type {
   Part,
@@ -25,13 +24,12 @@ import type {
   StopReport,
   StopRequest,
 } from "../../lifecycle/part.ts";
+import { type Cleared, sweepWorker } from "./clear_folder.ts";
 import { leftReport } from "./end_report.ts";
 import { findKeeper } from "./found_keeper.ts";
 import { adoptedKeeper, type HeldKeeper, ownKeeper } from "./held_keeper.ts";
 import { liveKeeper, readKeeperNote } from "./keeper_lock.ts";
-import { leftOfJournal } from "./left_behind.ts";
 import { sweepNoted } from "./cleanup_note.ts";
-import { MARKER } from "./marker.ts";
 
 /** How long the sweep of what an earlier keeper left may take, in ms. */
 const SWEEP_MS = 5_000;
@@ -234,30 +232,18 @@ export class KeeperProcess implements Part {
   }
 
   /** Ends everything with our marker, and what came back to us since we are a subreaper. */
-  async #sweep(timeoutMs: number): Promise<{ ended: string[]; left: string[] }> {
-    const { cluster, worker, folder } = this.#options;
+  async #sweep(timeoutMs: number): Promise<Cleared> {
     const ours = this.#keeper;
-    const cgroup = this.#options.cgroup === null ? null : Cgroup.find(this.#options.cgroup);
-    const noted = leftOfJournal(folder);
-    const result = await sweepMarked({
-      marker: MARKER,
-      folder,
-      prefix: `${cluster}.${worker}.`,
+    const result = await sweepWorker(this.#options, {
       clock: this.#context!.clock,
       timeoutMs,
       also: () => {
         this.#reaper.reap();
-        const members = [...cgroup?.members() ?? [], ...noted()];
-        if (members.length > 0) cgroup?.kill();
         // One of before that still lives can only be one that nobody adopts.
-        const earlier = liveKeeper(folder)?.pid ?? 0;
-        if (ours === null) return earlier === 0 ? members : [...members, earlier];
+        const earlier = liveKeeper(this.#options.folder)?.pid ?? 0;
+        if (ours === null) return earlier === 0 ? [] : [earlier];
         // Only when the keeper itself is gone has all that it left come back to main.
-        const keeper = ours.alive ? [ours.pid] : [];
-        if (!this.#reaper.adopts) return [...members, ...keeper];
-        // Children of main that are no keeper of ours came back from a keeper that was killed.
-        const orphans = childrenOf("self").filter((pid) => this.#reaper.isOrphan(pid));
-        return [...members, ...keeper, ...orphans];
+        return [...(ours.alive ? [ours.pid] : []), ...this.#reaper.orphans()];
       },
     });
     // What died between the last reaping and the last look is still a zombie.
