@@ -1,0 +1,134 @@
+import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../../src/base/clock.ts";
+import { IrisClient } from "../../../src/client/iris_client.ts";
+import { Owner } from "../../../src/lifecycle/owner.ts";
+import { makeProcessProvider } from "../../../src/vm/process/process_provider.ts";
+import { HeardEvents, providerContract, type ProviderWorld } from "../../contracts/vm_provider.ts";
+import { type IrisProcess, makeWorld, startIris } from "../../support/iris_process.ts";
+import { providerGroup } from "../../support/provider_group.ts";
+import { inGate } from "../../support/require.ts";
+
+const UP_MS = 30_000;
+
+interface ProcessWorld extends ProviderWorld {
+  readonly client: IrisClient;
+  readonly folder: string;
+  readonly tag: string;
+  until(what: string, holds: () => Promise<boolean> | boolean): Promise<void>;
+}
+
+/** A real controller, and workers as real processes. */
+async function world(sliceVms: number): Promise<ProcessWorld> {
+  const at = makeWorld();
+  const controller: IrisProcess = startIris(at, [
+    ...["--mode=controller", "--port=0", `--state-dir=${at.stateDir}`],
+  ]);
+  const [url] = await controller.printed(/http:\/\/127\.0\.0\.1:\d+/, UP_MS);
+  const read = (name: string) => Deno.readTextFileSync(`${at.stateDir}/${name}`).trim();
+  const client = new IrisClient({ url, token: read("token"), user: "u" });
+  const launch = {
+    ...{ controllerUrls: [url], isLoopback: true, token: read("worker-token"), trust: null },
+    ...{ insecure: false, version: "0", controllerLostMs: 30_000 },
+  };
+  const until = async (what: string, holds: () => Promise<boolean> | boolean) => {
+    const giveUp = performance.now() + UP_MS;
+    while (!await holds()) {
+      assert(performance.now() < giveUp, `${what}: ${at.survivors().join("\n")}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const left = () => at.survivors().filter((line) => !line.startsWith(`${controller.pid} `));
+  const folder = `${at.dir}/vms`;
+  return {
+    ...{ client, folder, tag: at.tag, until },
+    group: providerGroup({ sliceVms }),
+    make: (context) =>
+      makeProcessProvider({ kind: "process" }, {
+        ...context,
+        ...{ cluster: at.tag, folder, launch: () => Promise.resolve(launch) },
+      }),
+    workerUp: (vm) =>
+      until(
+        `${vm} is not up`,
+        async () =>
+          (await client.workers()).some(({ name, state }) => name === vm && state === "alive"),
+      ),
+    crash(vm) {
+      const line = left().find((line) =>
+        line.includes("--mode=worker") && line.includes(`--name=${vm}`)
+      );
+      Deno.kill(Number(line?.split(" ")[0]), "SIGKILL");
+      return Promise.resolve();
+    },
+    left: () => Promise.resolve(left()),
+    async end() {
+      Deno.kill(controller.pid, "SIGTERM");
+      await controller.ended;
+      at[Symbol.dispose]();
+    },
+  };
+}
+
+providerContract({ name: "process", slowMs: UP_MS, world: () => world(1) });
+providerContract({
+  ...{ name: "process with slices of two", need: inGate(), slowMs: UP_MS, world: () => world(2) },
+});
+
+/** A provider of a world, owned by a root of its own. */
+async function provider(of: ProcessWorld) {
+  const heard = new HeardEvents();
+  const owner = Owner.root("test", { clock: systemClock });
+  const made = await of.make({ clock: systemClock, owner, receiver: heard, group: of.group });
+  return { made, heard, leave: () => owner.stop(10_000, "detach") };
+}
+
+const GONE = { names: ["gone", "failed"] as const, withinMs: UP_MS };
+
+Deno.test("a worker that is reloaded in place keeps the tasks that run there", async () => {
+  const at = await world(1);
+  const { made, heard, leave } = await provider(at);
+  const slice = { slice: "g-0", vms: ["g-0"] };
+  await made.create(slice, AbortSignal.timeout(UP_MS));
+  await at.workerUp("g-0");
+  const [before] = await at.client.workers();
+  await at.client.submit({
+    ...{ name: "j", argv: ["/bin/sleep", `3.${at.tag}`], cpuMilli: 100, memoryBytes: 0 },
+  });
+  await at.until("the task", async () => (await at.client.job("/u/j")).counts.RUNNING === 1);
+  await made.reload("g-0", AbortSignal.timeout(UP_MS));
+  await at.until("the new worker", async () => {
+    const [worker] = await at.client.workers();
+    return worker?.state === "alive" && worker.pid !== before?.pid;
+  });
+  await at.until("the end of the job", async () => (await at.client.job("/u/j")).done);
+  const [task] = await at.client.tasks("/u/j");
+  assertEquals([task?.state, task?.attempt], ["SUCCEEDED", 0]);
+  assertEquals(heard.count("g-0", ["gone", "failed"]), 0);
+  made.delete({ ...slice, externalId: null, stopMs: 5_000, reason: "test" });
+  await heard.heard("g-0", GONE);
+  assertEquals(await at.left(), []);
+  await leave();
+  await at.end();
+});
+
+Deno.test("what an earlier VM manager only meant to start, or lost the note of, is ended", async () => {
+  const at = await world(1);
+  const first = await provider(at);
+  for (const slice of ["g-0", "g-1"]) {
+    await first.made.create({ slice, vms: [slice] }, AbortSignal.timeout(UP_MS));
+    await at.workerUp(slice);
+  }
+  await first.leave();
+  // As after a kill between the start and its note, and a folder that somebody removed.
+  const note = JSON.parse(Deno.readTextFileSync(`${at.folder}/g-0/vm.json`));
+  Deno.writeTextFileSync(`${at.folder}/g-0/vm.json`, JSON.stringify({ ...note, process: null }));
+  Deno.removeSync(`${at.folder}/g-1`, { recursive: true });
+  const second = await provider(at);
+  const found = await second.made.existing(AbortSignal.timeout(UP_MS));
+  assertEquals(found.map(({ slice }) => slice), ["g-0"]);
+  await second.heard.heard("g-0", GONE);
+  await at.until("the end of both", async () => (await at.left()).length === 0);
+  assertEquals([...Deno.readDirSync(at.folder)], []);
+  await second.leave();
+  await at.end();
+});
