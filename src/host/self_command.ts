@@ -36,3 +36,8 @@ export function selfEnvironment(): Record<string, string> {
   const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${home}/.cache`;
   return { DENO_DIR: Deno.env.get("DENO_DIR") ?? `${cache}/deno`, DENO_NO_UPDATE_CHECK: "1" };
 }
+
+/** All of the environment this process was started with: for what is this program again. */
+export function ownEnvironment(): Record<string, string> {
+  return Deno.env.toObject();
+}

@@ -7,6 +7,7 @@ import { systemRandom } from "../base/random.ts";
 import { bootId } from "../host/boot_id.ts";
 import { hostProblem } from "../host/host_health.ts";
 import { localAddressTowards } from "../host/local_address.ts";
+import { signalProcess } from "../host/process_group.ts";
 import { httpClient } from "../host/tls.ts";
 import { tokenIn } from "../host/token_file.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
@@ -42,6 +43,7 @@ serveIsolate<LifecycleConfig>(async (context) => {
       container: containerRuntime,
     }),
     random: systemRandom,
+    endSelf: () => signalProcess(Deno.pid, "SIGTERM"),
     sweep: (attempts, of) => sweepAttempts(attempts, { folder: of.folder, clock: systemClock }),
     fetch: (url, init) => fetch(url, { ...init, client }),
     bundles: () =>

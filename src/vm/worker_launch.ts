@@ -17,6 +17,8 @@ export interface WorkerLaunch {
   readonly version: string;
   /** What a worker does without its controller, in ms of no contact. */
   readonly controllerLostMs: number;
+  /** A worker ends itself after so long without its controller, in ms: nobody may be left to do it. */
+  readonly endAfterLostMs: number;
 }
 
 /** Where the files of a worker lie on its VM. */
@@ -52,6 +54,7 @@ export function workerArgs(launch: WorkerLaunch, on: WorkerOnVm): string[] {
     `--memory=${group.memoryBytes}B`,
     "--on-controller-lost=stop",
     `--controller-lost-after=${launch.controllerLostMs}ms`,
+    `--end-after-lost=${launch.endAfterLostMs}ms`,
   ];
   if (place.trustFile !== null) args.push(`--tls-ca=${place.trustFile}`);
   if (launch.insecure) args.push("--insecure");

@@ -35,6 +35,8 @@ export interface LifecycleConfig {
   readonly onControllerLost: "finish" | "stop" | "wait";
   /** The controller counts as lost after this long without a call, in ms. */
   readonly controllerLostMs: number;
+  /** The worker ends itself after this long without its controller, in ms; null for never. */
+  readonly endAfterLostMs?: number | null;
   /** What the worker's server shows, PEM; null for plain HTTP. */
   readonly certificate?: string | null;
   /** Certificates that are trusted in the controller, PEM; null for the system's alone. */
@@ -55,6 +57,8 @@ export interface LifecyclePorts {
   connect(config: LifecycleConfig, signal: AbortSignal): Promise<KeeperLink>;
   readonly runtime: TaskRuntime;
   readonly random: Random;
+  /** Asks this process to stop, as a signal would. */
+  endSelf?(): void;
   /** What registrations go through; `fetch` when left out. */
   readonly fetch?: FetchText;
   /** The token to show now; that of the config when left out, or for null. */

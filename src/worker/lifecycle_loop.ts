@@ -10,6 +10,7 @@ import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopRequest } from "../lifecycle/part.ts";
 import type { AttemptSpec, RegisterResponse } from "../wire/reconcile.ts";
 import type { BundleCache } from "./bundle_cache.ts";
+import { Abandoned } from "./abandoned.ts";
 import { BundleStarts } from "./bundle_starts.ts";
 import { DesiredState } from "./desired_state.ts";
 import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
@@ -85,6 +86,7 @@ class Lifecycle {
   /** Controllers that were refused, by what was said of them. */
   readonly #strangers = new Set<string>();
   readonly #lease: Lease;
+  readonly #abandoned: Abandoned;
   /** Whether the controller ever called. */
   #called = false;
   /** What was warned of, so that it is said once. */
@@ -118,6 +120,7 @@ class Lifecycle {
       },
     });
     this.#lease = new Lease(context.config.controllerLostMs);
+    this.#abandoned = new Abandoned(context.config.endAfterLostMs ?? null, context.clock.now());
     this.#registrar = new Registrar(context, {
       ports,
       wakeup: this.#wakeup,
@@ -407,6 +410,7 @@ class Lifecycle {
     this.#state.join(cluster);
     this.#ports.remember?.(cluster);
     this.#lease.registered(this.#context.clock.now(), graceMs);
+    this.#abandoned.heard(this.#context.clock.now());
     const { onControllerLost, controllerLostMs } = this.#context.config;
     if (onControllerLost !== "stop" || this.#lease.keepsPromise) return;
     if (this.#warnedOfGraceMs === graceMs) return;
@@ -448,6 +452,7 @@ class Lifecycle {
   }
 
   #contact(): void {
+    this.#abandoned.heard(this.#context.clock.now());
     if (!this.#lease.renew(this.#context.clock.now())) return;
     logger("worker").warn("the controller is there again");
     if (this.#keeperLost === null) this.#link.capacity(this.#context.config.capacity);
@@ -456,6 +461,11 @@ class Lifecycle {
   /** No call for too long: act as told, and register again, each time the span passes. */
   #watchController(): void {
     const { config, clock } = this.#context;
+    if (this.#abandoned.due(clock.now())) {
+      const ms = config.endAfterLostMs;
+      logger("worker").warn("no controller for {ms} ms: this worker ends itself", { ms });
+      this.#ports.endSelf?.();
+    }
     const news = this.#lease.look(clock.now());
     if (news === "held") return;
     this.#registrar.again();

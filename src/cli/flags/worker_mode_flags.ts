@@ -60,6 +60,12 @@ export const WORKER_MODE_FLAGS = {
     help: "the controller counts as lost after this long without a call",
     default: "30s",
   },
+  endAfterLost: {
+    kind: "value",
+    parse: parseDuration,
+    value: "TIME",
+    help: "the worker ends itself after this long without its controller; never when left out",
+  },
   portRange: {
     kind: "value",
     parse: parsePortRange,

@@ -39,6 +39,8 @@ export interface WorkerOptions
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   /** The controller counts as lost after this long without a call, in ms. */
   readonly controllerLostAfter: number;
+  /** The worker ends itself after this long without its controller, in ms. */
+  readonly endAfterLost?: number | undefined;
   /** What a stop does with its tasks: ends them, or leaves them to the keeper for the next one. */
   readonly onStop: "kill" | "detach";
 }
@@ -162,6 +164,7 @@ function workerRoot(
           containers: runtimes.containers,
           onControllerLost: options.onControllerLost,
           controllerLostMs: options.controllerLostAfter,
+          endAfterLostMs: options.endAfterLost ?? null,
           space: options,
           onListening: (url) => context.out(`worker ${name} ${url}`),
         }),

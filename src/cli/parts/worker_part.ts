@@ -46,6 +46,8 @@ export interface WorkerPartOptions {
   readonly containers: LifecycleConfig["containers"];
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   readonly controllerLostMs: number;
+  /** Null for never. */
+  readonly endAfterLostMs?: number | null;
   /** Certificates that are trusted in the controller, PEM; null for the system's alone. */
   readonly trust?: string | null;
   readonly tokenFile?: string;
@@ -135,6 +137,7 @@ function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
     containers: options.containers ?? null,
     onControllerLost: options.onControllerLost,
     controllerLostMs: options.controllerLostMs,
+    endAfterLostMs: options.endAfterLostMs ?? null,
     certificate: options.listen.tls?.cert ?? null,
     trust: options.trust ?? null,
     tokenFile: options.tokenFile ?? null,

@@ -148,10 +148,10 @@ export class FakeCloud {
     for (const vm of one.vms) this.#receiver?.phase(vm, phase);
   }
 
-  #after(one: CloudSlice, ms: number, then: () => void): void {
+  #after(one: CloudSlice, ms: number, act: () => void): void {
     const timer = this.#clock.setTimer(ms, () => {
       one.timers.delete(timer);
-      then();
+      act();
     });
     one.timers.add(timer);
   }

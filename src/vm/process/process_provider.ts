@@ -11,7 +11,7 @@ import { VM_LABEL } from "../../host/orphan_reaper.ts";
 import { allPids, bootId, environOf, isSameProcess } from "../../host/proc.ts";
 import { signalProcess } from "../../host/process_group.ts";
 import { runCommand } from "../../host/run_command.ts";
-import { selfCommand } from "../../host/self_command.ts";
+import { ownEnvironment, selfCommand } from "../../host/self_command.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import { LineTail } from "../line_tail.ts";
 import type { ProcessProviderConfig } from "../provider_config.ts";
@@ -259,7 +259,7 @@ class ProcessProvider implements VmProvider {
     if (exists(`${stateDir}/marker-id`)) {
       const end = await runCommand(
         [...selfCommand(), "worker", "clear", `--state-dir=${stateDir}`],
-        { env: Deno.env.toObject(), clock, timeoutMs: CLEAR_MS },
+        { env: ownEnvironment(), clock, timeoutMs: CLEAR_MS },
       );
       if (end.code !== 0) {
         for (const line of end.stderr.trim().split("\n")) receiver.log(vm.note.vm, line);

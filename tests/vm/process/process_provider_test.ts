@@ -28,7 +28,7 @@ async function world(sliceVms: number): Promise<ProcessWorld> {
   const client = new IrisClient({ url, token: read("token"), user: "u" });
   const launch = {
     ...{ controllerUrls: [url], isLoopback: true, token: read("worker-token"), trust: null },
-    ...{ insecure: false, version: "0", controllerLostMs: 30_000 },
+    ...{ insecure: false, version: "0", controllerLostMs: 30_000, endAfterLostMs: 600_000 },
   };
   const until = async (what: string, holds: () => Promise<boolean> | boolean) => {
     const giveUp = performance.now() + UP_MS;
