@@ -39,6 +39,7 @@ import { needEngine } from "../parts/runtime_facts.ts";
 import { taskShow } from "./task_commands.ts";
 import { LOGS_FLAGS, logsRequest } from "../flags/logs_flags.ts";
 import { LIVE_COMMANDS } from "./live_declarations.ts";
+import { CONFIG_COMMANDS } from "./config_declarations.ts";
 
 type IrisCommand = Command<CliContext>;
 
@@ -423,6 +424,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   jobPurge,
   taskShow,
   ...LIVE_COMMANDS,
+  ...CONFIG_COMMANDS,
   ...ENDPOINT_COMMANDS,
   events,
   ...WORKER_COMMANDS,

@@ -31,6 +31,8 @@ export function parseCommandLine<Context>(
   options: {
     commands: readonly Command<Context>[];
     env: (name: string) => string | undefined;
+    /** What a configuration file says of a flag, as it would be typed. */
+    file?: (flag: string) => readonly string[] | undefined;
   },
 ): Parsed<Context> {
   const words = leadingWords(argv);
@@ -50,13 +52,16 @@ export function parseCommandLine<Context>(
   if (ours.includes("--help") || ours.includes("-h")) {
     return { kind: "help", command: found.path.length === 0 ? null : found, path: found.path };
   }
-  return { kind: "run", command: found, invocation: resolve(found, argv, options.env) };
+  return { kind: "run", command: found, invocation: resolve(found, argv, options) };
 }
 
 function resolve<Context>(
   command: Command<Context>,
   argv: readonly string[],
-  env: (name: string) => string | undefined,
+  { env, file = () => undefined }: {
+    env: (name: string) => string | undefined;
+    file?: (flag: string) => readonly string[] | undefined;
+  },
 ): Invocation<Flags> {
   const names = Object.keys(command.flags);
   const typed = new Map(names.map((name) => [typedName(name).slice(2), name]));
@@ -77,7 +82,8 @@ function resolve<Context>(
   const values: Record<string, unknown> = {};
   for (const [word, name] of typed) {
     const flag = command.flags[name];
-    if (flag !== undefined) values[name] = resolveFlag(flag, { word, given: args[word], env });
+    if (flag === undefined) continue;
+    values[name] = resolveFlag(flag, { word, given: args[word], env, file: file(name) });
   }
   const behind = args["--"] ?? [];
   const operands = args._.map(String);
@@ -87,14 +93,22 @@ function resolve<Context>(
 
 function resolveFlag(
   flag: Flag,
-  from: { word: string; given: unknown; env: (name: string) => string | undefined },
+  from: {
+    word: string;
+    given: unknown;
+    env: (name: string) => string | undefined;
+    file: readonly string[] | undefined;
+  },
 ): unknown {
-  if (flag.kind === "switch") return from.given === true;
+  if (flag.kind === "switch") return from.given === true || from.file?.[0] === "true";
   const name = `--${from.word}`;
   const given = (Array.isArray(from.given) ? from.given : []).map(String);
-  if (flag.kind === "repeated") return given.map((text) => flag.parse(text, name));
+  if (flag.kind === "repeated") {
+    return (given.length > 0 ? given : from.file ?? []).map((text) => flag.parse(text, name));
+  }
   if (given.length > 1) throw usage(`${name} was given ${given.length} times`, name);
-  const fallback = (flag.env === undefined ? undefined : from.env(flag.env)) ?? flag.default;
+  const fallback = (flag.env === undefined ? undefined : from.env(flag.env)) ??
+    from.file?.[0] ?? flag.default;
   const text = given[0] ?? fallback;
   return text === undefined ? undefined : flag.parse(text, name);
 }

@@ -56,6 +56,10 @@ const size = (help: string) => ({ kind: "value", parse: parseSize, value: "SIZE"
 
 /** What every mode takes. */
 export const MODE_FLAGS = {
+  config: {
+    ...flagText("FILE", "an iris.yaml: its section for the mode stands in for flags left out"),
+    env: "IRIS_CONFIG",
+  },
   stateDir: flagText("DIR", "where state lies; in the XDG state folder when left out"),
   stopTimeout: { ...duration("the whole budget of a stop"), default: "10s" },
   logLevel: {

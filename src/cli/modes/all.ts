@@ -3,6 +3,7 @@ import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
 import { type CliContext, controllerUrl } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
+import type { Flags } from "../flags/flag.ts";
 import { HOST_FLAG, SERVER_FLAGS, WORKER_LOST_FLAG } from "../flags/listen_flags.ts";
 import { WORKER_MODE_FLAGS } from "../flags/worker_mode_flags.ts";
 import {
@@ -147,6 +148,18 @@ const BY_NAME: Readonly<Record<string, Command<CliContext>>> = { local, controll
 /** Every mode. */
 export const MODES: readonly Command<CliContext>[] = Object.values(BY_NAME);
 
+/** The sections of a configuration file: a mode's name in camelCase, and its flags. */
+export function sections(): Readonly<Record<string, Flags>> {
+  return Object.fromEntries(
+    Object.entries(BY_NAME).map(([name, { flags }]) => [sectionOf(name), flags]),
+  );
+}
+
+/** The section of a mode. */
+export function sectionOf(mode: string): string {
+  return mode.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /**
  * The mode that the arguments name, and the arguments without it.
  *
@@ -154,11 +167,11 @@ export const MODES: readonly Command<CliContext>[] = Object.values(BY_NAME);
  */
 export function modeOf(
   args: readonly string[],
-): { mode: Command<CliContext> | null; rest: readonly string[] } {
+): { mode: Command<CliContext> | null; name: string; rest: readonly string[] } {
   const end = args.indexOf("--");
   const ours = args.slice(0, end < 0 ? args.length : end);
   const at = ours.findIndex((word) => word === "--mode" || word.startsWith("--mode="));
-  if (at < 0) return { mode: null, rest: args };
+  if (at < 0) return { mode: null, name: "", rest: args };
   const typed = ours[at] ?? "";
   const joined = typed.startsWith("--mode=");
   const name = joined ? typed.slice("--mode=".length) : ours[at + 1] ?? "";
@@ -169,5 +182,5 @@ export function modeOf(
       field: "--mode",
     });
   }
-  return { mode, rest: [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))] };
+  return { mode, name, rest: [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))] };
 }
