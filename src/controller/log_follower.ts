@@ -1,7 +1,8 @@
 /**
  * The logs of a job, merged from all workers that have some. Used in the server isolate; each
  * follower owns its calls and ends them when its reader goes. Nothing is read ahead of a slow reader
- * but one answer of each worker.
+ * but one answer of each worker, and a reader that takes nothing for a while holds not even that: it is
+ * asked for again when he goes on.
  *
  * What was written is told in the order in which it was first seen, as the clocks of the workers have
  * it. Live output does not wait for workers that are quiet: there, order is as it arrives.
@@ -18,10 +19,9 @@ import {
   type LogPositions,
 } from "../wire/log_chunks.ts";
 import type { LogsRequest } from "../wire/logs.ts";
-import { parseLogsResponse } from "../wire/reconcile_schema.ts";
+import { LogAnswers } from "./log_answers.ts";
+import { LogRoom, StallWatch } from "./log_room.ts";
 
-/** The most output in one answer of a worker, in bytes. */
-const MAX_BYTES = 512 * 1024;
 /** How long a worker may wait for new output, in ms. */
 const WAIT_MS = 10_000;
 /** How long an answer may take beyond that, in ms. */
@@ -56,6 +56,9 @@ export interface LogFollowerOptions extends LogChoice {
   /** Resolves when `sources` or `done` may say something else, or when aborted. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
+  /** Shared by all followers; some of its own when left out. */
+  readonly room?: LogRoom;
+  readonly answers?: LogAnswers;
 }
 
 /**
@@ -91,7 +94,7 @@ interface Lane {
   chunks: readonly LogChunk[];
   at: number;
   next: string | null;
-  /** Called when the answer at hand was taken; null without one. */
+  /** Called when the answer at hand was taken, or let go; null without one. */
   taken: (() => void) | null;
   live: boolean;
 }
@@ -105,12 +108,18 @@ class LogMerge {
   #wake: (() => void) | null = null;
   #watching: Promise<void>;
   #markedAtMs: number;
+  readonly #room: LogRoom;
+  readonly #answers: LogAnswers;
+  readonly #stall: StallWatch;
   /** Aborted, and made anew, when the job changed: ends waits of workers when it is done. */
   #done = new AbortController();
 
   constructor(options: LogFollowerOptions) {
     this.#options = options;
     this.#markedAtMs = options.clock.now();
+    this.#room = options.room ?? new LogRoom();
+    this.#answers = options.answers ?? new LogAnswers();
+    this.#stall = new StallWatch(options.clock, () => this.#letGo());
     for (const [name, { cursor, seen }] of options.cursor?.workers ?? []) {
       this.#lanes.set(name, laneAt(cursor, seen));
     }
@@ -123,6 +132,15 @@ class LogMerge {
 
   /** The next output of any worker, or null when there will be none. */
   async next(): Promise<LogChunk | null> {
+    this.#stall.wants();
+    try {
+      return await this.#next();
+    } finally {
+      this.#stall.got();
+    }
+  }
+
+  async #next(): Promise<LogChunk | null> {
     for (;;) {
       if (this.#abort.signal.aborted) return null;
       const more = this.#options.follow && !this.#options.done();
@@ -163,6 +181,7 @@ class LogMerge {
   async end(): Promise<void> {
     this.#abort.abort();
     this.#done.abort();
+    this.#stall.close();
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     for (const lane of this.#lanes.values()) lane.taken?.();
     await Promise.all([this.#watching, ...this.#pumps.values()]);
@@ -201,6 +220,17 @@ class LogMerge {
     taken?.();
   }
 
+  /** The reader stalls: what is at hand is forgotten, save what of it he was given. */
+  #letGo(): void {
+    for (const lane of this.#lanes.values()) {
+      const { taken } = lane;
+      if (taken === null) continue;
+      lane.places.again();
+      Object.assign(lane, { chunks: [], at: 0, next: null, taken: null });
+      taken();
+    }
+  }
+
   /** Begins to read from workers that are new here; when the job is done, nobody waits any more. */
   #look(): void {
     for (const source of this.#options.sources()) {
@@ -218,11 +248,16 @@ class LogMerge {
     const { clock, follow, done, sources } = this.#options;
     let source = first;
     let failures = 0;
+    using share = this.#room.enter();
     while (!this.#abort.signal.aborted) {
+      await this.#stall.over();
       // Asked before the call: what is written before the end is in an answer after it.
-      const last = !follow || done();
+      const isDone = done();
+      const last = !follow || isDone;
       try {
-        const response = await this.#ask(source, { cursor: lane.cursor, wait: !last });
+        const response = await this.#ask(source, {
+          ...{ cursor: lane.cursor, wait: !last, done: isDone, maxBytes: share.bytes },
+        });
         failures = 0;
         if (response === null) continue;
         if (response.chunks.length > 0) await this.#hand(lane, response);
@@ -247,11 +282,14 @@ class LogMerge {
   }
 
   /** One call; null when it was cut short because the job is done. */
-  async #ask(source: LogSource, of: { cursor: string | null; wait: boolean }) {
+  async #ask(
+    source: LogSource,
+    of: Pick<LogsRequest, "cursor" | "maxBytes"> & { wait: boolean; done: boolean },
+  ) {
     const { clock, generation, task, stream, sinceMs, tail, post } = this.#options;
     const waitMs = of.wait ? WAIT_MS : 0;
     const body: LogsRequest = {
-      ...{ generation, task, cursor: of.cursor, maxBytes: MAX_BYTES, waitMs },
+      ...{ generation, task, cursor: of.cursor, maxBytes: of.maxBytes, waitMs },
       // A worker of an earlier version knows none of these.
       ...(stream === undefined ? {} : { stream }),
       ...(sinceMs === undefined ? {} : { sinceMs }),
@@ -264,7 +302,9 @@ class LogMerge {
     if (signals.some((signal) => signal.aborted)) onAbort();
     const timer = clock.setTimer(waitMs + CALL_TIMEOUT_MS, onAbort);
     try {
-      return parseLogsResponse(await post({ ...source, path: "/v1/logs" }, body, abort.signal));
+      return await this.#answers.ask(source, body, {
+        ...{ post, signal: abort.signal, done: of.done },
+      });
     } catch (error) {
       if (of.wait && this.#done.signal.aborted) return null;
       throw error;
@@ -282,6 +322,7 @@ class LogMerge {
     if (this.#abort.signal.aborted) return Promise.resolve();
     return new Promise((taken) => {
       Object.assign(lane, { chunks: answer.chunks, at: 0, next: answer.cursor, taken });
+      this.#stall.holds();
       this.#wake?.();
     });
   }

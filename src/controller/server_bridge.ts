@@ -43,7 +43,9 @@ import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import { explainDone } from "./explain_job.ts";
 import { JobOutputsReader } from "./job_outputs.ts";
+import { LogAnswers } from "./log_answers.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
+import { LogRoom } from "./log_room.ts";
 import { taskDetail } from "./task_detail.ts";
 import type { ConnectSocket } from "./exec_proxy.ts";
 import { LiveCalls } from "./live_calls.ts";
@@ -99,6 +101,8 @@ interface Call {
 export class ServerBridge implements ControllerApi {
   readonly live: LiveCalls;
   readonly #options: ServerBridgeOptions;
+  /** What all followers of logs share. */
+  readonly #logShares = { room: new LogRoom(), answers: new LogAnswers() };
   readonly #calls = new Map<number, Call>();
   /** Whoever waits for the next change of a job, by its name. */
   readonly #waiters = new Map<string, Set<() => void>>();
@@ -245,7 +249,7 @@ export class ServerBridge implements ControllerApi {
     const either = eitherSignal(signal, this.#closed.signal);
     try {
       yield* followLogs({
-        ...{ ...choice, generation, cursor, clock, post },
+        ...{ ...choice, generation, cursor, clock, post, ...this.#logShares },
         sources: () => this.#sources(generation),
         done: () => reader.jobByGeneration(generation)?.done ?? true,
         changed: (until) => this.changed(name, until),

@@ -12,7 +12,7 @@ export function jsonLines(source: (signal: AbortSignal) => AsyncIterable<unknown
   return streamed(source, {
     type: "application/x-ndjson",
     keepAlive: "\n",
-    item: (value) => `${JSON.stringify(value)}\n`,
+    item: (value) => lineOf(value),
     failure: (error) => `${JSON.stringify({ error })}\n`,
   });
 }
@@ -33,10 +33,20 @@ export function eventStream<T extends { readonly cursor: string; readonly kind: 
   });
 }
 
+/** The lines of values that go to many readers. */
+const lines = new WeakMap<object, Uint8Array<ArrayBuffer>>();
+
+function lineOf(value: unknown): Uint8Array<ArrayBuffer> {
+  const known = typeof value === "object" && value !== null ? lines.get(value) : undefined;
+  const line = known ?? new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  if (typeof value === "object" && value !== null) lines.set(value, line);
+  return line;
+}
+
 interface Format<T> {
   readonly type: string;
   readonly keepAlive: string;
-  item(value: T): string;
+  item(value: T): string | Uint8Array<ArrayBuffer>;
   failure(error: { code: string; message: string }): string;
 }
 
@@ -56,7 +66,8 @@ function streamed<T>(
         if (next === "timeout") return controller.enqueue(encoder.encode(format.keepAlive));
         pending = null;
         if (next.done) return controller.close();
-        controller.enqueue(encoder.encode(format.item(next.value)));
+        const item = format.item(next.value);
+        controller.enqueue(typeof item === "string" ? encoder.encode(item) : item);
       } catch (error) {
         const code = error instanceof IrisError ? error.code : "internal";
         controller.enqueue(encoder.encode(format.failure({ code, message: messageOf(error) })));

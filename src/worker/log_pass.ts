@@ -54,6 +54,8 @@ export class LogPass {
   #last: number;
   #bytesLeft: number;
   #visits = 0;
+  /** Files that may grow by what was asked for. */
+  readonly files = new Set<string>();
 
   /** @param cursor where to go on, or null for the beginning */
   constructor(request: LogsRequest, cursor: string | null, options: LogPassOptions) {
@@ -137,6 +139,7 @@ export class LogPass {
     if (row.endMs !== null) return false;
     const { sizes } = this.#options;
     const name = `${row.slot}.${row.rotation}`;
+    this.files.add(`${name}.out`).add(`${name}.err`);
     return sizes.sizeOf(`${name}.out`) <= at.out && sizes.sizeOf(`${name}.err`) <= at.err;
   }
 
@@ -180,6 +183,7 @@ export class LogPass {
       const name = `${row.slot}.${row.rotation}.${kind}`;
       const stream = kind === "out" ? "stdout" : "stderr";
       const { from, to } = row[kind];
+      if (to === null) this.files.add(name);
       const unwanted = (this.#request.stream ?? stream) !== stream;
       const over = to !== null && (unwanted || to === from || at[kind] > to);
       const place = to === null ? at[kind] : Math.min(at[kind], to);

@@ -10,11 +10,10 @@ import type { Clock } from "../base/clock.ts";
 import type { FileCalls } from "../host/file_calls.ts";
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import { LogPass } from "./log_pass.ts";
+import { LogWaits } from "./log_waits.ts";
 import type { LogStore } from "./log_store.ts";
 import { SizeBook } from "./size_book.ts";
 
-/** How often files that may grow are looked at while a call waits, in ms. */
-const POLL_MS = 25;
 /**
  * A call that begins where all is read waits this long for news, in ms, so that a caller who asks
  * again and again costs little; no longer, since he may wait for just this answer to end.
@@ -35,11 +34,13 @@ export interface LogReaderOptions {
 export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #sizes: SizeBook;
+  readonly #waits: LogWaits;
 
   /** @param options where the output lies */
   constructor(options: LogReaderOptions) {
     this.#options = options;
-    this.#sizes = new SizeBook(`${options.folder}/logs`, options.calls);
+    const sizes = this.#sizes = new SizeBook(`${options.folder}/logs`, options.calls);
+    this.#waits = new LogWaits({ clock: options.clock, store: options.store, sizes });
   }
 
   /**
@@ -53,49 +54,25 @@ export class LogReader {
     const began = clock.now();
     let cursor = request.cursor;
     for (let first = true;; first = false) {
-      let changed = false;
-      const unwatch = store.watch(() => changed = true);
-      try {
-        const version = this.#sizes.version();
-        const pass = new LogPass(request, cursor, {
-          ...{ store, clock, calls, sizes: this.#sizes, folder: `${folder}/logs` },
-        });
-        const answer = await pass.run();
-        cursor = answer.cursor;
-        const moved = cursor !== request.cursor && !(first && request.cursor === null);
-        if (answer.chunks.length > 0 || signal.aborted) return answer;
-        if (answer.complete && (moved || !first)) return answer;
-        const limit = answer.complete ? Math.min(request.waitMs, IDLE_MS) : request.waitMs;
-        if (pass.skipped) continue;
-        while (!changed && this.#sizes.version() === version) {
-          const left = began + limit - clock.now();
-          if (left <= 0 || signal.aborted) return answer;
-          await this.#news(Math.min(left, POLL_MS), signal);
-        }
-        if (began + limit <= clock.now()) return answer;
-      } finally {
-        unwatch();
-      }
+      using wait = this.#waits.begin(request.generation);
+      const pass = new LogPass(request, cursor, {
+        ...{ store, clock, calls, sizes: this.#sizes, folder: `${folder}/logs` },
+      });
+      const answer = await pass.run();
+      cursor = answer.cursor;
+      const moved = cursor !== request.cursor && !(first && request.cursor === null);
+      if (answer.chunks.length > 0 || signal.aborted) return answer;
+      if (answer.complete && (moved || !first)) return answer;
+      const limit = answer.complete ? Math.min(request.waitMs, IDLE_MS) : request.waitMs;
+      if (pass.skipped) continue;
+      const left = began + limit - clock.now();
+      if (left <= 0 || await wait.news(pass.files, left, signal) === "none") return answer;
     }
   }
 
   /** Gives back what the kernel was asked for. */
   close(): void {
+    this.#waits.close();
     this.#sizes.close();
-  }
-
-  /** Resolves at a change of the index, after `ms`, or when aborted. */
-  #news(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        timer.cancel();
-        unwatch();
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = this.#options.clock.setTimer(ms, done);
-      const unwatch = this.#options.store.watch(done);
-      signal.addEventListener("abort", done, { once: true });
-    });
   }
 }

@@ -20,12 +20,15 @@ export interface LogStoreOptions {
   readonly journal?: LogJournal;
 }
 
+/** Told which jobs attempts began or ended of; null for whichever. */
+export type LogWatcher = (generations: ReadonlySet<number> | null) => void;
+
 /** The index over all slot files of one worker. */
 export class LogStore {
   readonly #tables = new Map<number, LogTable>();
   readonly #limit: number;
   readonly #journal: LogJournal | null;
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<LogWatcher>();
   #rows = 0;
   #told: boolean;
   #order = 0;
@@ -77,7 +80,11 @@ export class LogStore {
     if (options.again) this.#told = true;
     if (this.#rows > this.#limit) this.#evict();
     if (this.#journal?.isWasteful(this.#rows)) this.save();
-    for (const watcher of this.#watchers) watcher();
+    if (this.#watchers.size === 0) return;
+    const touched = options.again
+      ? null
+      : new Set([...facts.started, ...facts.ended].map(({ generation }) => generation));
+    for (const watcher of this.#watchers) watcher(touched);
   }
 
   /** The first attempt of a generation that began after this one; null for none. */
@@ -175,7 +182,7 @@ export class LogStore {
   }
 
   /** Calls `watcher` at each change. @returns what ends that */
-  watch(watcher: () => void): () => void {
+  watch(watcher: LogWatcher): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }

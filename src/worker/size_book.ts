@@ -16,6 +16,9 @@ export class SizeBook {
   readonly #known = new Map<string, number>();
   /** Of those that it cannot watch, since they are not there yet or are too many, when last asked. */
   readonly #blind = new Map<string, number>();
+  /** At which version a file was last seen to have grown; what is not here did so at `#least`. */
+  readonly #grown = new Map<string, number>();
+  #least = 0;
   #version = 0;
 
   /** @param folder of the slot files */
@@ -33,24 +36,47 @@ export class SizeBook {
     const armed = this.#watch?.arm(path) ?? false;
     const size = lengthOf(path);
     const into = armed ? this.#known : this.#blind;
-    if (into.size >= MAX_KNOWN) into.clear();
+    if (into.size >= MAX_KNOWN) {
+      // Nobody is told of these any more: whoever waits looks again.
+      into.clear();
+      this.#least = ++this.#version;
+    }
+    if (!armed && (this.#blind.get(path) ?? size) !== size) this.#grew(path);
     into.set(path, size);
     return size;
   }
 
   /** A number that is another one when some file may have grown since it was asked for last. */
   version(): number {
-    if (this.#watch === null) return ++this.#version;
-    for (const path of this.#watch.fired()) {
+    for (const path of this.#watch?.fired() ?? []) {
       this.#known.delete(path);
-      this.#version++;
+      this.#grew(path);
     }
     for (const [path, size] of this.#blind) {
       if (lengthOf(path) === size) continue;
       this.#blind.delete(path);
-      this.#version++;
+      this.#grew(path);
     }
     return this.#version;
+  }
+
+  /** Whether some of these files may have grown since a version. */
+  grewSince(names: Iterable<string>, version: number): boolean {
+    if (version >= this.#version) return false;
+    if (version < this.#least) return true;
+    for (const name of names) {
+      if ((this.#grown.get(`${this.#folder}/${name}`) ?? 0) > version) return true;
+    }
+    return false;
+  }
+
+  #grew(path: string): void {
+    this.#version++;
+    if (this.#grown.size >= MAX_KNOWN) {
+      this.#grown.clear();
+      this.#least = this.#version;
+    }
+    this.#grown.set(path, this.#version);
   }
 
   close(): void {

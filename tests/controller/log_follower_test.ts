@@ -117,3 +117,42 @@ Deno.test("a reader that stalls holds one answer of each worker, however much th
   assert(asked <= 8, `${asked} calls for 10 chunks`);
   await reading.return(undefined);
 });
+
+Deno.test("a reader that stalls long holds nothing, and goes on without loss or repetition", async () => {
+  const workers = twoWorkers();
+  const timers = new Set<() => void>();
+  const clock = {
+    ...systemClock,
+    setTimer(ms: number, fn: () => void) {
+      // Only the watch over the reader is set for a second.
+      if (ms !== 1_000) return systemClock.setTimer(ms, fn);
+      timers.add(fn);
+      return { cancel: () => timers.delete(fn) };
+    },
+  };
+  const key = (one: LogChunk | LogMark | undefined) => {
+    assert(one !== undefined && "task" in one);
+    return `${one.task}.${one.offset}`;
+  };
+  const whole = (await Array.fromAsync(followLogs(twoWorkers().options()))).slice(0, -1).map(key);
+  const fire = () => {
+    for (const fn of [...timers]) {
+      timers.delete(fn);
+      fn();
+    }
+  };
+  const seen: string[] = [];
+  const reading = followLogs(workers.options({ clock }));
+  for (;;) {
+    const { value } = await reading.next();
+    if (value === undefined || "cursor" in value) break;
+    seen.push(key(value));
+    // It takes nothing for two looks.
+    fire();
+    fire();
+    for (let n = 0; n < 100; n++) await Promise.resolve();
+  }
+  await reading.return(undefined);
+  assertEquals([...seen].sort(), [...whole].sort());
+  assertEquals(timers.size, 0, "no watch is left");
+});
