@@ -4,6 +4,7 @@
  * said by a marker line in its place; nothing is made up.
  */
 import type { FileCalls, FileHoles } from "../host/file_calls.ts";
+import { noHolesFile } from "./keeper/tail_rewrite.ts";
 import { BLOCK_BYTES } from "./log_limits.ts";
 
 /** Bytes up to `to`; a marker's bytes stand for all of them. */
@@ -135,10 +136,24 @@ async function openSlot(path: string, calls: FileCalls | null): Promise<OpenFile
     // A file that fills fewer blocks than its size needs has holes, save where a file system packs.
     const sparse = (blocks ?? Infinity) * 512 < size;
     const holes = calls?.holes(path) ?? null;
-    return { file, holes, sparse, from: 0, bytes: new Uint8Array() };
+    const open = { file, sparse, from: 0, bytes: new Uint8Array() };
+    if (!sparse || holes === null || !isBlind(path)) return { ...open, holes };
+    // Its holes are seen only by what they read as.
+    holes.close();
+    return { ...open, holes: null };
   } catch (error) {
     file.close();
     throw error;
+  }
+}
+
+/** Whether the keeper found that the file system of a file does not know where holes are. */
+function isBlind(path: string): boolean {
+  try {
+    Deno.statSync(noHolesFile(path.slice(0, path.lastIndexOf("/"))));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -7,10 +7,12 @@
  * costs nothing.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
 import type { FileCalls, GrowthWatch } from "../../host/file_calls.ts";
-import { cutOf, fairLevel } from "../log_limits.ts";
+import { type ByteRange, cutOf, fairLevel, wholeBlocks } from "../log_limits.ts";
 import type { Slot } from "./slots.ts";
+import { emptyMiddle, MAX_TAIL_BYTES, noHolesFile } from "./tail_rewrite.ts";
 import { TimesWriter } from "./times_writer.ts";
 
 /** How often growth is looked at, in ms; and while something was just cut. */
@@ -66,7 +68,9 @@ export class OutputGuard {
   #running = 0;
   #kept = 0;
   #timer: Timer | null = null;
-  #cannotCut = false;
+  /** How what is beyond a limit is taken out: as far as the file system can. */
+  #holes: "punched" | "rewritten" | "none" = "punched";
+  #saidFailed = false;
 
   constructor(options: OutputGuardOptions) {
     this.#options = options;
@@ -221,21 +225,65 @@ export class OutputGuard {
 
   /** Cuts what is beyond the limit. @returns true when something was cut */
   #cut(file: Watched, limit: number): boolean {
-    const cut = file.range === null || this.#cannotCut ? null : cutOf(file.range, limit);
+    if (this.#holes === "none") return false;
+    if (this.#holes === "rewritten") return this.#rewrite(file, limit);
+    const cut = file.range === null ? null : cutOf(file.range, limit);
     if (cut === null) return false;
     const had = file.cut;
     // The same beginning, a later end: only what is new.
     const from = had !== null && had.from <= cut.from ? Math.max(cut.from, had.to) : cut.from;
     if (cut.to <= from) return false;
     if (this.#options.calls?.punch(file.path, from, cut.to) !== true) {
-      this.#cannotCut = true;
-      logger("keeper").warn`no holes can be made in ${file.path}: output is not limited`;
+      return this.#rewrite(file, limit);
+    }
+    this.#noteCut(file, { from: Math.min(had?.from ?? cut.from, cut.from), to: cut.to });
+    return true;
+  }
+
+  /** The same where no holes can be made: less of the end is kept, and only now and then. */
+  #rewrite(file: Watched, limit: number): boolean {
+    const { range } = file;
+    if (range === null || keptIn(file) <= limit) return false;
+    const tail = Math.min(Math.floor(limit / 2), MAX_TAIL_BYTES);
+    const cut = wholeBlocks({ from: range.from + Math.floor(limit / 2), to: range.to - tail });
+    if (cut === null) return false;
+    const folder = file.path.slice(0, file.path.lastIndexOf("/"));
+    try {
+      // One that is gone cannot be punched either.
+      Deno.statSync(file.path);
+      if (this.#holes === "punched") {
+        Deno.writeTextFileSync(noHolesFile(folder), "", { mode: 0o600 });
+      }
+      const emptied = emptyMiddle(file.path, cut.from, cut.to);
+      this.#say(emptied ? "rewritten" : "none", file.path);
+    } catch (error) {
+      // The file is gone, or this process may open no more now: the next look tries again.
+      if (!this.#saidFailed) {
+        logger("keeper").warn`${file.path} cannot be cut: ${messageOf(error)}`;
+      }
+      this.#saidFailed = true;
       return false;
     }
-    this.#kept -= keptIn(file);
-    file.cut = { from: Math.min(had?.from ?? cut.from, cut.from), to: cut.to };
-    this.#kept += keptIn(file);
+    this.#noteCut(file, { from: Math.min(file.cut?.from ?? cut.from, cut.from), to: cut.to });
     return true;
+  }
+
+  /** What the file system can do, said once. */
+  #say(holes: "rewritten" | "none", path: string): void {
+    if (this.#holes === holes) return;
+    this.#holes = holes;
+    const log = logger("keeper");
+    if (holes === "none") log.warn`no holes can be made in ${path}: output is not limited`;
+    else {
+      log
+        .warn`no holes can be punched in ${path}: of output beyond its limit the end is written anew, which may lose what is written at that moment`;
+    }
+  }
+
+  #noteCut(file: Watched, cut: ByteRange): void {
+    this.#kept -= keptIn(file);
+    file.cut = cut;
+    this.#kept += keptIn(file);
   }
 
   /** All together have too much: the long ones are cut to the same length. */
