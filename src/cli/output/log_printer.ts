@@ -26,7 +26,8 @@ export interface LogPrinterOptions {
 
 /** A line that has no newline yet. */
 interface Rest {
-  readonly chunk: LogChunk;
+  readonly task: number;
+  readonly stream: "stdout" | "stderr";
   /** When its first byte was seen. */
   readonly atMs: number | undefined;
   readonly parts: Uint8Array[];
@@ -55,7 +56,8 @@ export class LogPrinter {
       this.#flush(key);
       bytes = bytes.subarray(end + 1);
     }
-    if (bytes.length > 0) this.#hold(key, { chunk, bytes });
+    // A copy: with thousands of tasks the whole chunks of all beginnings would be held.
+    if (bytes.length > 0) this.#hold(key, { chunk, bytes: bytes.slice() });
     const rest = this.#rest.get(key);
     if (rest === undefined) return;
     if (chunk.end === true || rest.size > MAX_LINE_BYTES) this.#flush(key);
@@ -70,7 +72,8 @@ export class LogPrinter {
   #hold(key: string, of: { chunk: LogChunk; bytes: Uint8Array }): void {
     let rest = this.#rest.get(key);
     if (rest === undefined) {
-      rest = { chunk: of.chunk, atMs: of.chunk.atMs, parts: [], size: 0 };
+      const { task, stream, atMs } = of.chunk;
+      rest = { task, stream, atMs, parts: [], size: 0 };
       this.#rest.set(key, rest);
     }
     rest.parts.push(of.bytes);
@@ -91,11 +94,11 @@ export class LogPrinter {
     if (rest === undefined) return;
     this.#rest.delete(key);
     this.#held -= rest.size;
-    const { chunk, atMs } = rest;
+    const { task, stream, atMs } = rest;
     const time = this.#options.timestamps && atMs !== undefined
       ? `${new Date(atMs).toISOString()} `
       : "";
-    const prefix = new TextEncoder().encode(this.#options.prefix(chunk.task) + time);
+    const prefix = new TextEncoder().encode(this.#options.prefix(task) + time);
     const line = new Uint8Array(prefix.length + rest.size + 1);
     line.set(prefix);
     let at = prefix.length;
@@ -104,6 +107,6 @@ export class LogPrinter {
       at += part.length;
     }
     line[line.length - 1] = NEWLINE;
-    this.#sink.write(chunk.stream, line);
+    this.#sink.write(stream, line);
   }
 }
