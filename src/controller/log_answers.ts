@@ -7,8 +7,9 @@ import type { PostJson } from "../heartbeat/reconcile_call.ts";
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import { parseLogsResponse } from "../wire/reconcile_schema.ts";
 
-/** What answers that nobody may ask for again take at most, in characters of their chunks. */
+/** What answers that others may ask for take at most, in characters of their chunks, all and by reader. */
 const MAX_HELD_CHARS = 8 * 1024 * 1024;
+const READER_CHARS = 256 * 1024;
 
 /** Whom to ask. */
 export interface AnswerSource {
@@ -28,7 +29,13 @@ export class LogAnswers {
   readonly #flights = new Map<string, Flight>();
   /** Answers with output, the one used last at the end: what follows a place does not change. */
   readonly #held = new Map<string, { answer: LogsResponse; chars: number }>();
+  readonly #readers: () => number;
   #chars = 0;
+
+  /** @param readers how many there are now: for few, little is kept */
+  constructor(readers: () => number = () => Infinity) {
+    this.#readers = readers;
+  }
 
   /**
    * One call, or a part in one that others make.
@@ -103,8 +110,9 @@ export class LogAnswers {
     const chars = answer.chunks.reduce((sum, { data }) => sum + data.length + 100, 0);
     this.#held.set(key, { answer, chars });
     this.#chars += chars;
+    const most = Math.min(MAX_HELD_CHARS, READER_CHARS * (this.#readers() - 1));
     for (const [oldest, { chars }] of this.#held) {
-      if (this.#chars <= MAX_HELD_CHARS) break;
+      if (this.#chars <= most) break;
       this.#held.delete(oldest);
       this.#chars -= chars;
     }

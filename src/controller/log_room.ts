@@ -22,6 +22,11 @@ export interface RoomShare extends Disposable {
 export class LogRoom {
   #shares = 0;
 
+  /** How many read now. */
+  get readers(): number {
+    return this.#shares;
+  }
+
   /** One more who reads. */
   enter(): RoomShare {
     this.#shares++;

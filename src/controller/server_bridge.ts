@@ -101,8 +101,8 @@ interface Call {
 export class ServerBridge implements ControllerApi {
   readonly live: LiveCalls;
   readonly #options: ServerBridgeOptions;
-  /** What all followers of logs share. */
-  readonly #logShares = { room: new LogRoom(), answers: new LogAnswers() };
+  readonly #logRoom = new LogRoom();
+  readonly #logAnswers = new LogAnswers(() => this.#logRoom.readers);
   readonly #calls = new Map<number, Call>();
   /** Whoever waits for the next change of a job, by its name. */
   readonly #waiters = new Map<string, Set<() => void>>();
@@ -249,7 +249,8 @@ export class ServerBridge implements ControllerApi {
     const either = eitherSignal(signal, this.#closed.signal);
     try {
       yield* followLogs({
-        ...{ ...choice, generation, cursor, clock, post, ...this.#logShares },
+        ...{ ...choice, generation, cursor, clock, post },
+        ...{ room: this.#logRoom, answers: this.#logAnswers },
         sources: () => this.#sources(generation),
         done: () => reader.jobByGeneration(generation)?.done ?? true,
         changed: (until) => this.changed(name, until),

@@ -41,7 +41,9 @@ export class SizeBook {
       into.clear();
       this.#least = ++this.#version;
     }
-    if (!armed && (this.#blind.get(path) ?? size) !== size) this.#grew(path);
+    // Others may wait for it with the length of before.
+    if ((this.#blind.get(path) ?? size) !== size) this.#grew(path);
+    if (armed) this.#blind.delete(path);
     into.set(path, size);
     return size;
   }

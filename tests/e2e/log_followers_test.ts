@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { IrisClient } from "../../src/client/iris_client.ts";
 import type { LogChunk } from "../../src/wire/api.ts";
+import { listSlotFiles } from "../../src/worker/slot_folder.ts";
 import {
   clientOf,
   type IrisProcess,
@@ -112,7 +113,7 @@ async function readAll({ client }: Cluster, name: string, bytes: number): Promis
 
 async function stall(
   cluster: Cluster,
-  of: { bytes: number; followers: number; growth: number },
+  of: { bytes: number; followers: number; stalled: number; growth: number },
 ): Promise<void> {
   const { client, controller, worker } = cluster;
   // What works once takes memory for good: that is not what is measured.
@@ -129,18 +130,24 @@ async function stall(
   }
   try {
     job.go();
+    const logs = `${cluster.world.dir}/w1/workers/w1/logs`;
+    const written = () => Math.max(...listSlotFiles(logs).map(({ size }) => size));
+    await until(() => written() >= of.bytes);
+    const growth = () => [controller, worker].map(({ pid }, n) => residentBytes(pid) - before[n]!);
+    const isBelow = (limit: number, when: string) => {
+      const grown = growth().map((one) => Math.round(one / MB));
+      assert(growth().every((bytes) => bytes < limit), `grew by ${grown} MB ${when}`);
+    };
     // What goes on beside it: jobs begin and end, and another follower sees everything.
-    await readAll(cluster, job.name, of.bytes);
     for (let n = 0; n < 5; n++) {
       const beganMs = performance.now();
       const { name } = await client.submit({ name: `q${n}`, argv: ["/bin/true"], cpuMilli: 100 });
       await client.wait(name);
       assert(performance.now() - beganMs < 5_000, "jobs begin and end beside it");
     }
-    const growth = [controller, worker].map(({ pid }, n) => residentBytes(pid) - before[n]!);
-    for (const bytes of growth) {
-      assert(bytes < of.growth, `grew by ${growth.map((one) => Math.round(one / MB))} MB`);
-    }
+    isBelow(of.stalled, "while they stall");
+    await readAll(cluster, job.name, of.bytes);
+    isBelow(of.growth, "after another one read all");
     job.end();
     for (const follower of followers.splice(0, 3)) {
       const check = new PlaceCheck();
@@ -159,21 +166,27 @@ async function stall(
 Deno.test(
   "followers that stall hold no memory, disturb nobody, and lose nothing when they read on",
   () =>
-    withCluster((cluster) => stall(cluster, { bytes: 64 * MB, followers: 10, growth: 128 * MB })),
+    withCluster((cluster) =>
+      stall(cluster, { bytes: 64 * MB, followers: 100, stalled: 64 * MB, growth: 250 * MB })
+    ),
 );
 
 Deno.test(
   "a gigabyte through a follower that stalls is neither in the controller nor in the worker",
   inGate(),
   () =>
-    withCluster((cluster) => stall(cluster, { bytes: 1_000 * MB, followers: 1, growth: 128 * MB })),
+    withCluster((cluster) =>
+      stall(cluster, { bytes: 1_000 * MB, followers: 1, stalled: 64 * MB, growth: 250 * MB })
+    ),
 );
 
 Deno.test(
   "200 stalled followers of one log",
   inGate(),
   () =>
-    withCluster((cluster) => stall(cluster, { bytes: 64 * MB, followers: 200, growth: 250 * MB })),
+    withCluster((cluster) =>
+      stall(cluster, { bytes: 64 * MB, followers: 200, stalled: 128 * MB, growth: 300 * MB })
+    ),
 );
 
 Deno.test("a follower that is killed leaves nothing behind in controller and worker", async () => {
