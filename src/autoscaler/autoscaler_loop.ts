@@ -4,7 +4,7 @@
  */
 import { logger } from "../base/log.ts";
 import type { LoopBody } from "../lifecycle/loop.ts";
-import type { Fleet, Wanted } from "../vm/messages.ts";
+import type { Fleet, FromVmManager, ToVmManager, WorkerSeen } from "../vm/fleet.ts";
 import { decide, type Decision } from "./decide.ts";
 import { CORE_CHANNEL, type Demand, VM_CHANNEL } from "./messages.ts";
 
@@ -18,7 +18,7 @@ export function autoscalerLoop(): LoopBody {
   return async (context) => {
     const { signal, closing, clock } = context;
     const core = context.channel<Demand, never>(CORE_CHANNEL);
-    const vm = context.channel<Fleet, Wanted>(VM_CHANNEL);
+    const vm = context.channel<FromVmManager, ToVmManager>(VM_CHANNEL);
     const tracker = new IdleTracker();
     const over = Promise.withResolvers<void>();
     let demand: Demand = { type: "demand", jobs: [], workers: [] };
@@ -31,11 +31,16 @@ export function autoscalerLoop(): LoopBody {
       if (fleet === null || closing.aborted) return;
       const workers = tracker.see(demand, clock.now());
       const decision = decide({ jobs: demand.jobs, workers, groups: fleet.groups });
-      const text = JSON.stringify(decision.wanted);
+      const message = {
+        type: "wanted",
+        groups: decision.wanted,
+        workers: workersOf(fleet, demand.seen ?? []),
+      } as const;
+      const text = JSON.stringify(message);
       if (text === told) return;
       told = text;
       report(decision);
-      vm.post({ type: "wanted", groups: decision.wanted });
+      vm.post(message);
     };
     let timer = clock.setTimer(LOOK_MS, look);
     const soon = () => {
@@ -47,6 +52,7 @@ export function autoscalerLoop(): LoopBody {
       soon();
     });
     vm.onMessage((message) => {
+      if (message.type !== "fleet") return;
       // Something moved there: what was asked for before may have to be asked for again.
       fleet = message;
       told = "";
@@ -61,6 +67,15 @@ export function autoscalerLoop(): LoopBody {
     core.onMessage(null);
     vm.onMessage(null);
   };
+}
+
+/** What is known of those workers that are VMs of a fleet. */
+function workersOf(fleet: Fleet, seen: readonly WorkerSeen[]): WorkerSeen[] {
+  const vms = new Set<string>();
+  for (const { slices } of fleet.groups) {
+    for (const slice of slices) for (const { vm } of slice.vms) vms.add(vm);
+  }
+  return seen.filter(({ vm }) => vms.has(vm));
 }
 
 /** Since when each worker has had nothing to do. */

@@ -3,8 +3,7 @@
  * way; what does not fit becomes VMs, and workers that have nothing to do may go. Pure: the same
  * input gives the same answer. Tasks of a job are alike, so they are placed by count, never one by one.
  */
-import type { FleetVm, WantedGroup } from "../vm/messages.ts";
-import type { ScaleGroup } from "../vm/vm_manager.ts";
+import type { FleetGroup, FleetSlice, WantedSlices } from "../vm/fleet.ts";
 import type { DemandJob, WorkerLoad } from "./messages.ts";
 
 /** What a decision is made from. */
@@ -16,8 +15,17 @@ export interface DecideInput {
     readonly idleForMs: number;
   })[];
   /** In order of preference. */
-  readonly groups: readonly (ScaleGroup & { readonly vms: readonly FleetVm[] })[];
+  readonly groups: readonly DecideGroup[];
 }
+
+/** What of a group a decision looks at. */
+export type DecideGroup =
+  & Pick<FleetGroup, "name" | "sliceVms" | "min" | "max" | "idleMs" | "cpuMilli" | "memoryBytes">
+  & {
+    readonly slices: readonly (Pick<FleetSlice, "slice"> & {
+      readonly vms: readonly Pick<FleetSlice["vms"][number], "vm" | "state">[];
+    })[];
+  };
 
 /** Pending tasks that no decision can help. */
 export interface Unplaced {
@@ -29,7 +37,7 @@ export interface Unplaced {
 
 /** What to do. */
 export interface Decision {
-  readonly wanted: readonly WantedGroup[];
+  readonly wanted: readonly WantedSlices[];
   readonly unplaced: readonly Unplaced[];
 }
 
@@ -48,16 +56,16 @@ interface WorkerBin {
 }
 
 interface GroupPlan {
-  readonly group: DecideInput["groups"][number];
+  readonly group: DecideGroup;
   /** On their way: room that nobody has to ask for. */
   coming: Bin[];
   /** Room of those that are to be asked for. */
   fresh: Bin[];
-  /** VMs to ask for. */
+  /** Slices to ask for. */
   asked: number;
   /** Pending tasks that they are for. */
   tasks: number;
-  readonly live: readonly FleetVm[];
+  readonly live: DecideGroup["slices"];
 }
 
 const LIVE = new Set(["REQUESTED", "BOOTING", "INITIALIZING", "READY", "UNHEALTHY"]);
@@ -95,19 +103,19 @@ function workerBins(workers: DecideInput["workers"]): WorkerBin[] {
     }));
 }
 
-function planOf(group: DecideInput["groups"][number], known: ReadonlySet<string>): GroupPlan {
-  const live = group.vms.filter((vm) => LIVE.has(vm.state));
+function planOf(group: DecideGroup, known: ReadonlySet<string>): GroupPlan {
+  const live = group.slices.filter(({ vms }) => vms.every(({ state }) => LIVE.has(state)));
   // A VM can be up a moment before its worker is known, and the other way round.
-  const coming = live.filter((vm) =>
+  const coming = live.flatMap(({ vms }) => vms).filter((vm) =>
     !known.has(vm.vm) && (COMING.has(vm.state) || vm.state === "READY")
   );
-  const owed = Math.max(0, group.min - live.length);
+  const owed = Math.max(0, group.min - live.length) * group.sliceVms;
   const count = coming.length + owed;
   const bins = count === 0 ? [] : [{ ...sizeOf(group), count }];
   return { group, coming: bins, fresh: [], asked: 0, tasks: 0, live };
 }
 
-function sizeOf(group: ScaleGroup): { cpuMilli: number; memoryBytes: number } {
+function sizeOf(group: DecideGroup): { cpuMilli: number; memoryBytes: number } {
   return { cpuMilli: group.cpuMilli, memoryBytes: group.memoryBytes };
 }
 
@@ -192,8 +200,9 @@ function askForMore(plan: GroupPlan, job: DemandJob, left: number): number {
   const each = fit(plan.group, job);
   const room = plan.group.max - Math.max(plan.live.length, plan.group.min) - plan.asked;
   if (each === 0 || room <= 0) return left;
-  const count = Math.min(room, Math.ceil(left / each));
-  plan.asked += count;
+  const slices = Math.min(room, Math.ceil(left / each / plan.group.sliceVms));
+  plan.asked += slices;
+  const count = slices * plan.group.sliceVms;
   const rest = fillBin(plan.fresh, { ...sizeOf(plan.group), count }, { job, left, each });
   plan.tasks += left - rest;
   return rest;
@@ -211,7 +220,7 @@ function whyUnplaced(job: DemandJob, plans: readonly GroupPlan[]): string {
 function wantedOf(
   plan: GroupPlan,
   workers: { idle: ReadonlyMap<string, number>; busy: ReadonlySet<string> },
-): WantedGroup {
+): WantedSlices {
   const { group, live, asked } = plan;
   const name = group.name;
   const floor = Math.max(group.min, Math.min(live.length, group.max));
@@ -219,11 +228,13 @@ function wantedOf(
     const reason = `${plan.tasks} pending tasks fit nowhere: ${asked} more`;
     return { group: name, count: floor + asked, reason, remove: [] };
   }
-  const idle = live.filter(({ vm, state }) =>
-    state === "READY" && !workers.busy.has(vm) && (workers.idle.get(vm) ?? 0) >= group.idleMs
+  const idle = live.filter(({ vms }) =>
+    vms.every(({ vm, state }) =>
+      state === "READY" && !workers.busy.has(vm) && (workers.idle.get(vm) ?? 0) >= group.idleMs
+    )
   );
   const surplus = Math.max(0, live.length - group.min);
-  const remove = idle.slice(0, surplus).map(({ vm }) => vm);
+  const remove = idle.slice(0, surplus).map(({ slice }) => slice);
   if (remove.length > 0) {
     const reason = `${remove.length} idle for ${group.idleMs} ms or longer`;
     const count = Math.max(group.min, Math.min(group.max, live.length - remove.length));

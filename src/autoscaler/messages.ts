@@ -1,4 +1,5 @@
 /** What the core tells the autoscaler. Plain data, by structured clone. */
+import type { WorkerSeen } from "../vm/fleet.ts";
 
 /** Pending tasks of one job; they are alike. */
 export interface DemandJob {
@@ -28,6 +29,8 @@ export interface Demand {
   readonly type: "demand";
   readonly jobs: readonly DemandJob[];
   readonly workers: readonly WorkerLoad[];
+  /** What is known of every worker, so that a VM manager knows of those on its VMs. */
+  readonly seen?: readonly WorkerSeen[];
 }
 
 /** The names of the autoscaler's channels, at its own end. */

@@ -14,6 +14,7 @@ import type {
   TaskShape,
 } from "../scheduler/pass.ts";
 import { place } from "../scheduler/place.ts";
+import type { WorkerSeen } from "../vm/fleet.ts";
 import type { JobSpec } from "../wire/api.ts";
 import type { ClusterState } from "./cluster_state.ts";
 import type { Now } from "./turn.ts";
@@ -94,7 +95,19 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
         freeMemoryBytes: Math.max(0, room.freeMemoryBytes),
       };
     }),
+    seen: [...state.workers.values()].flatMap(seenOf),
   };
+}
+
+/** What a VM manager is told of a worker; nothing while that is open. */
+function seenOf({ name: vm, state, probed, refusal, trouble }: WorkerNode): WorkerSeen[] {
+  if (state === "lost") return [{ vm, state, reason: trouble ?? "" }];
+  if (state !== "alive" || !probed) return [];
+  return [
+    refusal === null
+      ? { vm, state: "ready", reason: "" }
+      : { vm, state: "unwell", reason: refusal },
+  ];
 }
 
 /** Whether something could start there at once. */

@@ -1,16 +1,22 @@
-/** The VM manager's isolate, with the provider `local`. */
+/** The VM manager's isolate, with all providers; each is loaded when a group asks for it. */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 import { WITH_LOG } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
-import { LOCAL_CHANNEL, LocalProvider } from "../vm/local/local_provider.ts";
+import { LAUNCH_CHANNEL, launchFrom } from "../vm/launch_channel.ts";
+import { LOCAL_CHANNEL, localProviders } from "../vm/local/local_provider.ts";
+import type { GroupConfig } from "../vm/scale_group.ts";
 import { vmManagerLoop } from "../vm/vm_manager_loop.ts";
 
 serveIsolate(
   vmManagerLoop({
-    provider: (context) => new LocalProvider(context.channel(LOCAL_CHANNEL)),
+    makers: (context) => ({ local: localProviders(context.channel(LOCAL_CHANNEL)) }),
     random: systemRandom,
+    // A local cluster without other groups needs no database: it starts without loading one.
+    journal: async (folder) =>
+      (await import("../store/vm_store.ts")).openVmStore<GroupConfig>(folder),
+    launch: (context) => launchFrom(context.channel(LAUNCH_CHANNEL)),
   }),
   WITH_LOG,
 );

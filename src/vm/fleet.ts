@@ -46,10 +46,18 @@ export interface FleetGroup extends ScaleGroup {
   readonly availability: Availability;
 }
 
+/** How a VM ended, and why. */
+export interface EndedVm extends FleetVm {
+  readonly slice: string;
+  readonly group: string;
+}
+
 /** VM manager to autoscaler: everything, after each change. */
 export interface Fleet {
   readonly type: "fleet";
   readonly groups: readonly FleetGroup[];
+  /** VMs that are proved gone since the last one; their slices may be listed no more. */
+  readonly ended: readonly EndedVm[];
 }
 
 /** How many slices a group shall have. */
@@ -105,5 +113,14 @@ export interface VmAnswer {
 /** Everything a VM manager says. */
 export type FromVmManager = Fleet | VmAnswer;
 
+/**
+ * Whether the controller is heard, where that is not a matter of course: without it nobody can say
+ * that a VM is ready or well again, so no VM is judged by that, and none but `min` is made.
+ */
+export interface ControllerHeard {
+  readonly type: "controller";
+  readonly heard: boolean;
+}
+
 /** Everything a VM manager is told. */
-export type ToVmManager = WantedFleet | VmQuestion;
+export type ToVmManager = WantedFleet | VmQuestion | ControllerHeard;

@@ -1,290 +1,320 @@
 /**
- * The VM manager: keeps as many VMs of each group as are wanted, each an owned node of the tree.
- * Runs in the VM manager's isolate.
+ * The VM manager: keeps as many slices of each group as are wanted, each VM an owned node of the
+ * tree, and answers what users ask about VMs. Runs in the VM manager's isolate.
  */
-import { backoffMs } from "../base/backoff.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
-import { logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
-import { isLive, isTerminal, type VmEvent, type VmState } from "./managed_vm.ts";
-import type { Fleet, Wanted, WantedGroup } from "./messages.ts";
-import type { ScaleGroup, VmProvider } from "./vm_manager.ts";
-import { VmNode } from "./vm_node.ts";
+import type { StopCause } from "../lifecycle/part.ts";
+import type { EndedVm, FromVmManager, ToVmManager, VmAnswer, VmQuestion } from "./fleet.ts";
+import type { GroupPorts } from "./group_ports.ts";
+import { ManagedGroup } from "./managed_group.ts";
+import { makeProvider, type ProviderMakers } from "./provider_makers.ts";
+import type { GroupConfig } from "./scale_group.ts";
+import { SliceNames } from "./slice_names.ts";
+import { TokenBucket } from "./token_bucket.ts";
+import { VmBook, type VmJournal } from "./vm_book.ts";
+import { VmLogs } from "./vm_logs.ts";
+import type { ProviderContext, VmProvider } from "./vm_provider.ts";
+import type { WorkerLaunch } from "./worker_launch.ts";
 
 /** The name of the channel to the autoscaler. */
 export const AUTOSCALER_CHANNEL = "autoscaler";
 
 /** How often the loop looks at its clock, in ms. */
 const LOOK_MS = 500;
-/** How long a provider may take to say what it has, in ms. */
-const EXISTING_MS = 5_000;
-/** The first and the longest wait before another VM is made where one failed, in ms. */
-const CREATE_BACKOFF = { minMs: 250, maxMs: 60_000 };
-/** A VM that is ill for this long is replaced, in ms. */
-const UNHEALTHY_MS = 60_000;
-/** VMs stop together. */
-const VM_STAGE = 1;
-/** Requests to the provider under way at the same time. */
+/** How often files of VMs that are gone are looked for, in looks. */
+const SWEEP_LOOKS = 120;
+/** Changes that come this close together are told together, in ms. */
+const TELL_MS = 20;
+/** Requests to providers under way at the same time. */
 const MAX_CREATES = 16;
+/** What all groups together may ask for, and give back, in a minute. */
+const SHARED_PER_MINUTE = 1_200;
+/** No more ends of VMs wait to be told than this; the oldest are left out. */
+const MAX_ENDED = 5_000;
+/** What is written down closes last, then groups end. */
+const STAGES = { book: 0, groups: 1 } as const;
 
 /** What a VM manager is told by whoever composes it. Plain data. */
 export interface VmManagerConfig {
-  readonly groups: readonly ScaleGroup[];
+  /** The label of everything that it makes. */
+  readonly cluster: string;
+  readonly groups: readonly GroupConfig[];
+  /** A folder of its own; made when it is needed. */
+  readonly folder: string;
 }
 
-/** What is stored of VMs, so that none is forgotten: the intent before it is made. */
-export interface VmJournal {
-  intent(vm: { vm: string; group: string }): void;
-  created(vm: string, externalId: string | null): void;
-  removed(vm: string): void;
+/** A journal that somebody opened. */
+export interface OpenJournal extends VmJournal {
+  close(): void;
 }
 
 /** Powers that a VM manager is handed. */
 export interface VmManagerPorts {
-  provider(context: LoopContext<VmManagerConfig>): VmProvider;
+  /** Which providers there are. */
+  makers(context: LoopContext<VmManagerConfig>): ProviderMakers;
   readonly random: Random;
-  /** None where VMs cannot outlive the VM manager's process. */
-  readonly journal?: VmJournal;
+  /** Opens what is written down; not called where no VM can outlive this process. */
+  journal(folder: string): Promise<OpenJournal>;
+  /** How workers are started; resolves when the controller's address is known. */
+  launch(context: LoopContext<VmManagerConfig>): (signal: AbortSignal) => Promise<WorkerLaunch>;
 }
 
 /** The body of the VM manager's loop. */
 export function vmManagerLoop(ports: VmManagerPorts): LoopBody<VmManagerConfig> {
-  return async (context) => await new VmManager(context, ports).run();
+  return async (context) => {
+    const manager = new VmManager(context, ports);
+    await manager.run();
+  };
 }
 
-interface Group {
-  readonly config: ScaleGroup;
-  wanted: WantedGroup;
-  /** VMs that failed one after another, and when the next may be made. */
-  failures: number;
-  notBefore: number;
-}
+type ProviderOf = (
+  config: GroupConfig,
+  to: Pick<ProviderContext, "owner" | "receiver">,
+) => Promise<VmProvider>;
 
 class VmManager {
   readonly #context: LoopContext<VmManagerConfig>;
   readonly #ports: VmManagerPorts;
-  readonly #provider: VmProvider;
-  readonly #autoscaler: Channel<Wanted, Fleet>;
-  readonly #groups = new Map<string, Group>();
-  readonly #nodes = new Map<string, VmNode>();
-  readonly #creating = new Set<Promise<void>>();
-  #nextNumber = 0;
-  #failure: unknown = null;
+  readonly #autoscaler: Channel<ToVmManager, FromVmManager>;
+  readonly #groups: ManagedGroup[] = [];
+  readonly #logs: VmLogs;
+  /** Ends what providers were asked, when this run ends. */
+  readonly #calls = new AbortController();
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #shared: { creates: TokenBucket; deletes: TokenBucket };
+  #controller = { heard: true, sinceMs: 0 };
+  #creating = 0;
+  #ended: EndedVm[] = [];
+  #telling: { cancel(): void } | null = null;
+  #failure: { error: unknown } | null = null;
+  #over = false;
 
   constructor(context: LoopContext<VmManagerConfig>, ports: VmManagerPorts) {
     this.#context = context;
     this.#ports = ports;
-    this.#provider = ports.provider(context);
-    this.#autoscaler = context.channel<Wanted, Fleet>(AUTOSCALER_CHANNEL);
-    for (const config of context.config.groups) {
-      const { name, min } = config;
-      const wanted = { group: name, count: min, reason: `min is ${min}`, remove: [] };
-      this.#groups.set(name, { config, wanted, failures: 0, notBefore: -Infinity });
-    }
+    this.#autoscaler = context.channel<ToVmManager, FromVmManager>(AUTOSCALER_CHANNEL);
+    this.#logs = new VmLogs(`${context.config.folder}/logs`);
+    const now = context.clock.now();
+    this.#shared = {
+      creates: new TokenBucket(SHARED_PER_MINUTE, now),
+      deletes: new TokenBucket(SHARED_PER_MINUTE, now),
+    };
   }
 
   async run(): Promise<void> {
-    const { signal, clock } = this.#context;
-    await this.#adopt();
-    this.#provider.onEvent((vm, event) => this.#onEvent(vm, event));
-    this.#autoscaler.onMessage((message) => this.#onWanted(message));
-    this.#converge();
-    this.#context.ready();
-    this.#tellFleet();
-    const stopped = Promise.withResolvers<void>();
-    const look = () => {
-      this.#context.tick();
-      this.#converge();
-      if (signal.aborted || this.#failure !== null) stopped.resolve();
-      else timer = clock.setTimer(LOOK_MS, look);
-    };
-    let timer = clock.setTimer(LOOK_MS, look);
-    const onAbort = () => stopped.resolve();
+    const { signal, closing, clock } = this.#context;
+    const endCalls = () => this.#calls.abort(new IrisError("closing", "The VM manager stops"));
+    const onAbort = () => this.#stopped.resolve();
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
+    signal.addEventListener("abort", endCalls, { once: true });
+    closing.addEventListener("abort", endCalls, { once: true });
+    let looks = 0;
+    const look = () => {
+      timer = clock.setTimer(LOOK_MS, look);
+      this.#context.tick();
+      this.#look(looks++ % SWEEP_LOOKS === 0);
+    };
+    let timer = clock.setTimer(LOOK_MS, look);
     try {
-      await stopped.promise;
+      await this.#begin();
+      this.#autoscaler.onMessage((message) => this.#onMessage(message));
+      this.#context.ready();
+      this.#tell();
+      await this.#stopped.promise;
     } finally {
       timer.cancel();
       signal.removeEventListener("abort", onAbort);
+      signal.removeEventListener("abort", endCalls);
+      closing.removeEventListener("abort", endCalls);
+      endCalls();
       this.#autoscaler.onMessage(null);
+      this.#over = true;
     }
-    await Promise.all(this.#creating);
-    if (this.#failure !== null && !signal.aborted) throw this.#failure;
+    if (this.#failure !== null && !signal.aborted) throw this.#failure.error;
   }
 
-  /** Takes over what the provider has; what belongs to no group is deleted. */
-  async #adopt(): Promise<void> {
-    const abort = new AbortController();
-    const onAbort = () => abort.abort(new IrisError("timeout", "The provider did not answer"));
-    const timer = this.#context.clock.setTimer(EXISTING_MS, onAbort);
-    this.#context.signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      for (const found of await this.#provider.existing(abort.signal)) {
-        const number = /^w(\d{1,9})$/.exec(found.vm);
-        if (number !== null) this.#nextNumber = Math.max(this.#nextNumber, Number(number[1]) + 1);
-        const { externalId } = found;
-        if (!this.#groups.has(found.group)) {
-          logger("vm").warn("deleting {vm}: there is no group {group}", { ...found });
-          this.#provider.delete(found);
-          continue;
+  /** Makes the groups, and lets each find out what there is of it. */
+  async #begin(): Promise<void> {
+    const { config, owner } = this.#context;
+    const isLasting = config.groups.some(({ provider }) => provider.kind !== "local");
+    const journal = isLasting ? await this.#ports.journal(config.folder) : null;
+    const book = new VmBook(journal);
+    await owner.own({
+      name: "book",
+      kind: "resource",
+      release: () => {
+        this.#telling?.cancel();
+        this.#logs.flush();
+        book.close();
+        journal?.close();
+        // The last word: what became of VMs after the loop's own end.
+        this.#post();
+      },
+    }, { stage: STAGES.book });
+    const written = book.read();
+    const names = new SliceNames();
+    const provider = this.#providers();
+    const configured = new Set(config.groups.map(({ group }) => group.name));
+    const retired = written.groups.filter(({ group }) =>
+      !configured.has(group.name) && written.slices.some((row) => row.group === group.name)
+    );
+    for (const one of [...config.groups, ...retired.map((old) => ({ ...old, retired: true }))]) {
+      names.after(one, written.next[one.group.name] ?? 0);
+      const isLasting = one.provider.kind !== "local";
+      const own = isLasting ? book : new VmBook(null);
+      this.#groups.push(
+        new ManagedGroup(one, this.#groupPorts(one, { book: own, names, provider })),
+      );
+      if (isLasting) book.note({ type: "group", config: one });
+    }
+    book.flush();
+    await Promise.all(this.#groups.map((group) => owner.own(group, { stage: STAGES.groups })));
+    for (const group of this.#groups) {
+      const rows = written.slices.filter((row) => row.group === group.name);
+      // owner: this run; a provider that does not answer keeps nobody from starting or stopping.
+      void group.takeOver(rows).catch((error) => this.#broken(error));
+    }
+  }
+
+  /** Makes the provider of a group. */
+  #providers(): ProviderOf {
+    const context = this.#context;
+    const { clock, config: { cluster, folder } } = context;
+    const makers = this.#ports.makers(context);
+    const launch = this.#ports.launch(context);
+    return async ({ group, provider }, to) => {
+      const own = `${folder}/${group.name}`;
+      if (provider.kind !== "local") await Deno.mkdir(own, { recursive: true, mode: 0o700 });
+      const at = { cluster, group, clock, folder: own, launch };
+      return await makeProvider(makers, provider, { ...at, ...to });
+    };
+  }
+
+  #groupPorts(
+    config: GroupConfig,
+    of: { book: VmBook; names: SliceNames; provider: ProviderOf },
+  ): GroupPorts {
+    const { clock, closing } = this.#context;
+    const { book, names } = of;
+    const isLocal = config.provider.kind === "local";
+    return {
+      ...{ clock, book, names, random: this.#ports.random, logs: this.#logs },
+      provider: (owner, receiver) => of.provider(config, { owner, receiver }),
+      shared: isLocal ? null : this.#shared,
+      mayCreate: () => this.#creating < MAX_CREATES,
+      creating: (change) => void (this.#creating += change),
+      closing: () => closing.aborted || this.#failure !== null,
+      stopping: () => closing.aborted && (closing.reason as StopCause) !== "detach",
+      signal: this.#calls.signal,
+      controller: () => this.#controller,
+      quota: (refused) => this.#shareQuota(config, refused),
+      changed: () => this.#changed(config.group.name),
+      ended: (vm) => {
+        this.#ended.push(vm);
+        if (this.#ended.length > MAX_ENDED) this.#ended.shift();
+      },
+      broken: (error) => this.#broken(error),
+    };
+  }
+
+  /** What one group learns of its pool holds for those that are less, or more, likely to get it. */
+  #shareQuota(from: GroupConfig, refused: string | null): void {
+    const { quotaPool, quotaRank, name } = from.group;
+    if (quotaPool === null) return;
+    for (const { config: { group }, pace } of this.#groups) {
+      if (group.quotaPool !== quotaPool || group.name === name) continue;
+      if (refused === null && group.quotaRank <= quotaRank) pace.quotaSeen();
+      if (refused !== null && group.quotaRank >= quotaRank) {
+        pace.noQuota(this.#context.clock.now(), `pool ${quotaPool}, group ${name}: ${refused}`);
+      }
+    }
+  }
+
+  #onMessage(message: ToVmManager): void {
+    switch (message.type) {
+      case "wanted":
+        for (const wanted of message.groups) {
+          this.#groups.find(({ name }) => name === wanted.group)?.want(wanted);
         }
-        const sinceMs = this.#context.clock.now();
-        const name = found.ready ? "READY" : "BOOTING";
-        await this.#own(found, { name, sinceMs, externalId });
-      }
-    } finally {
-      timer.cancel();
-      this.#context.signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  #onWanted(message: Wanted): void {
-    for (const wanted of message.groups) {
-      const group = this.#groups.get(wanted.group);
-      if (group === undefined) continue;
-      const { min, max } = group.config;
-      if (group.wanted.count !== wanted.count) {
-        logger("vm").info("group {group}: {count} wanted: {reason}", { ...wanted });
-      }
-      group.wanted = { ...wanted, count: Math.min(max, Math.max(min, wanted.count)) };
-    }
-    this.#converge();
-  }
-
-  #onEvent(vm: string, event: VmEvent): void {
-    this.#nodes.get(vm)?.apply(event);
-  }
-
-  /** Makes and unmakes VMs until each group has what it wants. Never while stopping. */
-  #converge(): void {
-    if (this.#context.closing.aborted || this.#failure !== null) return;
-    const now = this.#context.clock.now();
-    for (const group of this.#groups.values()) {
-      const nodes = [...this.#nodes.values()].filter((node) => node.group === group.config.name);
-      for (const node of nodes) {
-        if (node.state.name === "UNHEALTHY" && now - node.state.sinceMs > UNHEALTHY_MS) {
-          this.#stop(node, `unhealthy: ${node.state.reason}`);
+        for (const worker of message.workers) {
+          for (const group of this.#groups) group.seen(worker);
         }
-      }
-      const live = nodes.filter((node) => isLive(node.state));
-      let missing = group.wanted.count - live.length;
-      while (missing-- > 0 && now >= group.notBefore && this.#creating.size < MAX_CREATES) {
-        this.#create(group.config.name);
-      }
-      this.#shrink(group, live);
+        for (const group of this.#groups) group.converge();
+        return;
+      case "controller":
+        if (message.heard === this.#controller.heard) return;
+        this.#controller = { heard: message.heard, sinceMs: this.#context.clock.now() };
+        for (const group of this.#groups) group.converge();
+        return;
+      case "question":
+        // owner: this run, whose signal ends what it waits for.
+        return void this.#answer(message);
     }
   }
 
-  /** Only what is idle, or not up yet, may go: newest first among the latter. */
-  #shrink(group: Group, live: readonly VmNode[]): void {
-    let extra = live.length - group.wanted.count;
-    const named = live.filter((node) => group.wanted.remove.includes(node.name));
-    const coming = live.filter((node) =>
-      node.state.name !== "READY" && node.state.name !== "UNHEALTHY" && !named.includes(node)
-    ).reverse();
-    for (const node of [...coming, ...named]) {
-      if (extra-- <= 0) return;
-      this.#stop(node, group.wanted.reason);
-    }
-  }
-
-  #stop(node: VmNode, reason: string): void {
-    if (node.apply({ name: "stop", reason })) this.#remove(node);
-  }
-
-  #remove(node: VmNode): void {
-    const { state } = node;
-    this.#provider.delete({
-      vm: node.name,
-      externalId: "externalId" in state ? state.externalId : null,
-    });
-  }
-
-  #create(group: string): void {
-    const vm = `w${this.#nextNumber++}`;
-    // The intent comes first: whatever happens from here on, the VM is known.
-    this.#ports.journal?.intent({ vm, group });
-    const owned = this.#own({ vm, group }, {
-      name: "REQUESTED",
-      sinceMs: this.#context.clock.now(),
-    });
-    const creating = owned.then((node) => this.#request(node)).catch((error) => {
-      // Our own node could not be owned: a stop came in between, or this is a bug.
-      if (!this.#context.closing.aborted) this.#failure = error;
-    }).finally(() => {
-      this.#creating.delete(creating);
-    });
-    this.#creating.add(creating);
-  }
-
-  async #request(node: VmNode): Promise<void> {
-    if (!isLive(node.state)) {
-      node.apply({ name: "gone", reason: "It was never made" });
-      return;
-    }
+  async #answer(question: VmQuestion): Promise<void> {
+    const { id } = question;
+    let result: VmAnswer["result"];
     try {
-      const externalId = await this.#provider.create({ vm: node.name, group: node.group });
-      this.#ports.journal?.created(node.name, externalId);
-      node.apply({ name: "accepted", externalId });
-      // A stop that came meanwhile did not know its name.
-      if (node.state.name === "STOPPING") this.#remove(node);
+      result = { ok: true, lines: await this.#resultOf(question) };
     } catch (error) {
-      node.apply({ name: "failed", reason: messageOf(error) });
+      const code = error instanceof IrisError ? error.code : "internal";
+      result = { ok: false, code, message: messageOf(error) };
+    }
+    this.#autoscaler.post({ type: "answer", id, result });
+  }
+
+  async #resultOf(question: VmQuestion) {
+    const { vm, verb } = question;
+    const group = this.#groups.find((one) => [...one.vms].includes(vm));
+    if (verb === "logs") {
+      if (group === undefined && !this.#logs.has(vm)) throw noSuch(vm);
+      return this.#logs.tail(vm, question.tail);
+    }
+    if (group === undefined) throw noSuch(vm);
+    if (verb === "stop") group.stopVm(vm, question.reason);
+    else await group.reload(vm);
+    return [];
+  }
+
+  #look(sweep: boolean): void {
+    for (const group of this.#groups) group.look();
+    this.#logs.flush();
+    if (sweep) {
+      const live = new Set(this.#groups.flatMap((group) => [...group.vms]));
+      this.#logs.sweep(this.#context.clock.wall(), live);
     }
   }
 
-  async #own(vm: { vm: string; group: string }, state: VmState): Promise<VmNode> {
-    const node = new VmNode(state, {
-      vm: vm.vm,
-      group: vm.group,
-      clock: this.#context.clock,
-      remove: (node) => this.#remove(node),
-      stopping: () => this.#context.closing.aborted,
-      changed: (node) => this.#changed(node),
-    });
-    // Counted from now on, so that no second one is made for the same want.
-    this.#nodes.set(vm.vm, node);
-    try {
-      await this.#context.owner.own(node, { stage: VM_STAGE });
-    } catch (error) {
-      this.#nodes.delete(vm.vm);
-      throw error;
-    }
-    return node;
+  #changed(name: string): void {
+    this.#tell();
+    this.#groups.find((group) => group.name === name)?.converge();
   }
 
-  #changed(node: VmNode): void {
-    const { state } = node;
-    const group = this.#groups.get(node.group);
-    if (group !== undefined && state.name === "READY") group.failures = 0;
-    if (isTerminal(state)) {
-      this.#nodes.delete(node.name);
-      this.#ports.journal?.removed(node.name);
-      if (group !== undefined && state.name === "FAILED") this.#backOff(group, node);
-    }
-    this.#tellFleet();
-    this.#converge();
+  #tell(): void {
+    if (this.#over) return;
+    this.#telling ??= this.#context.clock.setTimer(TELL_MS, () => this.#post());
   }
 
-  #backOff(group: Group, node: VmNode): void {
-    const ms = backoffMs(group.failures++, CREATE_BACKOFF, this.#ports.random);
-    group.notBefore = this.#context.clock.now() + ms;
-    logger("vm").warn("{vm} failed: {reason}; the next in {ms} ms", {
-      vm: node.name,
-      reason: "reason" in node.state ? node.state.reason : "",
-      ms: Math.round(ms),
-    });
+  #post(): void {
+    this.#telling?.cancel();
+    this.#telling = null;
+    const ended = this.#ended;
+    this.#ended = [];
+    const groups = this.#groups.map((group) => group.view());
+    this.#autoscaler.post({ type: "fleet", groups, ended });
   }
 
-  #tellFleet(): void {
-    const groups = [...this.#groups.values()].map(({ config }) => ({
-      ...config,
-      vms: [...this.#nodes.values()]
-        .filter((node) => node.group === config.name)
-        .map((node) => ({ vm: node.name, state: node.state.name })),
-    }));
-    this.#autoscaler.post({ type: "fleet", groups });
+  #broken(error: unknown): void {
+    if (this.#context.closing.aborted) return;
+    this.#failure ??= { error };
+    this.#stopped.resolve();
   }
+}
+
+function noSuch(vm: string): IrisError {
+  return new IrisError("not_found", `There is no VM ${vm}`);
 }

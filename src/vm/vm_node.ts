@@ -1,17 +1,24 @@
 /** One VM as an owned node of the tree: its state, and its end. Lives in the VM manager's isolate. */
 import type { Clock } from "../base/clock.ts";
-import type { Part, StartContext } from "../lifecycle/part.ts";
+import type { Deadline } from "../lifecycle/deadline.ts";
+import type { Part, StartContext, StopRequest } from "../lifecycle/part.ts";
 import { isTerminal, stepVm, type VmEvent, type VmState } from "./managed_vm.ts";
+
+/** Of what a VM has left at a stop, this much is for the proof that it is gone, in ms. */
+const PROOF_MS = 1_000;
+/** ... but never more than this share of it. */
+const PROOF_SHARE = 0.25;
 
 /** What a node needs of its manager. */
 export interface VmNodeOptions {
   readonly vm: string;
-  readonly group: string;
   readonly clock: Clock;
-  /** Asks the provider to delete it. */
-  readonly remove: (node: VmNode) => void;
+  /** Asks the provider to delete its slice, whose workers get so long to end their tasks in, in ms. */
+  readonly remove: (stopMs: number) => void;
   /** True when the cluster really stops: a manager that only begins anew leaves its VMs alone. */
   readonly stopping: () => boolean;
+  /** What somebody can do about it when it cannot be proved gone; a part of a sentence. */
+  readonly remedy: string;
   /** Told after each change of state. */
   readonly changed: (node: VmNode) => void;
 }
@@ -20,18 +27,21 @@ export interface VmNodeOptions {
 export class VmNode implements Part {
   readonly kind = "resource";
   readonly name: string;
-  readonly group: string;
   readonly #options: VmNodeOptions;
   readonly #gone = Promise.withResolvers<void>();
   #context: StartContext | null = null;
   #state: VmState;
+  /** What it does on its way up, in a word or two. */
+  phase = "";
+  /** Wall time of its last change, in ms. */
+  sinceMs: number;
 
   /** @param state REQUESTED for a new one, or what an existing one is in */
   constructor(state: VmState, options: VmNodeOptions) {
     this.name = options.vm;
-    this.group = options.group;
     this.#state = state;
     this.#options = options;
+    this.sinceMs = options.clock.wall();
   }
 
   /** Where it is. */
@@ -39,10 +49,19 @@ export class VmNode implements Part {
     return this.#state;
   }
 
+  /** Why it is ill or goes or went; empty otherwise. */
+  get reason(): string {
+    return "reason" in this.#state ? this.#state.reason : "";
+  }
+
   /** Takes in what happened. @returns false when that is out of date */
   apply(event: VmEvent): boolean {
     const next = stepVm(this.#state, event, this.#options.clock.now());
     if (next === null) return false;
+    if (next.name !== this.#state.name) {
+      this.sinceMs = this.#options.clock.wall();
+      this.phase = "";
+    }
     this.#state = next;
     if (isTerminal(next)) {
       this.#gone.resolve();
@@ -62,24 +81,46 @@ export class VmNode implements Part {
     if (this.#options.stopping()) this.apply({ name: "stop", reason: "The cluster is stopping" });
   }
 
-  async ask(): Promise<void> {
+  async ask(request: StopRequest): Promise<void> {
     if (!this.#options.stopping() || isTerminal(this.#state)) return;
     this.close();
-    this.#options.remove(this);
-    await this.#gone.promise;
+    const { deadline } = request;
+    const stopMs = () => {
+      const leftMs = deadline.remainingMs();
+      return Math.max(0, leftMs - Math.min(PROOF_MS, leftMs * PROOF_SHARE));
+    };
+    this.#options.remove(stopMs());
+    const forget = deadline.onNearer(() => this.#options.remove(stopMs()));
+    try {
+      await this.#gone.promise;
+    } finally {
+      forget();
+    }
   }
 
   force(): void {
-    if (this.#options.stopping() && !isTerminal(this.#state)) this.#options.remove(this);
+    if (this.#options.stopping() && !isTerminal(this.#state)) this.#options.remove(0);
   }
 
-  verify(): string[] {
+  async verify(deadline: Deadline): Promise<string[]> {
     if (isTerminal(this.#state) || !this.#options.stopping()) return [];
-    return [`VM ${this.name} is ${this.#state.name}: its provider did not say that it is gone`];
+    const leftMs = deadline.remainingMs();
+    const last = deadline.child({ reserveMs: leftMs * PROOF_SHARE });
+    const passed = Promise.withResolvers<void>();
+    const forget = last.onPassed(passed.resolve);
+    await Promise.race([this.#gone.promise, passed.promise]);
+    forget();
+    last.dispose();
+    if (isTerminal(this.#state)) return [];
+    return [
+      `VM ${this.name} is ${this.#state.name}: its provider did not say that it is gone` +
+      this.#options.remedy,
+    ];
   }
 
   facts(): { detail: string } {
-    const reason = "reason" in this.#state && this.#state.reason !== "" ? this.#state.reason : null;
-    return { detail: reason === null ? this.#state.name : `${this.#state.name}: ${reason}` };
+    const { name } = this.#state;
+    const more = this.reason !== "" ? this.reason : this.phase;
+    return { detail: more === "" ? name : `${name}: ${more}` };
   }
 }

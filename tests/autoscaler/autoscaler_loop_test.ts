@@ -1,18 +1,21 @@
 import { assertEquals } from "@std/assert";
 import { autoscalerLoop } from "../../src/autoscaler/autoscaler_loop.ts";
 import { CORE_CHANNEL, type Demand, VM_CHANNEL } from "../../src/autoscaler/messages.ts";
-import type { Fleet, FleetVm, Wanted } from "../../src/vm/messages.ts";
+import type { Fleet, ToVmManager } from "../../src/vm/fleet.ts";
+import type { VmStateName } from "../../src/vm/managed_vm.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { ManualClock, settle } from "../fakes/manual_clock.ts";
+import { scaleGroup } from "../fakes/scale_groups.ts";
 
 Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after their time", async () => {
   const clock = new ManualClock();
   const loop = new FakeLoop<unknown>(clock);
   const core = loop.far<never, Demand>(CORE_CHANNEL);
-  const vm = loop.far<Wanted, Fleet>(VM_CHANNEL);
+  const vm = loop.far<ToVmManager, Fleet>(VM_CHANNEL);
   const told: string[] = [];
-  vm.onMessage(({ groups }) => {
-    told.push(groups.map(({ count, remove }) => [count, ...remove].join(" ")).join("; "));
+  vm.onMessage((message) => {
+    if (message.type !== "wanted") return;
+    told.push(message.groups.map(({ count, remove }) => [count, ...remove].join(" ")).join("; "));
   });
   const tell = async (message: Demand | Fleet) => {
     if (message.type === "fleet") vm.post(message);
@@ -20,9 +23,20 @@ Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after 
     await settle();
     await clock.advance(20);
   };
-  const fleet = (...vms: FleetVm[]): Fleet => ({
+  const fleet = (...vms: { vm: string; state: VmStateName }[]): Fleet => ({
     type: "fleet",
-    groups: [{ name: "g", min: 1, max: 4, cpuMilli: 1_000, memoryBytes: 10, idleMs: 3_000, vms }],
+    groups: [{
+      ...scaleGroup({ name: "g", min: 1, max: 4, cpuMilli: 1_000, memoryBytes: 10, idleMs: 3_000 }),
+      provider: "fake",
+      availability: { state: "ok", untilMs: null, reason: "" },
+      slices: vms.map(({ vm, state }) => ({
+        slice: vm,
+        createdMs: 1,
+        externalId: null,
+        vms: [{ vm, state, sinceMs: 1, reason: "", phase: "" }],
+      })),
+    }],
+    ended: [],
   });
   const load = (name: string, running: number) => {
     return { name, running, cpuMilli: 1_000, memoryBytes: 10 };

@@ -4,11 +4,17 @@ import { decide, type DecideInput } from "../../src/autoscaler/decide.ts";
 import { IdleTracker } from "../../src/autoscaler/autoscaler_loop.ts";
 
 type Group = DecideInput["groups"][number];
+type Vm = Group["slices"][number]["vms"][number];
 type Worker = DecideInput["workers"][number];
 
-function group(more: Partial<Group> = {}): Group {
-  const size = { cpuMilli: 4_000, memoryBytes: 100 };
-  return { name: "g", min: 0, max: 10, idleMs: 1_000, ...size, vms: [], ...more };
+function group({ vms = [], ...more }: Partial<Group> & { vms?: Vm[] } = {}): Group {
+  const size = { sliceVms: 1, cpuMilli: 4_000, memoryBytes: 100 };
+  return { name: "g", min: 0, max: 10, idleMs: 1_000, ...size, slices: slicesOf(vms), ...more };
+}
+
+/** Slices of one VM each. */
+function slicesOf(vms: readonly Vm[]): Group["slices"] {
+  return vms.map((vm) => ({ slice: vm.vm, vms: [vm] }));
 }
 
 function worker(name: string, more: Partial<Worker> = {}): Worker {
@@ -77,6 +83,21 @@ Deno.test("idle workers may go after their time, down to min, and not those that
   assertEquals(decide({ jobs: [], workers: allIdle, groups }).wanted[0]?.remove.length, 2);
 });
 
+Deno.test("a group of larger slices asks for whole ones, and gives back whole ones", () => {
+  const pair = group({ sliceVms: 2 });
+  const { wanted } = decide({ jobs: [job(5, 4_000)], workers: [], groups: [pair] });
+  assertEquals([wanted[0]?.count, wanted[0]?.remove], [3, []]);
+  const slices = [
+    { slice: "a", vms: ready("a-0", "a-1") },
+    { slice: "b", vms: ready("b-0", "b-1") },
+  ];
+  const workers = ["a-0", "a-1", "b-0", "b-1"].map((name) =>
+    worker(name, name === "a-1" ? { running: 1 } : { idleForMs: 5_000 })
+  );
+  const [idle] = decide({ jobs: [], workers, groups: [{ ...pair, slices }] }).wanted;
+  assertEquals([idle?.count, idle?.remove], [1, ["b"]]);
+});
+
 Deno.test("min is wanted without any demand", () => {
   const { wanted } = decide({ jobs: [], workers: [], groups: [group({ min: 2 })] });
   assertEquals([wanted[0]?.count, wanted[0]?.reason], [2, "min is 2"]);
@@ -126,14 +147,15 @@ const arbitrary = fc.record({
       min,
       max: min + extra,
       idleMs: 1_000,
+      sliceVms: 1,
       ...size,
-      vms: vms.map(({ state, running, idleForMs }, i) => {
+      slices: slicesOf(vms.map(({ state, running, idleForMs }, i) => {
         const name = `w${g}-${i}`;
         if (state === "READY") {
           workers.push({ name, running, ...size, idleForMs: running > 0 ? 0 : idleForMs });
         }
-        return { vm: name, state } as Group["vms"][number];
-      }),
+        return { vm: name, state } as Vm;
+      })),
     })),
     workers,
   };
@@ -143,8 +165,8 @@ Deno.test("whatever the demand: counts stay in bounds and no busy worker is give
   fc.assert(fc.property(arbitrary, (input) => {
     const decision = decide(input);
     for (const [g, want] of decision.wanted.entries()) {
-      const { min, max, vms, idleMs } = input.groups[g]!;
-      const live = vms.filter(({ state }) => state !== "STOPPING").length;
+      const { min, max, slices, idleMs } = input.groups[g]!;
+      const live = slices.filter(({ vms }) => vms[0]!.state !== "STOPPING").length;
       assert(want.count >= min && want.count <= Math.max(max, min));
       assert(want.remove.length <= Math.max(0, live - min));
       assert(want.count + want.remove.length <= Math.max(live, min) || want.remove.length === 0);
@@ -168,7 +190,7 @@ Deno.test("whatever the demand: all is placed, or every group that could help ha
         const helps = jobs.every((j) =>
           j.cpuMilli <= group.cpuMilli && j.memoryBytes <= group.memoryBytes
         );
-        const live = group.vms.filter(({ state }) => state !== "STOPPING").length;
+        const live = group.slices.filter(({ vms }) => vms[0]!.state !== "STOPPING").length;
         if (helps && live <= group.max) assertEquals(wanted[g]?.count, group.max);
       }
     }

@@ -4,6 +4,7 @@
  */
 import type { LogLevel } from "../../base/log.ts";
 import { newToken, randomHex } from "../../base/ids.ts";
+import { hostOf, isLoopback } from "../../host/address.ts";
 import { readHardware } from "../../host/hardware.ts";
 import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
 import type { ListenConfig } from "../../host/http_server.ts";
@@ -12,29 +13,28 @@ import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { PlacementPolicy } from "../../scheduler/pass.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
-import { AUTOSCALER_CHANNEL, type VmManagerConfig } from "../../vm/vm_manager_loop.ts";
-import { LOCAL_CHANNEL } from "../../vm/local/local_provider.ts";
-import type { FromLocalOwner, ToLocalOwner } from "../../vm/messages.ts";
+import type { FromLocalOwner, ToLocalOwner } from "../../vm/local/local_messages.ts";
+import type { GroupConfig } from "../../vm/scale_group.ts";
+import type { WorkerLaunch } from "../../vm/worker_launch.ts";
 import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
-import { LocalWorkers } from "../parts/local_workers.ts";
-import { loopPart } from "../parts/loops.ts";
+import { LOCAL_GROUP, localGroup } from "../parts/local_groups.ts";
+import { type LocalWorkerRequest, LocalWorkers } from "../parts/local_workers.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { clusterTokens } from "../parts/tokens.ts";
 import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
+import { vmManagerParts } from "../parts/vm_manager_part.ts";
 import { workerPart, type WorkerSpace } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
 /** A worker of a local cluster is lost after this long without an answer, in ms. */
 const LOCAL_GRACE_MS = 5_000;
-/** The one scale group of a local cluster. */
-const LOCAL_GROUP = "local";
 /** Never more processes than this at a time on one worker. */
 const MAX_RUNNING = 10_000;
 
@@ -50,7 +50,10 @@ export interface ClusterOptions extends KeeperFlags, ContainerFlags, BundleFlags
   readonly retentionMs: number | null;
   /** Beyond this many bytes the store takes in no new jobs; null for no limit. */
   readonly maxStoreBytes: number | null;
+  /** Workers inside this process, where no groups are configured. */
   readonly workers: number;
+  /** Scale groups, as configured. */
+  readonly groups?: readonly GroupConfig[] | undefined;
   readonly logLevel: LogLevel;
   readonly stopTimeoutMs: number;
 }
@@ -95,6 +98,7 @@ export class ClusterManager implements Part {
     const tokens = clusterTokens(state);
     const listening = Promise.withResolvers<string>();
     const runtimes = runtimeFacts(context, this.#options);
+    const groups = this.#options.groups ?? [localGroup(this.#options.workers)];
     const vm = new MessageChannel();
     const main = new MessageChannel();
     const local = new MessageChannel();
@@ -108,13 +112,23 @@ export class ClusterManager implements Part {
     const channel = new PortChannel<ToLocalOwner, FromLocalOwner>(local.port2);
     const workers = new LocalWorkers({
       channel,
-      worker: (name) =>
-        this.#worker(name, { id, state, url: listening.promise, token: tokens.worker, runtimes }),
+      worker: (request) =>
+        this.#worker(request, {
+          ...{ id, state, url: listening.promise, token: tokens.worker, runtimes },
+          config: groups.find(({ group }) => group.name === request.group)!,
+        }),
+    });
+    const manager = vmManagerParts({
+      config: { cluster: id, groups, folder: `${state.path}/vms` },
+      autoscalerPort: vm.port2,
+      localPort: local.port1,
+      launch: listening.promise.then((url) => launchAt(url, tokens.worker)),
     });
     const database = `${state.path}/iris.db`;
     await owner.own(status, { stage: 1 });
     const link = { name: "vm-link", kind: "resource", release: () => channel.close() } as const;
     await owner.own(link, { stage: 1 });
+    await owner.own(manager.link, { stage: 1 });
     await Promise.all([
       owner.own(
         controllerPart({
@@ -140,14 +154,7 @@ export class ClusterManager implements Part {
         }),
         { stage: 2 },
       ),
-      owner.own(
-        loopPart<VmManagerConfig>("vm-manager", {
-          name: "vm-manager",
-          config: { groups: [this.#group()] },
-          channels: { [AUTOSCALER_CHANNEL]: vm.port2, [LOCAL_CHANNEL]: local.port1 },
-        }),
-        { stage: 3 },
-      ),
+      owner.own(manager.loop, { stage: 3 }),
       owner.own(workers, { stage: 4 }),
     ]);
     const url = await listening.promise;
@@ -157,42 +164,21 @@ export class ClusterManager implements Part {
     this.#ports.onUp({ id, url, token: tokens.admin });
   }
 
-  #group(): VmManagerConfig["groups"][number] {
-    const { workers } = this.#options;
-    const { cpuMilli, memoryBytes } = this.#share();
-    return {
-      name: LOCAL_GROUP,
-      min: workers,
-      max: workers,
-      cpuMilli,
-      memoryBytes,
-      idleMs: Infinity,
-    };
-  }
-
-  /** Each worker's share of the machine. */
-  #share(): { cpuMilli: number; memoryBytes: number; hostname: string } {
-    const hardware = readHardware();
-    const { workers } = this.#options;
-    return {
-      cpuMilli: Math.max(1, Math.floor(hardware.cpuMilli / workers)),
-      memoryBytes: Math.floor(hardware.memoryBytes / workers),
-      hostname: hardware.hostname,
-    };
-  }
-
   #worker(
-    name: string,
+    { vm: name, slice, group }: LocalWorkerRequest,
     from: {
       id: string;
       state: StateDir;
+      config: GroupConfig;
       url: Promise<string>;
       token: string;
       runtimes: Promise<RuntimeFacts>;
     },
   ): Part {
     const folder = from.state.folder(`workers/${name}`);
-    const { cpuMilli, memoryBytes, hostname } = this.#share();
+    const { cpuMilli, memoryBytes, resources, attributes: own } = from.config.group;
+    const { hostname } = readHardware();
+    const labels = group === LOCAL_GROUP ? {} : { ...own, group, slice };
     const { context } = this.#ports;
     const home = context.env("HOME") ?? "/";
     return {
@@ -209,8 +195,8 @@ export class ClusterManager implements Part {
           serverToken: newToken(),
           hostname,
           listen: { hostname: "127.0.0.1", port: 0 },
-          capacity: { cpuMilli, memoryBytes, maxRunning: MAX_RUNNING },
-          attributes: { hostname, ...attributes },
+          capacity: { cpuMilli, memoryBytes, resources, maxRunning: MAX_RUNNING },
+          attributes: { hostname, ...attributes, ...labels },
           version: VERSION,
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home,
@@ -232,6 +218,20 @@ export class ClusterManager implements Part {
       },
     };
   }
+}
+
+/** How workers outside of this process are started. */
+function launchAt(url: string, token: string): WorkerLaunch {
+  const near = isLoopback(hostOf(url));
+  return {
+    controllerUrls: [url],
+    isLoopback: near,
+    token,
+    trust: null,
+    insecure: !near,
+    version: VERSION,
+    controllerLostMs: LOCAL_GRACE_MS,
+  };
 }
 
 /** What a promise gives, unless the signal comes first. @throws the signal's reason */

@@ -7,21 +7,28 @@ import { logger } from "../../base/log.ts";
 import type { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
-import type { FromLocalOwner, ToLocalOwner } from "../../vm/messages.ts";
+import type { FromLocalOwner, ToLocalOwner } from "../../vm/local/local_messages.ts";
 
-/** What a worker that is no longer wanted gets to stop in, in ms. */
-const DELETE_MS = 10_000;
+/** What a worker that crashed gets to stop in, in ms. */
+const BURY_MS = 10_000;
+
+/** A worker that shall be. */
+export interface LocalWorkerRequest {
+  readonly vm: string;
+  readonly slice: string;
+  readonly group: string;
+}
 
 /** How workers are made, and who says which. */
 export interface LocalWorkersOptions {
   /** The connection to the VM manager's provider `local`; it outlives this part. */
   readonly channel: PortChannel<ToLocalOwner, FromLocalOwner>;
   /** Makes one worker. */
-  readonly worker: (name: string) => Part;
+  readonly worker: (request: LocalWorkerRequest) => Part;
 }
 
 interface LocalWorker {
-  readonly group: string;
+  readonly request: LocalWorkerRequest;
   node: Owner | null;
 }
 
@@ -53,9 +60,8 @@ export class LocalWorkers implements Part {
   #onMessage(owner: Owner, message: ToLocalOwner): void {
     switch (message.type) {
       case "sync": {
-        const vms = [...this.#workers].map(([vm, { group, node }]) => ({
-          vm,
-          group,
+        const vms = [...this.#workers.values()].map(({ request, node }) => ({
+          ...request,
           ready: node !== null,
         }));
         return this.#options.channel.post({ type: "existing", vms });
@@ -65,17 +71,17 @@ export class LocalWorkers implements Part {
         return void this.#create(owner, message);
       case "delete":
         // owner: the worker's node, whose stop it waits for.
-        return void this.#delete(message.vm);
+        return void this.#delete(message);
     }
   }
 
-  async #create(owner: Owner, request: { vm: string; group: string }): Promise<void> {
-    const { vm, group } = request;
+  async #create(owner: Owner, { vm, slice, group }: LocalWorkerRequest): Promise<void> {
     if (this.#workers.has(vm)) return;
-    const entry: LocalWorker = { group, node: null };
+    const request = { vm, slice, group };
+    const entry: LocalWorker = { request, node: null };
     this.#workers.set(vm, entry);
     try {
-      entry.node = await owner.own(this.#options.worker(vm), { stage: 0 });
+      entry.node = await owner.own(this.#options.worker(request), { stage: 0 });
       this.#options.channel.post({ type: "ready", vm });
     } catch (error) {
       this.#workers.delete(vm);
@@ -83,9 +89,9 @@ export class LocalWorkers implements Part {
     }
   }
 
-  async #delete(vm: string): Promise<void> {
+  async #delete({ vm, stopMs }: { vm: string; stopMs: number }): Promise<void> {
     const node = this.#workers.get(vm)?.node;
-    const report = await node?.stop(DELETE_MS, "shutdown");
+    const report = await node?.stop(stopMs, "shutdown");
     this.#workers.delete(vm);
     this.#options.channel.post({ type: "gone", vm, reason: report?.outcome ?? "not there" });
   }
@@ -103,7 +109,7 @@ export class LocalWorkers implements Part {
 
   async #bury(vm: string, lost: { node: Owner; reason: string }): Promise<void> {
     logger("workers").warning("worker {vm} failed: {reason}", { vm, reason: lost.reason });
-    await lost.node.stop(DELETE_MS, "crash");
+    await lost.node.stop(BURY_MS, "crash");
     this.#workers.delete(vm);
     this.#options.channel.post({ type: "failed", vm, reason: lost.reason });
   }

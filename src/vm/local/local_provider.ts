@@ -1,70 +1,132 @@
 /**
  * The provider of a local cluster: its VMs are workers inside this process. The VM manager decides
- * which exist, main owns them: this asks main through a channel. Runs in the VM manager's isolate.
+ * which exist, main owns them: this asks main through a channel, one for all groups. Runs in the VM
+ * manager's isolate.
  */
+import { IrisError } from "../../base/errors.ts";
 import type { Channel } from "../../lifecycle/loop.ts";
 import type { VmEvent } from "../managed_vm.ts";
-import type { FromLocalOwner, ToLocalOwner } from "../messages.ts";
-import type { ExistingVm, VmProvider } from "../vm_manager.ts";
+import type { LocalProviderConfig } from "../provider_config.ts";
+import type {
+  ExistingSlice,
+  MakeProvider,
+  ProviderReceiver,
+  SliceDelete,
+  SliceRequest,
+  VmProvider,
+} from "../vm_provider.ts";
+import type { FromLocalOwner, LocalVm, ToLocalOwner } from "./local_messages.ts";
 
 /** The name of the channel to main. */
 export const LOCAL_CHANNEL = "workers";
 
-/** Asks main for workers. */
-export class LocalProvider implements VmProvider {
-  readonly name = "local";
-  readonly #owner: Channel<FromLocalOwner, ToLocalOwner>;
-  readonly #existing = Promise.withResolvers<readonly ExistingVm[]>();
-  #receiver: ((vm: string, event: VmEvent) => void) | null = null;
-  #early: { vm: string; event: VmEvent }[] = [];
+/** Makes the providers of all local groups, over one channel to main. */
+export function localProviders(
+  channel: Channel<FromLocalOwner, ToLocalOwner>,
+): MakeProvider<LocalProviderConfig> {
+  const link = new LocalLink(channel);
+  return (_config, { group, receiver }) =>
+    Promise.resolve(new LocalProvider(link, { group: group.name, receiver }));
+}
 
-  /** @param owner the connection to main */
+/** The connection to main: what it says goes to whoever asked for that worker. */
+class LocalLink {
+  readonly #owner: Channel<FromLocalOwner, ToLocalOwner>;
+  readonly #existing = Promise.withResolvers<readonly LocalVm[]>();
+  readonly #receivers = new Map<string, ProviderReceiver>();
+  #asked = false;
+
   constructor(owner: Channel<FromLocalOwner, ToLocalOwner>) {
     this.#owner = owner;
     owner.onMessage((message) => this.#onMessage(message));
   }
 
-  existing(signal: AbortSignal): Promise<readonly ExistingVm[]> {
-    this.#owner.post({ type: "sync" });
-    const aborted = () => this.#existing.reject(signal.reason);
-    if (signal.aborted) aborted();
-    signal.addEventListener("abort", aborted, { once: true });
-    return this.#existing.promise.finally(() => signal.removeEventListener("abort", aborted));
+  /** All that main has; asked for once. @throws the signal's reason */
+  async existing(signal: AbortSignal): Promise<readonly LocalVm[]> {
+    if (!this.#asked) this.#owner.post({ type: "sync" });
+    this.#asked = true;
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = () => aborted.reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([this.#existing.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 
-  create(request: { readonly vm: string; readonly group: string }): Promise<null> {
-    this.#owner.post({ type: "create", vm: request.vm, group: request.group });
-    return Promise.resolve(null);
+  hear(vm: string, receiver: ProviderReceiver): void {
+    this.#receivers.set(vm, receiver);
   }
 
-  delete({ vm }: { readonly vm: string }): void {
-    this.#owner.post({ type: "delete", vm });
-  }
-
-  onEvent(receiver: (vm: string, event: VmEvent) => void): void {
-    this.#receiver = receiver;
-    const early = this.#early;
-    this.#early = [];
-    for (const { vm, event } of early) receiver(vm, event);
+  post(message: ToLocalOwner): void {
+    this.#owner.post(message);
   }
 
   #onMessage(message: FromLocalOwner): void {
     switch (message.type) {
       case "existing":
-        return this.#existing.resolve(
-          message.vms.map(({ vm, group, ready }) => ({ vm, group, ready, externalId: null })),
-        );
+        return this.#existing.resolve(message.vms);
       case "ready":
         return this.#tell(message.vm, { name: "ready" });
       case "gone":
-        return this.#tell(message.vm, { name: "gone", reason: message.reason });
       case "failed":
-        return this.#tell(message.vm, { name: "failed", reason: message.reason });
+        this.#tell(message.vm, { name: message.type, reason: message.reason });
+        this.#receivers.delete(message.vm);
+        return;
     }
   }
 
   #tell(vm: string, event: VmEvent): void {
-    if (this.#receiver === null) this.#early.push({ vm, event });
-    else this.#receiver(vm, event);
+    this.#receivers.get(vm)?.event(vm, event);
+  }
+}
+
+/** Asks main for the workers of one group. */
+class LocalProvider implements VmProvider {
+  readonly name = "local";
+  readonly #link: LocalLink;
+  readonly #group: string;
+  readonly #receiver: ProviderReceiver;
+
+  constructor(link: LocalLink, of: { group: string; receiver: ProviderReceiver }) {
+    this.#link = link;
+    this.#group = of.group;
+    this.#receiver = of.receiver;
+  }
+
+  async existing(signal: AbortSignal): Promise<readonly ExistingSlice[]> {
+    const mine = (await this.#link.existing(signal)).filter(({ group }) => group === this.#group);
+    for (const { vm, ready } of mine) {
+      this.#link.hear(vm, this.#receiver);
+      if (ready) queueMicrotask(() => this.#receiver.event(vm, { name: "ready" }));
+    }
+    return [...Map.groupBy(mine, ({ slice }) => slice)].map(([slice, vms]) => ({
+      slice,
+      vms: vms.map(({ vm }) => vm),
+      group: this.#group,
+      externalId: null,
+    }));
+  }
+
+  create({ slice, vms }: SliceRequest): Promise<null> {
+    for (const vm of vms) {
+      this.#link.hear(vm, this.#receiver);
+      this.#link.post({ type: "create", vm, slice, group: this.#group });
+    }
+    return Promise.resolve(null);
+  }
+
+  delete({ vms, stopMs }: SliceDelete): void {
+    for (const vm of vms) {
+      this.#link.hear(vm, this.#receiver);
+      this.#link.post({ type: "delete", vm, stopMs });
+    }
+  }
+
+  reload(vm: string): Promise<void> {
+    const message = `${vm} is a worker inside this process: it cannot be reloaded, only stopped`;
+    return Promise.reject(new IrisError("invalid", message));
   }
 }
