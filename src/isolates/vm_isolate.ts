@@ -11,7 +11,13 @@ import { vmManagerLoop } from "../vm/vm_manager_loop.ts";
 
 serveIsolate(
   vmManagerLoop({
-    makers: (context) => ({ local: localProviders(context.channel(LOCAL_CHANNEL)) }),
+    makers: (context) => ({
+      local: localProviders(context.channel(LOCAL_CHANNEL)),
+      process: async (config, to) =>
+        await (await import("../vm/process/process_provider.ts")).makeProcessProvider(config, to),
+      fake: async (config, to) =>
+        await (await import("../vm/fake/fake_provider.ts")).fakeProvider()(config, to),
+    }),
     random: systemRandom,
     // A local cluster without other groups needs no database: it starts without loading one.
     journal: async (folder) =>

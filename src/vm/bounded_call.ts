@@ -26,7 +26,7 @@ export async function boundedCall<T>(
 ): Promise<T> {
   const own = new AbortController();
   const over = Promise.withResolvers<never>();
-  // Also where nobody gets to wait for it.
+  // owner: nobody, where the call throws before anything waits.
   over.promise.catch(() => {});
   const end = (reason: unknown) => {
     over.reject(reason);

@@ -79,6 +79,7 @@ export class GroupSlices {
       // The intent comes first: whatever happens from here on, the slice is known.
       book.intent({ ...row, group: config.group.name }, names.upcoming(config));
     } catch (error) {
+      names.back(config);
       pace.refused(clock.now(), `It cannot be written down: ${messageOf(error)}`);
       this.#ports.changed();
       return false;

@@ -112,6 +112,7 @@ export class Pace {
 
   /** A slice is ready. */
   ready(): void {
+    this.#trial = false;
     this.#failures = 0;
     this.#backoff = null;
   }

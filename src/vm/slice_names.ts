@@ -25,6 +25,12 @@ export class SliceNames {
     return { slice, vms };
   }
 
+  /** The last one that was given was never used. */
+  back(config: GroupConfig): void {
+    const prefix = prefixOf(config);
+    this.#next.set(prefix, Math.max(0, (this.#next.get(prefix) ?? 0) - 1));
+  }
+
   /** Takes note of a name that was given before. */
   seen(config: GroupConfig, slice: string): void {
     const prefix = prefixOf(config);

@@ -20,7 +20,7 @@ import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
-import { controllerPart } from "../parts/controller_part.ts";
+import { controllerPart, type ControllerPartOptions } from "../parts/controller_part.ts";
 import { LOCAL_GROUP, localGroup } from "../parts/local_groups.ts";
 import { type LocalWorkerRequest, LocalWorkers } from "../parts/local_workers.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
@@ -35,6 +35,8 @@ import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
 /** A worker of a local cluster is lost after this long without an answer, in ms. */
 const LOCAL_GRACE_MS = 5_000;
+/** A worker outside of this process ends itself after so long without the cluster, in ms. */
+const END_AFTER_MS = 60_000;
 /** Never more processes than this at a time on one worker. */
 const MAX_RUNNING = 10_000;
 
@@ -124,7 +126,6 @@ export class ClusterManager implements Part {
       localPort: local.port1,
       launch: listening.promise.then((url) => launchAt(url, tokens.worker)),
     });
-    const database = `${state.path}/iris.db`;
     await owner.own(status, { stage: 1 });
     const link = { name: "vm-link", kind: "resource", release: () => channel.close() } as const;
     await owner.own(link, { stage: 1 });
@@ -132,22 +133,7 @@ export class ClusterManager implements Part {
     await Promise.all([
       owner.own(
         controllerPart({
-          core: {
-            database,
-            clusterId: id,
-            placement: this.#options.placement,
-            retentionMs: this.#options.retentionMs,
-            maxStoreBytes: this.#options.maxStoreBytes,
-            stopTimeoutMs: this.#options.stopTimeoutMs,
-            graceMs: LOCAL_GRACE_MS,
-            version: VERSION,
-            taskSecret: tokens.task,
-          },
-          heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
-          server: {
-            ...{ listen, tokens, version: VERSION, database },
-            bundles: bundlesIn(state.path, this.#options),
-          },
+          ...this.#controller(state, { id, tokens, listen }),
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,
@@ -162,6 +148,28 @@ export class ClusterManager implements Part {
     const entry = clusterEntry(this.#ports.context, { id, url, state, temporary });
     await owner.own(entry, { stage: 1 });
     this.#ports.onUp({ id, url, token: tokens.admin });
+  }
+
+  #controller(
+    state: StateDir,
+    of: { id: string; tokens: ReturnType<typeof clusterTokens>; listen: ListenConfig },
+  ): Pick<ControllerPartOptions, "core" | "heartbeat" | "server"> {
+    const { id, tokens, listen } = of;
+    const { placement, retentionMs, maxStoreBytes, stopTimeoutMs } = this.#options;
+    const database = `${state.path}/iris.db`;
+    return {
+      core: {
+        ...{ database, clusterId: id, placement, retentionMs, maxStoreBytes, stopTimeoutMs },
+        graceMs: LOCAL_GRACE_MS,
+        version: VERSION,
+        taskSecret: tokens.task,
+      },
+      heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
+      server: {
+        ...{ listen, tokens, version: VERSION, database },
+        bundles: bundlesIn(state.path, this.#options),
+      },
+    };
   }
 
   #worker(
@@ -231,6 +239,7 @@ function launchAt(url: string, token: string): WorkerLaunch {
     insecure: !near,
     version: VERSION,
     controllerLostMs: LOCAL_GRACE_MS,
+    endAfterLostMs: END_AFTER_MS,
   };
 }
 

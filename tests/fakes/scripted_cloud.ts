@@ -22,7 +22,7 @@ interface Machine extends ExistingSlice {
 export type Fate = "booted" | "taken" | "quota" | "unavailable" | "hang" | "lost" | "boom";
 
 /** See the head of this file. */
-export class FakeCloud {
+export class ScriptedCloud {
   /** What was asked, in order. */
   readonly asked: string[] = [];
   readonly slices = new Map<string, Machine>();
@@ -34,6 +34,7 @@ export class FakeCloud {
   existing: "answers" | "unavailable" | "hangs" = "answers";
   reload: "works" | "hangs" = "works";
   readonly #hanging: (() => void)[] = [];
+  readonly #doomed = new Set<string>();
   #context = new Map<string, ProviderContext>();
   #numbers = 0;
 
@@ -79,7 +80,9 @@ export class FakeCloud {
   /** Ends what was to end and did not. */
   obey(): void {
     this.obeys = true;
-    for (const machine of [...this.slices.values()]) this.#end(machine);
+    for (const machine of [...this.slices.values()]) {
+      if (this.#doomed.has(machine.slice)) this.#end(machine);
+    }
   }
 
   #provider(context: ProviderContext): VmProvider {
@@ -137,6 +140,7 @@ export class FakeCloud {
     const { slice, vms, stopMs, externalId } = request;
     const known = externalId === null ? "by its label" : "by its name";
     this.asked.push(`delete ${slice} ${known} in ${Math.round(stopMs)}`);
+    this.#doomed.add(slice);
     if (!this.obeys) return;
     const machine = this.slices.get(slice) ??
       { group, slice, vms, externalId: null, gone: new Set<string>() };
