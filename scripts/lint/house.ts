@@ -28,7 +28,7 @@ export const LAYERS: readonly Layer[] = [
   { folder: "wire", rank: 2, owns: "messages, validation, the error table" },
   // Above wire: a row keeps a job's spec and a worker's registration as the wire defines them.
   { folder: "store", rank: 3, owns: "schema, migrations, one file per table family" },
-  { folder: "vm", rank: 3, owns: "vm_manager (port), managed_vm; providers in folders" },
+  { folder: "vm", rank: 3, owns: "VM manager, vm_provider (port); providers in folders" },
   { folder: "runtimes", rank: 3, owns: "task_runtime (port); runtimes in folders" },
   { folder: "heartbeat", rank: 3, owns: "dispatch executor, reconcile loop" },
   // The SDK also runs in Node and in browsers, so it stays clear of everything that needs Deno.
