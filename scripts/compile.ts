@@ -1,80 +1,150 @@
 /**
- * `deno task compile`: one executable, dist/iris, by `deno compile`. What it embeds beside the
- * program's own imports (each isolate's module) stands in deno.json, `compile.include`. It needs
- * the runtime base of this version of Deno (`denort`), from Deno's cache or its download host;
- * where there is none it says so and exits with 1.
+ * `deno task compile`: Iris as one file, `dist/iris`, with its hash and units for systemd beside it.
+ *
+ * There are two kinds. `deno compile` needs a runtime base (`denort`) that Deno fetches; where it
+ * cannot be had within a while, the file is one that unpacks itself (`scripts/compile/header.sh`).
  */
+import { parseArgs } from "@std/cli/parse-args";
+import { bundleProgram } from "./compile/bundle_program.ts";
+import { compileProgram } from "./compile/compiled.ts";
+import { packedDeno } from "./compile/deno_binary.ts";
+import { runProgram } from "./compile/run.ts";
+import { hexHash, writeSelfExtracting } from "./compile/self_extracting.ts";
+import { TARGET_NAMES, targetOf } from "./compile/targets.ts";
+import { systemdUnits } from "./compile/units.ts";
 import { ROOT } from "./lint/place.ts";
 
-const TARGET = "dist/iris";
-/** The embedding step downloads some 40 MB at most, and type-checks. */
-const COMPILE_LIMIT_MS = 300_000;
-/** `iris version` of a good binary takes some 50 ms. */
-const PROBE_LIMIT_MS = 10_000;
+const KINDS = ["auto", "compiled", "self-extracting"] as const;
+const GIT_MS = 5_000;
 
-interface Result {
-  readonly code: number;
+const HELP = `Usage: deno task compile [--kind KIND] [--target TARGET] [--out DIR] [--json]
+
+Makes Iris as one file, dist/iris; with --target it is dist/iris-TARGET.
+
+  --kind KIND      ${KINDS.join(", ")}: the second where its base can be fetched (default: auto)
+  --target TARGET  ${TARGET_NAMES.join(", ")}
+  --out DIR        another folder than dist
+  --json           says what was made as JSON`;
+
+/** What is to be made. */
+export interface CompileRequest {
+  readonly kind: (typeof KINDS)[number];
+  /** This machine's when left out. */
+  readonly target?: string | undefined;
+  /** The folder that the file goes to. */
   readonly out: string;
-  readonly err: string;
+  /** Is told a line about what was tried. */
+  readonly say?: (line: string) => void;
 }
 
-async function output(command: string, args: string[], limitMs: number): Promise<Result> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(limitMs),
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+/** What was made. */
+export interface CompileResult {
+  readonly file: string;
+  readonly kind: "compiled" | "self-extracting";
+  readonly version: string;
+  readonly commit: string | null;
+  readonly target: string;
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
-/** Why `deno compile` failed, in one line: the last of its causes. */
-function reason(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.trim());
-  const cause = lines.findLast((line) => /^\d+: (?!<)/.test(line)) ??
-    lines.find((line) => line.startsWith("error:"));
-  return cause?.replace(/^(\d+|error): /, "") ?? "no reason given";
-}
-
-/** Whether it failed to get the runtime base, rather than at our code. */
-function isMissingBase(stderr: string): boolean {
-  return stderr.includes("Setting up base binary");
-}
-
-async function main(): Promise<number> {
-  await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
-  await Deno.remove(`${ROOT}/${TARGET}`).catch(() => {});
-  const args = ["compile", "-A", "--output", TARGET, "main.ts"];
-  const compiled = await output(Deno.execPath(), args, COMPILE_LIMIT_MS);
-  if (compiled.code !== 0 && isMissingBase(compiled.err)) {
-    console.error(
-      `compile: the runtime base of Deno ${Deno.version.deno} (denort) cannot be fetched from here, ` +
-        `so there is no ${TARGET}: ${reason(compiled.err)}`,
-    );
-    return 1;
+/** Makes the file and what belongs beside it. @throws {Error} with one line when it cannot */
+export async function compileIris(request: CompileRequest): Promise<CompileResult> {
+  const target = targetOf(request.target ?? Deno.build.target);
+  if (target === null) {
+    throw new Error(`there is no file for ${request.target}, only for ${TARGET_NAMES.join(", ")}`);
   }
-  if (compiled.code !== 0) {
-    console.error(`${compiled.err.trimEnd()}\ncompile: failed, there is no ${TARGET}`);
-    return 1;
+  const { out } = request;
+  const version: string = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`)).version;
+  const commit = await commitOf(ROOT);
+  const file = request.target === undefined ? `${out}/iris` : `${out}/iris-${target.name}`;
+  Deno.mkdirSync(out, { recursive: true });
+  const work = Deno.makeTempDirSync({ dir: out, prefix: ".work-" });
+  try {
+    const program = await bundleProgram({ root: ROOT, work, commit });
+    // Made aside and renamed: what runs from the old file is not disturbed.
+    const made = `${work}/iris`;
+    const of = { program, target: target.name, output: made, version };
+    const problem = request.kind === "self-extracting" ? { why: null } : await compileProgram(of);
+    if (problem?.why) tell(request, problem);
+    if (problem !== null) {
+      const deno = await packedDeno(target, { parts: `${ROOT}/dist/.parts`, work });
+      await writeSelfExtracting(made, { version, commit, target: target.name, deno, program });
+    }
+    Deno.renameSync(made, file);
+    await writeBeside(out);
+    const kind = problem === null ? "compiled" : "self-extracting";
+    const content = Deno.readFileSync(file);
+    const sha256 = await hexHash(content);
+    return { file, kind, version, commit, target: target.name, bytes: content.length, sha256 };
+  } finally {
+    Deno.removeSync(work, { recursive: true });
   }
-  return await probe();
 }
 
-/** A base of the wrong kind embeds without an error, and then does not run the program. */
-async function probe(): Promise<number> {
-  const probed = await output(`${ROOT}/${TARGET}`, ["version"], PROBE_LIMIT_MS);
-  const version: string = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)).version;
-  if (probed.code === 0 && probed.out.includes(version)) {
-    console.log(`compile: wrote ${TARGET} (deno compile, version ${version})`);
+/** @throws {Error} when the other kind is none that was asked for, or the fault is ours */
+function tell(request: CompileRequest, problem: { missing?: boolean; why: string }): void {
+  if (request.kind === "compiled" || problem.missing !== true) {
+    throw new Error(`deno compile failed: ${problem.why}`);
+  }
+  const why =
+    `the base of deno compile for Deno ${Deno.version.deno} cannot be had (${problem.why})`;
+  request.say?.(`compile: ${why}: making a file that unpacks itself`);
+}
+
+/** The commit of a checkout; null where there is none. */
+async function commitOf(root: string): Promise<string | null> {
+  const git = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
+  const result = await runProgram(git, { cwd: root, limitMs: GIT_MS }).catch(() => null);
+  return result?.code === 0 ? result.out.trim() : null;
+}
+
+/** Units for systemd, and the hashes of all that is there to be copied. */
+async function writeBeside(out: string): Promise<void> {
+  for (const [name, text] of systemdUnits()) Deno.writeTextFileSync(`${out}/${name}`, text);
+  const names = [...Deno.readDirSync(out)].filter(({ name, isFile }) =>
+    isFile && name.startsWith("iris")
+  ).map(({ name }) => name).sort();
+  const lines: string[] = [];
+  for (const name of names) {
+    lines.push(`${await hexHash(Deno.readFileSync(`${out}/${name}`))}  ${name}\n`);
+  }
+  Deno.writeTextFileSync(`${out}/SHA256SUMS`, lines.join(""));
+}
+
+function requestOf(argv: readonly string[]): CompileRequest & { json: boolean; help: boolean } {
+  const unknown: string[] = [];
+  const args = parseArgs([...argv], {
+    boolean: ["json", "help"],
+    string: ["kind", "target", "out"],
+    unknown: (word) => (unknown.push(word), false),
+  });
+  if (unknown.length > 0) throw new Error(`there is no ${unknown[0]} (--help says what there is)`);
+  const kind = KINDS.find((one) => one === (args.kind ?? "auto"));
+  if (kind === undefined) throw new Error(`--kind is one of ${KINDS.join(", ")}`);
+  const { target, json, help } = args;
+  return { kind, target, json, help, out: args.out ?? `${ROOT}/dist` };
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const request = requestOf(argv);
+    if (request.help) {
+      console.log(HELP);
+      return 0;
+    }
+    const say = (line: string) => console.error(line);
+    const made = await compileIris({ ...request, say });
+    const { file, kind, version, commit, target, bytes } = made;
+    const size = `${(bytes / 1e6).toFixed(1)} MB`;
+    const line = `compile: wrote ${file}: ${kind}, ${version} (${commit ?? "unknown commit"}), ` +
+      `${target}, ${size}`;
+    console.log(request.json ? JSON.stringify(made) : line);
     return 0;
+  } catch (error) {
+    console.error(`compile: ${error instanceof Error ? error.message : error}`);
+    return 1;
   }
-  await Deno.remove(`${ROOT}/${TARGET}`);
-  console.error(`compile: ${TARGET} does not run the program (it was removed); is DENORT_BIN set?`);
-  return 1;
 }
 
-if (import.meta.main) Deno.exitCode = await main();
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

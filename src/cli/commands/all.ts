@@ -16,7 +16,6 @@ import {
 import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
 import { runLocalJob } from "../modes/local_job.ts";
-import { VERSION } from "../version.ts";
 import { clusterStatus, showEvents, showTree, stopCluster } from "./cluster_commands.ts";
 import { ENDPOINT_COMMANDS } from "./endpoint_commands.ts";
 import {
@@ -37,6 +36,7 @@ import { entriesOf, jobRequest } from "./job_request.ts";
 import { resolveModule } from "./module_file.ts";
 import { needEngine } from "../parts/runtime_facts.ts";
 import { taskShow } from "./task_commands.ts";
+import { printVersion } from "./version_command.ts";
 import { LOGS_FLAGS, logsRequest } from "../flags/logs_flags.ts";
 import { LIVE_COMMANDS } from "./live_declarations.ts";
 import { CONFIG_COMMANDS } from "./config_declarations.ts";
@@ -398,14 +398,10 @@ const restore = command({
 
 const version = command({
   path: ["version"],
-  summary: "Print the version.",
+  summary: "Print the version, the commit, the kind of this program, and its Deno.",
   flags: { json: JSON_FLAG },
   example: "iris version",
-  run(context: CliContext, { values }) {
-    const facts = { iris: VERSION, deno: Deno.version.deno, standalone: Deno.build.standalone };
-    context.out(values.json ? JSON.stringify(facts) : `iris ${VERSION} (deno ${facts.deno})`);
-    return Promise.resolve(0);
-  },
+  run: (context: CliContext, { values }) => printVersion(context, values.json),
 });
 
 /** Every command. */
