@@ -93,16 +93,16 @@ iris_check() {
 iris_unpack() {
   iris_temp= iris_locked=no iris_lock=$1/.lock-$iris_key
   mkdir -p "$1" 2>/dev/null
-  if [ ! -d "$1" ]; then iris_why='it cannot be made' && return 1; fi
-  if [ ! -O "$1" ]; then iris_why='it is of another user' && return 1; fi
-  if [ ! -w "$1" ]; then iris_why='it cannot be written' && return 1; fi
+  if [ ! -d "$1" ]; then iris_why='it cannot be made'; return 1; fi
+  if [ ! -O "$1" ]; then iris_why='it is of another user'; return 1; fi
+  if [ ! -w "$1" ]; then iris_why='it cannot be written'; return 1; fi
   iris_temp=$1/.new-$iris_host-$$
   rm -rf "$iris_temp"
   if ! mkdir -p "$iris_temp/$iris_key" 2>/dev/null || ! iris_wait_turn "$1" 2>/dev/null; then
     iris_clean
-    iris_why='it cannot be written, or has no room' && return 1
+    iris_why='it cannot be written, or has no room'; return 1
   fi
-  if iris_lies_in "$1"; then iris_clean && return 0; fi
+  if iris_lies_in "$1"; then iris_clean; return 0; fi
   iris_sweep "$1"
   iris_check
   iris_said=$({
@@ -112,12 +112,12 @@ iris_unpack() {
   case $iris_said in
     *iris-failed:*)
       iris_clean
-      iris_why=$(echo "$iris_said" | head -n 1) && return 1
+      iris_why=$(echo "$iris_said" | sed -n '/./{p;q;}'); return 1
       ;;
   esac
   if [ ! -x "$iris_temp/$iris_key/deno" ]; then
     iris_clean
-    iris_why='programs cannot be run from it' && return 1
+    iris_why='programs cannot be run from it'; return 1
   fi
   if ! "$iris_temp/$iris_key/deno" --version >/dev/null 2>&1 </dev/null; then
     iris_clean
