@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { formatTable } from "../src/cli/output/table.ts";
+import { benchCompile } from "./compile.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   recover: benchRecover,
   logs: benchLogs,
   usage: benchUsage,
+  compile: benchCompile,
 };
 
 async function main(argv: string[]): Promise<void> {

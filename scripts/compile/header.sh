@@ -21,7 +21,8 @@ iris_start() {
   iris_lies_in "$1" || return 0
   iris_at=$1/$iris_key
   shift
-  export IRIS_SINGLE_FILE="$iris_self" DENO_NO_UPDATE_CHECK=1
+  # Tasks have the PATH of this process, and Deno would put itself there where there is no node.
+  export IRIS_SINGLE_FILE="$iris_self" DENO_NO_UPDATE_CHECK=1 DENO_DISABLE_NODE_SHIM=1
   exec "$iris_at/deno" @FLAGS@ "$iris_at/main.js" "$@"
 }
 

@@ -204,6 +204,7 @@ Deno.test({
     const { out, err } = await shell(world, script);
     assertMatch(err, / = \[2,"[^"]*IRIS_TASK[^"]*"\]/);
     assert(!(out + err).includes("IRIS_SINGLE_FILE"), out + err);
+    assertMatch(out, new RegExp(`\\| PATH=${world.dir}/bin$`, "m"));
     assertEquals(world.survivors(), []);
   },
 });
