@@ -141,7 +141,8 @@ case ${XDG_CACHE_HOME-} in /*) iris_xdg=$XDG_CACHE_HOME/iris && iris_start "$iri
 case ${HOME-} in /*) iris_home=$HOME/.cache/iris ;; esac
 if [ "$iris_home" = "$iris_xdg" ]; then iris_home=; fi
 if [ -n "$iris_home" ]; then iris_start "$iris_home" "$@"; fi
-iris_shared=${TMPDIR:-/tmp}/iris-$(id -u)
+case ${TMPDIR-} in /*) iris_shared=$TMPDIR ;; *) iris_shared=/tmp ;; esac
+iris_shared=$iris_shared/iris-$(id -u)
 if iris_is_private "$iris_shared"; then iris_start "$iris_shared" "$@"; fi
 
 iris_host=$(uname -n)

@@ -58,6 +58,26 @@ Deno.test("no process stays between the caller and the program, so signals reach
   }
 });
 
+Deno.test({
+  name: "the terminal is the program's, at the first start and later",
+  ...await needs("script (bsdutils)", () => hasCommand("script")),
+  async fn() {
+    using iris = await new PretendedFile().write();
+    const by = ["sh", "-c", `exec script -qefc "'$1' '$2'" /dev/null`, "sh"];
+    for (let start = 0; start < 2; start++) {
+      const { code } = await iris.run(["test -t 0 && test -t 1 && test -t 2 && exit 9"], { by });
+      assertEquals(code, 9);
+    }
+  },
+});
+
+Deno.test("a place may have blanks in its name, and one that is no absolute path is none", async () => {
+  using iris = await new PretendedFile().write();
+  const place = `${iris.dir}/a b/*`;
+  assertEquals((await iris.run(["exit 6"], { env: { XDG_CACHE_HOME: place } })).code, 6);
+  assertClean(iris, `${place}/iris`);
+});
+
 Deno.test("what the caller ignores stays ignored", async () => {
   using iris = await new PretendedFile().write();
   const by = ["sh", "-c", 'trap "" HUP INT; exec "$@"', "sh"];
