@@ -59,7 +59,7 @@ export async function compileIris(request: CompileRequest): Promise<CompileResul
   const commit = await commitOf(ROOT);
   const file = request.target === undefined ? `${out}/iris` : `${out}/iris-${target.name}`;
   Deno.mkdirSync(out, { recursive: true });
-  const work = Deno.makeTempDirSync({ dir: out, prefix: ".work-" });
+  const work = workFolder(out);
   try {
     const program = await bundleProgram({ root: ROOT, work, commit });
     // Made aside and renamed: what runs from the old file is not disturbed.
@@ -79,6 +79,24 @@ export async function compileIris(request: CompileRequest): Promise<CompileResul
     return { file, kind, version, commit, target: target.name, bytes: content.length, sha256 };
   } finally {
     Deno.removeSync(work, { recursive: true });
+  }
+}
+
+/** A folder for this build. What builds left that were killed goes. */
+function workFolder(out: string): string {
+  for (const { name } of Deno.readDirSync(out)) {
+    const [, pid] = /^\.work-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || isAlive(pid)) continue;
+    Deno.removeSync(`${out}/${name}`, { recursive: true });
+  }
+  return Deno.makeTempDirSync({ dir: out, prefix: `.work-${Deno.pid}-` });
+}
+
+function isAlive(pid: string): boolean {
+  try {
+    return Deno.statSync(`/proc/${pid}`).isDirectory;
+  } catch {
+    return false;
   }
 }
 

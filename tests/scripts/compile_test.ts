@@ -50,10 +50,12 @@ Deno.test({
     // Deno itself is no base, but embeds like one: so it is where the real one cannot be had.
     Deno.env.set("DENORT_BIN", Deno.execPath());
     try {
+      Deno.mkdirSync(`${out}/.work-4194305-left/source`, { recursive: true });
       const lines: string[] = [];
       const made = await compileIris({ kind: "auto", out, say: (line) => lines.push(line) });
       assertEquals([made.kind, made.file], ["self-extracting", `${out}/iris`]);
       assertEquals(lines.length, 1);
+      assertEquals([...Deno.readDirSync(out)].filter(({ isDirectory }) => isDirectory), []);
       assertMatch(
         lines[0]!,
         /^compile: the base of deno compile .* making a file that unpacks itself$/,
