@@ -106,7 +106,14 @@ function job(generation: number): JobRow {
 }
 
 function lanes(generation: number): LaneRow[] {
-  const empty = { assigned: [], recalled: [], preempted: [], disbanded: [], stopping: [] };
+  const empty = {
+    assigned: [],
+    recalled: [],
+    building: [],
+    preempted: [],
+    disbanded: [],
+    stopping: [],
+  };
   return [0, 1, 2, 3, 4].map((i) => ({
     ...empty,
     generation,

@@ -23,7 +23,7 @@ export interface End {
 export interface EndedPart {
   readonly from: number;
   readonly to: number;
-  readonly state: "ASSIGNED" | "RUNNING";
+  readonly state: "ASSIGNED" | "BUILDING" | "RUNNING";
   readonly startedAtMs: number | null;
   /** Why it was asked to end though its task is not over; null when it was not. */
   readonly evicted: EvictReason | null;
@@ -45,8 +45,8 @@ export function takeLive(lane: AttemptLane, [from, to]: Range): EndedPart[] {
     }
   }
   for (const set of [lane.assigned, lane.recalled]) {
-    for (const [a, b] of set.remove(from, to)) {
-      parts.push({ from: a, to: b, state: "ASSIGNED", startedAtMs: null, evicted: null });
+    for (const [a, b, state] of lane.takeWaiting(set.remove(from, to))) {
+      parts.push({ from: a, to: b, state, startedAtMs: null, evicted: null });
     }
   }
   return parts;
@@ -61,7 +61,7 @@ export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; en
   if (part.startedAtMs !== null && part.evicted === null && !lost) {
     job.measure(end.atMs - part.startedAtMs, part.to - part.from);
   }
-  if (lost && part.state === "ASSIGNED") return giveBack(turn, lane, part);
+  if (lost && part.state !== "RUNNING") return giveBack(turn, lane, part);
   if (end.cause === "cancelled" && turn.state.shuttingDown) {
     job.endReason ??= "the cluster was stopped";
     return finish(turn, lane, { part, end, event: "cancel" });
@@ -85,8 +85,8 @@ export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; en
 }
 
 /** Attempts that never began: their tasks wait again, and are charged nothing. */
-export function giveBack(turn: Turn, lane: AttemptLane, { from, to }: EndedPart): void {
-  lane.job.tally.move("ASSIGNED", "return", to - from);
+export function giveBack(turn: Turn, lane: AttemptLane, { from, to, state }: EndedPart): void {
+  lane.job.tally.move(state, "return", to - from);
   lane.job.pending.add([from, to, lane.attempt + 1, 0, 0]);
   touchLane(turn, lane);
 }

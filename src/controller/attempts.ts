@@ -169,8 +169,8 @@ function start(turn: Turn, worker: WorkerNode, run: StartedRun): number {
   // It began before it could be taken back: it is desired again.
   if (back.length > 0) turn.log.desired.add(worker);
   let count = 0;
-  for (const [a, b] of [...lane.assigned.remove(from, to), ...back]) {
-    lane.job.tally.move("ASSIGNED", "start", b - a);
+  for (const [a, b, state] of lane.takeWaiting([...lane.assigned.remove(from, to), ...back])) {
+    lane.job.tally.move(state, "start", b - a);
     lane.running.set([a, b, atMs]);
     count += b - a;
   }
@@ -178,6 +178,22 @@ function start(turn: Turn, worker: WorkerNode, run: StartedRun): number {
   lane.job.startedAtMs ??= atMs;
   touchLane(turn, lane);
   return count;
+}
+
+/** For which attempts the worker fetches what they need: all of them, each time. */
+export function takeBuilding(turn: Turn, worker: WorkerNode, building: readonly Run[]): void {
+  const told = Map.groupBy(building, ([generation, , , attempt]) => `${generation}.${attempt}`);
+  for (const [key, lane] of worker.lanes) {
+    const runs = told.get(key) ?? [];
+    if (runs.length === 0 && lane.building.size === 0) continue;
+    turn.contain(lane.job.generation, () => {
+      const { begun, over } = lane.build(runs.map(([, from, to]) => [from, to]));
+      lane.job.tally.move("BUILDING", "built", over);
+      lane.job.tally.move("ASSIGNED", "build", begun);
+      if (begun + over > 0) touchLane(turn, lane);
+      return begun;
+    });
+  }
 }
 
 /** Attempts ended and are gone. @returns how many of them were known here */
@@ -295,8 +311,8 @@ export function loseAll(turn: Turn, worker: WorkerNode): void {
 }
 
 function giveBackAll(turn: Turn, lane: AttemptLane, ranges: readonly Range[]): void {
-  for (const [from, to] of ranges) {
-    const part: EndedPart = { from, to, state: "ASSIGNED", startedAtMs: null, evicted: null };
+  for (const [from, to, state] of lane.takeWaiting(ranges)) {
+    const part: EndedPart = { from, to, state, startedAtMs: null, evicted: null };
     turn.contain(lane.job.generation, () => {
       giveBack(turn, lane, part);
       return 0;

@@ -129,6 +129,11 @@ export class ClusterState {
     for (const lane of job.lanes) {
       invariant(this.workerOf(lane).lane(job.generation, lane.attempt) === lane, "A lane is lost");
       const { assigned, recalled, running, evicted, stopping } = lane;
+      for (const [from, to] of lane.building) {
+        const waits = [...assigned.within(from, to), ...recalled.within(from, to)];
+        const known = waits.reduce((sum, [a, b]) => sum + b - a, 0);
+        invariant(known === to - from, `Job ${job.generation}: what is built does not wait`);
+      }
       for (const set of [assigned, recalled, running, evicted.preempted, evicted.gang, stopping]) {
         for (const [from, to] of set) put(from, to);
       }

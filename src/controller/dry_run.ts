@@ -103,7 +103,7 @@ export function dryRun(
 /** A worker that has what it shall have. */
 function answerTo({ worker, incarnation, version, run }: Desired) {
   return {
-    ...{ worker, incarnation, version, facts: null, missing: [], backlog: 0 },
+    ...{ worker, incarnation, version, facts: null, missing: [], building: [], backlog: 0 },
     ...{ running: sizeOf(run), accepting: true, reason: null, stopping: false },
   };
 }

@@ -1,6 +1,7 @@
 /** Why a job is not further than it is: from the core's state, as data. Pure. */
 import type { Job } from "../model/job.ts";
 import { isTerminalJob } from "../model/rollup.ts";
+import type { TaskTally } from "../model/task_counts.ts";
 import type { Dependency, JobExplanation, JobSpec, JobView } from "../wire/api.ts";
 import type { ClusterState } from "./cluster_state.ts";
 
@@ -44,14 +45,22 @@ export function explainDone(job: JobView): JobExplanation {
   };
 }
 
-/** Nothing waits to be placed: what workers run, and what waits there for its turn. */
-function withWorkers(running: number, assigned: number): string {
+/** Nothing waits to be placed: what workers run, what waits there for its turn, or for its bundle. */
+function withWorkers(tally: TaskTally): string {
+  const [running, assigned] = [tally.of("RUNNING"), tally.of("ASSIGNED")];
+  const building = tally.of("BUILDING");
   const counted = (n: number, verb: string) => `${n} ${n === 1 ? "task" : "tasks"} ${verb}`;
   const runs = counted(running, running === 1 ? "runs" : "run");
   const waits = counted(assigned, assigned === 1 ? "waits" : "wait");
   const turn = `with ${assigned === 1 ? "its" : "their"} worker until a task there ends`;
-  if (assigned === 0) return `${runs}, none waits`;
-  return running === 0 ? `${waits} ${turn}` : `${runs}, ${waits} ${turn}`;
+  if (assigned + building === 0) return `${runs}, none waits`;
+  return [
+    ...running > 0 ? [runs] : [],
+    ...building > 0
+      ? [`${counted(building, building === 1 ? "waits for its" : "wait for their")} bundle`]
+      : [],
+    ...assigned > 0 ? [`${waits} ${turn}`] : [],
+  ].join(", ");
 }
 
 function reasonOf(job: Job<JobSpec>, placement: string | null): string {
@@ -60,7 +69,7 @@ function reasonOf(job: Job<JobSpec>, placement: string | null): string {
     return `${job.endReason ?? "it is over"}; processes of it are still ending`;
   }
   if (job.held || job.waits.size > 0) return job.waitReason ?? "it waits";
-  if (pending.size === 0) return withWorkers(tally.of("RUNNING"), tally.of("ASSIGNED"));
+  if (pending.size === 0) return withWorkers(tally);
   if (pending.ready === 0) return "all that is left of it rests after a failure";
   if (job.spec.gang !== null && pending.ready < tally.open) {
     return "its gang is taken apart, to start anew together";

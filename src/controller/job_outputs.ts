@@ -138,8 +138,10 @@ function outputOf(
 ): OutputView | { readonly why: string | null } {
   const { index, attempt, worker, state } = task;
   if (attempt === null || worker === null) return { why: null };
-  if (state === "PENDING" || state === "ASSIGNED") return { why: "it waits to run" };
-  if (state === "RUNNING" || state === "BUILDING") return { why: "it still runs" };
+  if (state === "PENDING" || state === "ASSIGNED" || state === "BUILDING") {
+    return { why: "it waits to run" };
+  }
+  if (state === "RUNNING") return { why: "it still runs" };
   const there = listed.get(worker);
   if (there === undefined) return { why: `worker ${worker} is gone` };
   if (!(there instanceof Map)) return there as { why: string };

@@ -193,7 +193,8 @@ function settleGang(turn: Turn, job: Job<JobSpec>): void {
   const { tally } = job;
   const ended = tally.of("FAILED") + tally.of("WORKER_FAILED") + tally.of("PREEMPTED");
   if (ended > 0 && tally.open > 0) return cancelOpen(turn, job, "gang");
-  if (job.pending.size > 0 && tally.of("ASSIGNED") + tally.of("RUNNING") > 0) disband(turn, job);
+  const live = tally.of("ASSIGNED") + tally.of("BUILDING") + tally.of("RUNNING");
+  if (job.pending.size > 0 && live > 0) disband(turn, job);
 }
 
 /** A job that is over: nothing of it goes on, and when it ended badly nothing under it. */

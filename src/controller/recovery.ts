@@ -98,6 +98,7 @@ function addLane(state: ClusterState, job: Job<JobSpec>, row: LaneRow): void {
   const lane: AttemptLane = worker.laneFor(job, row.attempt);
   lane.assigned = RangeSet.fromBounds(row.assigned);
   lane.recalled = RangeSet.fromBounds(row.recalled);
+  lane.building = RangeSet.fromBounds(row.building);
   lane.running = RangeMap.fromCells(row.running);
   lane.evicted.preempted = RangeMap.fromCells(row.preempted);
   lane.evicted.gang = RangeMap.fromCells(row.disbanded);

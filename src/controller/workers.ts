@@ -2,7 +2,7 @@
 import type { Liveness, Observed } from "../heartbeat/messages.ts";
 import { FIRST_PROTOCOL, type Speaker, whyIncompatible } from "../wire/protocol.ts";
 import type { RegisterRequest } from "../wire/reconcile.ts";
-import { loseAll, settleRecalls, takeFacts, takeMissing } from "./attempts.ts";
+import { loseAll, settleRecalls, takeBuilding, takeFacts, takeMissing } from "./attempts.ts";
 import { refuse } from "./jobs.ts";
 import type { Turn } from "./turn.ts";
 import { judgeFacts, judgeLoss, takeBackWaiting } from "./worker_marks.ts";
@@ -103,6 +103,7 @@ export function observe(turn: Turn, observed: Observed): void {
     judgeFacts(turn, worker, observed.facts);
   }
   takeMissing(turn, worker, observed.missing);
+  takeBuilding(turn, worker, observed.building);
   if (observed.backlog === 0 && observed.facts === null) {
     settleRecalls(turn, worker, observed.version);
   }

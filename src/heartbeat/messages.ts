@@ -49,6 +49,8 @@ export interface Observed {
   readonly version: number;
   readonly facts: Facts | null;
   readonly missing: readonly Run[];
+  /** All that wait for what they need to be fetched. */
+  readonly building: readonly Run[];
   readonly backlog: number;
   readonly running: number;
   readonly accepting: boolean;

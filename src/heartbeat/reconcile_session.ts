@@ -103,6 +103,8 @@ export class ReconcileSession {
   #gone = new RunSet();
   /** What the last answer said beside facts. */
   #last: Pick<ReconcileResponse, "backlog" | "running" | "accepting" | "reason"> | null = null;
+  /** What the last answer said to be fetched for, as text. */
+  #building = "[]";
   #failures = 0;
   #lastOkMs: number;
 
@@ -207,11 +209,14 @@ export class ReconcileSession {
     this.#answeredSeq = Math.max(this.#answeredSeq, seq);
     this.#held = new Set(response.specs);
     const { facts, backlog, running, accepting, reason, stopping = !accepting } = response;
+    const { building = [] } = response;
+    const builds = JSON.stringify(building);
     const last = this.#last;
     const toStore = facts !== null || missing.length > 0;
     const news = toStore || last === null || call.version > this.#forwardedVersion ||
       last.backlog !== backlog || last.running !== running || last.accepting !== accepting ||
-      last.reason !== reason;
+      last.reason !== reason || builds !== this.#building;
+    this.#building = builds;
     this.#last = { backlog, running, accepting, reason };
     if (toStore && this.#underWay.size === 0) {
       this.#awaiting = { version: this.#desired!.version, untilMs: nowMs + CORE_WAIT_MS };
@@ -228,7 +233,7 @@ export class ReconcileSession {
     this.#forwardedVersion = Math.max(this.#forwardedVersion, call.version);
     const { worker, incarnation } = this.link;
     const of = { worker, incarnation, version: call.version };
-    return { ...of, facts, missing, backlog, running, accepting, reason, stopping };
+    return { ...of, facts, missing, building, backlog, running, accepting, reason, stopping };
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import type { Job } from "./job.ts";
 import { RangeMap } from "./range_map.ts";
-import { RangeSet } from "./range_set.ts";
+import { type Range, RangeSet } from "./range_set.ts";
 
 /** Attempts that a desired set with this version names first. */
 interface Fresh {
@@ -12,6 +12,9 @@ interface Fresh {
   readonly from: number;
   readonly to: number;
 }
+
+/** Attempts that wait, with the state that their tasks are in. */
+export type WaitingPart = readonly [from: number, to: number, state: "ASSIGNED" | "BUILDING"];
 
 /** Why an attempt that runs is asked to end though its task is not over. */
 export type EvictReason = "preempted" | "gang";
@@ -28,6 +31,8 @@ export class AttemptLane {
   assigned = RangeSet.empty();
   /** Asked back before they started; the worker has not answered yet. */
   recalled = RangeSet.empty();
+  /** Of both, those for which the worker fetches what they need. */
+  building = RangeSet.empty();
   /** Running, with the wall time at which they began, in ms. */
   running = new RangeMap();
   /**
@@ -50,7 +55,7 @@ export class AttemptLane {
     this.attempt = of.attempt;
   }
 
-  /** Tasks that are ASSIGNED. */
+  /** Tasks that are ASSIGNED or BUILDING. */
   get waiting(): number {
     return this.assigned.size + this.recalled.size;
   }
@@ -76,6 +81,45 @@ export class AttemptLane {
       left -= to - low;
     }
     return count - Math.max(0, left);
+  }
+
+  /**
+   * Of attempts that were just taken out of `assigned` or `recalled`: the parts, by the state that
+   * their tasks are in.
+   */
+  takeWaiting(ranges: Iterable<Range>): WaitingPart[] {
+    const parts: WaitingPart[] = [];
+    for (const [from, to] of ranges) {
+      let at = from;
+      for (const [a, b] of this.building.remove(from, to)) {
+        if (at < a) parts.push([at, a, "ASSIGNED"]);
+        parts.push([a, b, "BUILDING"]);
+        at = b;
+      }
+      if (at < to) parts.push([at, to, "ASSIGNED"]);
+    }
+    return parts;
+  }
+
+  /**
+   * The worker says for which it fetches what they need; attempts that do not wait here are left out.
+   *
+   * @returns how many became BUILDING, and how many are not any more
+   */
+  build(ranges: Iterable<Range>): { readonly begun: number; readonly over: number } {
+    const before = this.building;
+    const now = RangeSet.empty();
+    for (const [from, to] of ranges) {
+      for (const set of [this.assigned, this.recalled]) {
+        for (const [a, b] of set.within(from, to)) now.add(a, b);
+      }
+    }
+    let kept = 0;
+    for (const range of now) {
+      for (const [a, b] of before.within(...range)) kept += b - a;
+    }
+    this.building = now;
+    return { begun: now.size - kept, over: before.size - kept };
   }
 
   /** Puts new attempts here; a desired set of this version names them first. */

@@ -181,7 +181,10 @@ export class Job<Spec extends JobLimits = JobLimits> {
       invariant(a === b, `Job ${generation}: ${what} differ: ${a} and ${b}`);
     same("tasks and replicas", tally.total, this.spec.replicas);
     same("pending tasks and their ranges", tally.of("PENDING"), this.pending.size);
-    same("assigned tasks and their ranges", tally.of("ASSIGNED"), all((lane) => lane.waiting));
+    const building = all((lane) => lane.building.size);
+    same("building tasks and their ranges", tally.of("BUILDING"), building);
+    const waiting = all((lane) => lane.waiting);
+    same("assigned tasks and their ranges", tally.of("ASSIGNED") + building, waiting);
     const running = all((lane) => lane.running.size + lane.evicting);
     same("running tasks and their ranges", tally.of("RUNNING"), running);
     if (this.spec.gang === null) return;

@@ -93,6 +93,16 @@ export class RangeSet {
     return added;
   }
 
+  /** The parts of a range that are members, in order. */
+  within(from: number, to: number): Range[] {
+    const found: Range[] = [];
+    const bounds = this.#bounds;
+    for (let i = this.#endingAfter(from); i < bounds.length && bounds[i]! < to; i += 2) {
+      found.push([Math.max(bounds[i]!, from), Math.min(bounds[i + 1]!, to)]);
+    }
+    return found;
+  }
+
   /** Takes a range out. @returns the parts that were members, in order */
   remove(from: number, to: number): Range[] {
     const removed: Range[] = [];

@@ -4,8 +4,8 @@
  *
  * ```text
  * PENDING ─assign→ ASSIGNED ─(build→ BUILDING)─start→ RUNNING ─succeed→ SUCCEEDED
- *    ↑                │                                 ├─fail→ FAILED
- *    ├─────return─────┘                                 ├─lose→ WORKER_FAILED
+ *    ↑                │ ↑────built───┘ │                ├─fail→ FAILED
+ *    ├─────return─────┴────────────────┘                ├─lose→ WORKER_FAILED
  *    └─────retry────────────────────────────────────────┘
  * ```
  */
@@ -28,7 +28,8 @@ export const TASK_STATES = [
 export type TaskState = (typeof TASK_STATES)[number];
 
 /**
- * What can happen to a task. `return`: its attempt never began and costs nothing. `retry`: its
+ * What can happen to a task. `build`: its worker fetches what it needs. `built`: that is there, and
+ * the task waits for its turn. `return`: its attempt never began and costs nothing. `retry`: its
  * attempt ended badly and there is budget for another. `fail`, `lose`: there is none. `give_up`: it
  * can never be placed. `preempt`: it had to make room once too often. `gang`: a member of its gang
  * ended badly for good.
@@ -36,6 +37,7 @@ export type TaskState = (typeof TASK_STATES)[number];
 export const TASK_EVENTS = [
   "assign",
   "build",
+  "built",
   "start",
   "succeed",
   "fail",
@@ -75,7 +77,7 @@ const TRANSITIONS: Readonly<Record<TaskState, Row>> = {
     gang: "COSCHED_FAILED",
   },
   ASSIGNED: { ...ENDS, build: "BUILDING", start: "RUNNING", return: "PENDING" },
-  BUILDING: { ...ENDS, start: "RUNNING" },
+  BUILDING: { ...ENDS, built: "ASSIGNED", start: "RUNNING", return: "PENDING" },
   RUNNING: ENDS,
   SUCCEEDED: TERMINAL,
   FAILED: TERMINAL,

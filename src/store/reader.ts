@@ -295,10 +295,12 @@ class TaskWindow {
     const set = (state: TaskState, startedAtMs: number | null) => (task: Mutable<TaskView>) => {
       Object.assign(task, { state, attempt, worker, startedAtMs });
     };
-    for (const column of [row.assigned, row.recalled]) {
+    // What is being built is in one of the others as well.
+    const waiting = [["ASSIGNED", row.assigned], ["ASSIGNED", row.recalled]] as const;
+    for (const [state, column] of [...waiting, ["BUILDING", row.building] as const]) {
       const bounds = fromBlob(column);
       for (let i = 0; i < bounds.length; i += 2) {
-        this.#each(bounds[i]!, bounds[i + 1]!, set("ASSIGNED", null));
+        this.#each(bounds[i]!, bounds[i + 1]!, set(state, null));
       }
     }
     for (const column of [row.running, row.preempted, row.disbanded]) {

@@ -73,6 +73,8 @@ export interface LaneRow extends LaneKey {
   readonly assigned: readonly number[];
   /** from, to, … */
   readonly recalled: readonly number[];
+  /** Of both, those for which the worker fetches what they need: from, to, … */
+  readonly building: readonly number[];
   /** from, to, started, … */
   readonly running: readonly number[];
   /** Asked to make room: from, to, started, … */

@@ -160,6 +160,9 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (generation, task)
   ) STRICT, WITHOUT ROWID;
 
+  -- Of assigned and recalled, those for which the worker fetches what they need: from, to, ...
+  ALTER TABLE lanes ADD COLUMN building BLOB;
+
   -- What users and Iris itself decided about a worker, and when: drained, set aside.
   ALTER TABLE workers ADD COLUMN drained TEXT;     -- why, null for not
   ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not

@@ -157,6 +157,7 @@ export class StoreWriter {
         toBlob(lane.stopping),
         toBlob(lane.preempted),
         toBlob(lane.disbanded),
+        toBlob(lane.building),
       );
     }
     for (const [from, to] of changes.copiedResults) {
@@ -281,10 +282,11 @@ function prepareAll(db: DatabaseSync) {
     ),
     lane: p(
       `INSERT INTO lanes (generation, worker, attempt, assigned, recalled, running, stopping,
-       preempted, disbanded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       preempted, disbanded, building) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET assigned = excluded.assigned, recalled = excluded.recalled,
        running = excluded.running, stopping = excluded.stopping,
-       preempted = excluded.preempted, disbanded = excluded.disbanded`,
+       preempted = excluded.preempted, disbanded = excluded.disbanded,
+       building = excluded.building`,
     ),
     goneLane: p("DELETE FROM lanes WHERE generation = ? AND worker = ? AND attempt = ?"),
     jobWorker: p("INSERT OR IGNORE INTO job_workers VALUES (?, ?)"),
@@ -323,6 +325,7 @@ function laneRowOf(row: Row): LaneRow {
     attempt: Number(row.attempt),
     assigned: fromBlob(row.assigned),
     recalled: fromBlob(row.recalled),
+    building: fromBlob(row.building),
     running: fromBlob(row.running),
     preempted: fromBlob(row.preempted),
     disbanded: fromBlob(row.disbanded),

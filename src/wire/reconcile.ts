@@ -128,6 +128,8 @@ export interface ReconcileResponse {
   readonly missing: readonly Run[];
   /** Generations whose spec the worker holds. */
   readonly specs: readonly number[];
+  /** Those that wait for what they need to be fetched, their bundle; an older worker tells none. */
+  readonly building?: readonly Run[];
   /** How many attempts wait in the worker's backlog now. */
   readonly backlog: number;
   /** How many run now. */

@@ -69,6 +69,7 @@ export function parseReconcileResponse(input: unknown): ReconcileResponse {
   whole(o, "seq");
   if (o.facts !== null) checkFacts(object(o.facts, "facts"));
   runs(o, "missing", 4);
+  if (o.building !== undefined) runs(o, "building", 4);
   for (const generation of list(o, "specs", MAX_SPECS_PER_CALL)) {
     if (!isWhole(generation)) throw wrong("specs", "a list of generations");
   }

@@ -5,6 +5,7 @@
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { AttemptSpec } from "../wire/reconcile.ts";
+import type { Run } from "../wire/runs.ts";
 import type { BundleCache } from "./bundle_cache.ts";
 import type { KeeperCommand } from "./desired_state.ts";
 import type { KeeperFacts, KeeperLink, KeeperSpec } from "./keeper_link.ts";
@@ -28,6 +29,16 @@ export class BundleStarts {
   constructor(options: BundleStartsOptions) {
     this.#options = options;
     this.#do(this.#gate.adopt(options.link.hello));
+  }
+
+  /** How many are held back until their bundle is here. */
+  get held(): number {
+    return this.#gate.held;
+  }
+
+  /** Which they are. */
+  get building(): readonly Run[] {
+    return this.#gate.building;
   }
 
   /** Tells the keeper, or holds it back. */

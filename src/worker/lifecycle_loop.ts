@@ -92,6 +92,8 @@ class Lifecycle {
   /** What was warned of, so that it is said once. */
   #warnedOfGraceMs: number | null = null;
   #toldProblem: string | null = null;
+  /** How many the last answer said to wait for their bundle. */
+  #toldHeld = 0;
   /** True when an answer said that nothing new is taken in. */
   #toldClosed = false;
   #keeperLost: { readonly why: string; readonly atMs: number; told: boolean } | null = null;
@@ -134,7 +136,9 @@ class Lifecycle {
     const { cluster } = context.config;
     if (cluster !== undefined && cluster !== null) this.#state.join(cluster);
     this.#held = new HeldCall(context.clock, (id, request) => {
-      const response = this.#state.answer(request);
+      const building = this.#starts.building;
+      const response = { ...this.#state.answer(request), building };
+      this.#toldHeld = this.#starts.held;
       this.#toldClosed = !response.accepting;
       this.#server.post({ type: "response", id, response });
     });
@@ -324,7 +328,8 @@ class Lifecycle {
       this.#onStranger(message);
       return this.#server.post({ type: "refused", id: call.id, code, message });
     }
-    if (this.#state.hasNews) this.#held.nudge(COALESCE_MS);
+    const builds = this.#starts.held !== this.#toldHeld;
+    if (this.#state.hasNews || builds) this.#held.nudge(COALESCE_MS);
     else if (!this.#state.settled) this.#held.nudge(RESEND_MS);
     if (!this.#state.accepting && !this.#toldClosed) this.#held.answer();
     this.#wakeup.wake();

@@ -59,6 +59,11 @@ export class StartGate {
     return count;
   }
 
+  /** Which they are. */
+  get building(): Run[] {
+    return [...this.#gated.values()].flatMap(({ held }) => held);
+  }
+
   /** Takes over what a keeper already has. */
   adopt(hello: KeeperHello): GateStep[] {
     this.#adopted.addAll(hello.queued);

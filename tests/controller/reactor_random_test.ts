@@ -66,6 +66,10 @@ const step = fc.oneof(
       end: fc.constantFrom("ok", "ok", "ok", "fail", "killed", "unknown"),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("fetch" as const), worker, on: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose" as const), worker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("replace" as const), worker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
@@ -164,6 +168,11 @@ function take(world: CoreWorld, each: Step): void {
       const end = () => END[each.end as keyof typeof END];
       return world.workers.get(each.worker)?.finish(each.count, { atMs: world.now.wallMs, end });
     }
+    case "fetch": {
+      const sim = world.workers.get(each.worker);
+      if (sim !== undefined) sim.fetching = each.on;
+      return;
+    }
     case "lose":
       if (alive(each.worker)) world.lose(each.worker);
       return;
@@ -207,7 +216,7 @@ function checkSingle(world: CoreWorld): void {
 }
 
 function drain(world: CoreWorld): void {
-  for (const each of WORKERS) world.join(each, { pid: 99_999 });
+  for (const each of WORKERS) world.join(each, { pid: 99_999 }).fetching = false;
   for (const job of [...world.state.jobs.values()]) {
     if (job.held) world.verb("release_job", job.name.slice("/u/".length));
   }

@@ -46,7 +46,13 @@ function failToLaunch(world: CoreWorld, job: string, worker: string): void {
   world.react({
     type: "observed",
     observed: {
-      ...{ worker, incarnation: node.incarnation, version: node.version, missing: [] },
+      ...{
+        worker,
+        incarnation: node.incarnation,
+        version: node.version,
+        missing: [],
+        building: [],
+      },
       facts: {
         upTo: generation,
         started: [],

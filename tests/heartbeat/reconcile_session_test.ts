@@ -196,3 +196,16 @@ Deno.test("a failure behind a newer answer means nothing, and an answer forgives
   s.answered(good.request.seq, response(good), 1_001);
   assertEquals(s.suspect, false);
 });
+
+Deno.test("what a worker fetches for is news when it changes, and only then", () => {
+  const s = open();
+  let nowMs = 100;
+  const told = (building?: ReconcileResponse["building"]) => {
+    const call = called(s, nowMs);
+    const more = building === undefined ? {} : { building };
+    return s.answered(call.request.seq, response(call, more), nowMs += 900)?.building ?? null;
+  };
+  assertEquals(told([[1, 0, 4, 0]]), [[1, 0, 4, 0]]);
+  assertEquals(told([[1, 0, 4, 0]]), null, "the same again");
+  assertEquals(told(), [], "a worker of an older version tells none");
+});

@@ -34,10 +34,12 @@ const EXPECTED: Readonly<Record<TaskState, Partial<Record<TaskEvent, TaskState>>
     gang: "COSCHED_FAILED",
   },
   BUILDING: {
+    built: "ASSIGNED",
     start: "RUNNING",
     succeed: "SUCCEEDED",
     fail: "FAILED",
     retry: "PENDING",
+    return: "PENDING",
     lose: "WORKER_FAILED",
     cancel: "KILLED",
     preempt: "PREEMPTED",

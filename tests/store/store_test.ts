@@ -116,6 +116,7 @@ inFolder("what was written is there after the next start, and a reader sees it a
       attempt: 0,
       assigned: [0, 2],
       recalled: [],
+      building: [],
       running: [2, 4, 77.5],
       preempted: [],
       disbanded: [],

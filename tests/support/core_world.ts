@@ -257,6 +257,7 @@ export class CoreWorld {
         attempt: lane.attempt,
         assigned: lane.assigned.toBounds(),
         recalled: lane.recalled.toBounds(),
+        building: lane.building.toBounds(),
         running: lane.running.toCells(),
         preempted: lane.evicted.preempted.toCells(),
         disbanded: lane.evicted.gang.toCells(),

@@ -26,6 +26,8 @@ export class SimWorker {
   #version = 0;
   #incarnation = 0;
   accepting = true;
+  /** Nothing starts: what waits needs something that is not here yet. */
+  fetching = false;
   /** Each attempt that begins says that it has such ports. */
   ports: readonly string[] = [];
 
@@ -88,6 +90,7 @@ export class SimWorker {
 
   /** Starts what there are slots for. */
   start(atMs: number): void {
+    if (this.fetching) return;
     const started: StartedRun[] = [];
     for (const run of this.#take(this.#waiting, this.slots - this.#running.size)) {
       this.#running.add(run);
@@ -131,6 +134,7 @@ export class SimWorker {
       version: this.#version,
       facts,
       missing: this.#missing,
+      building: this.fetching ? [...this.#waiting] : [],
       backlog: this.#waiting.size,
       running: this.#running.size,
       accepting: this.accepting,

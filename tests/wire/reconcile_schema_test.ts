@@ -9,6 +9,16 @@ function answer(cause: unknown) {
   };
 }
 
+Deno.test("what is fetched for may be left out by an older worker, and must be runs", () => {
+  assertEquals(parseReconcileResponse(answer("exit")).building, undefined);
+  const building = [[1, 0, 2, 0]];
+  assertEquals(parseReconcileResponse({ ...answer("exit"), building }).building?.length, 1);
+  for (const odd of [null, 7, [[1, 2, 2, 0]], [[1, 0, 2]]]) {
+    const wrong = { ...answer("exit"), building: odd };
+    assertThrows(() => parseReconcileResponse(wrong), Error, "building must be");
+  }
+});
+
 Deno.test("every cause of an end is understood, also one that only a newer worker knows", () => {
   for (const cause of ["exit", "oom", "disk", "eaten_by_mice"]) {
     const { facts } = parseReconcileResponse(answer(cause));

@@ -75,9 +75,11 @@ Deno.test("a job waits for its bundle at the worker, counted in its backlog, and
   await setup(async ({ keeper, call, come }) => {
     const { response } = await call(1);
     assertEquals([response.backlog, response.missing], [2, []], "told before anything has begun");
+    assertEquals(response.building, [[1, 0, 1, 0]]);
     assertEquals(keeper.began, ["2.0.0"]);
     come();
     const next = (await call(2)).response;
+    assertEquals(next.building, []);
     const begun = (next.facts?.started ?? []).some(([generation]) => generation === 1) ||
       (await call(3)).response.facts?.started.some(([generation]) => generation === 1);
     assertEquals([begun, keeper.began], [true, ["2.0.0", "1.0.0"]]);
