@@ -58,6 +58,7 @@ function fill(path: string, count: number): void {
     charges: [],
     workers: [],
     goneWorkers: [],
+    strikes: [],
     workerMarks: [],
     endpoints: [],
     goneEndpoints: [],

@@ -17,6 +17,7 @@ import type {
   LaneRow,
   ResultRow,
   StoreChanges,
+  StrikesRow,
 } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
@@ -75,6 +76,7 @@ export class EffectLog {
   /** The last word about each endpoint: there from now on, or gone. */
   readonly endpoints = new Map<string, readonly [row: EndpointRow, there: boolean]>();
   readonly goneWorkers: string[] = [];
+  readonly strikes: StrikesRow[] = [];
   /** What is to be told beside what follows from the rest. */
   readonly events: EventRow[] = [];
   readonly links: WorkerLink[] = [];
@@ -107,7 +109,7 @@ export class EffectLog {
   #toChanges(wallMs: number): StoreChanges | null {
     const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
       this.details.length + this.returned.length + this.registered.length +
-      this.goneWorkers.length + this.events.length + this.marked.size +
+      this.goneWorkers.length + this.events.length + this.marked.size + this.strikes.length +
       this.endpoints.size;
     if (size === 0) return null;
     const charges = this.#charges();
@@ -129,6 +131,7 @@ export class EffectLog {
       endpoints: this.#endpoints(true),
       goneEndpoints: this.#endpoints(false),
       goneWorkers: this.goneWorkers,
+      strikes: this.strikes,
     };
   }
 

@@ -96,6 +96,7 @@ export class Reactor {
       });
     }
     pruneEndpoints(turn);
+    this.#log.strikes.push(...this.state.trust.takeChanged(now.wallMs));
     const effects = this.#log.toEffects(now.wallMs);
     this.#log = new EffectLog();
     return effects;

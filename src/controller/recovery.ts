@@ -47,6 +47,7 @@ export function recover(stored: StoredState, wallMs: number): Recovered {
   for (const [generation, task, failures, losses, crashes] of stored.charges) {
     state.jobs.get(generation)?.ledger.restore(task, { failures, losses, crashes });
   }
+  state.trust.restore(stored.strikes, wallMs);
   for (const row of stored.endpoints) {
     const lanes = state.jobs.get(row.generation)?.lanes ?? [];
     const lane = [...lanes].find((one) => one.attempt === row.attempt && holdsLive(one, row.task));

@@ -1,8 +1,10 @@
 /**
  * Which workers fail tasks that are not to blame themselves: on which tasks of different jobs cannot
  * be started, or with which they are lost again and again. Remembers a bounded number of recent
- * failures; decides nothing about one job alone. Pure; owned by the core's state.
+ * failures; decides nothing about one job alone. Pure; owned by the core's state. It is stored, so that
+ * a controller that begins anew gives no worker new credit.
  */
+import type { StrikesRow } from "../store/rows.ts";
 
 /** Tasks of so many different jobs in a row cannot be started on a worker: it is the worker. */
 export const LAUNCH_JOBS = 3;
@@ -13,6 +15,8 @@ export const TRUST_WINDOW_MS = 30 * 60_000;
 /** A worker is set aside for this long first, in ms; doubled each time it fails again at once. */
 export const ASIDE_MS = 10 * 60_000;
 const MAX_ASIDE_MS = 4 * 60 * 60_000;
+/** What was stored and did not change for so long is forgotten, in ms. */
+export const FORGET_MS = 24 * 60 * 60_000;
 /** Jobs that are remembered for a worker, and workers for a job. */
 const MAX_REMEMBERED = 32;
 
@@ -24,16 +28,62 @@ interface Record {
   times: number;
 }
 
+/** What is stored of a worker. */
+interface Stored extends Record {
+  /** Jobs of which tasks could not be started there. */
+  readonly failed: readonly number[];
+}
+
 /** Failures by worker. */
 export class WorkerTrust {
   readonly #records = new Map<string, Record>();
   /** Where tasks of a job could not be started. */
   readonly #failedAt = new Map<number, Set<string>>();
+  /** Workers of which something changed since it was last asked. */
+  readonly #changed = new Set<string>();
+
+  /** Begins with what was stored. `wallMs` is now. */
+  restore(rows: readonly StrikesRow[], wallMs: number): void {
+    for (const { worker, atMs, strikes } of rows) {
+      if (strikes === null || wallMs - atMs >= FORGET_MS) {
+        this.#changed.add(worker);
+        continue;
+      }
+      // Written by this program. A clock that was set back makes nothing last longer.
+      const { failed, ...record } = JSON.parse(strikes) as Stored;
+      const past = <T extends { readonly atMs: number }>(one: T): T => ({
+        ...one,
+        atMs: Math.min(one.atMs, wallMs),
+      });
+      const [launches, losses] = [record.launches.map(past), record.losses.map(past)];
+      this.#records.set(worker, { ...record, launches, losses });
+      for (const job of failed) {
+        this.#failedAt.set(job, (this.#failedAt.get(job) ?? new Set()).add(worker));
+      }
+    }
+  }
+
+  /** What is to be stored: of each worker of which something changed since the last time. */
+  takeChanged(wallMs: number): StrikesRow[] {
+    if (this.#changed.size === 0) return [];
+    const rows = [...this.#changed].map((worker) => {
+      const failed = [...this.#failedAt].filter(([, at]) => at.has(worker)).map(([job]) => job);
+      const record = this.#records.get(worker);
+      const stored: Stored = { ...record ?? { launches: [], losses: [], times: 0 }, failed };
+      const nothing = record === undefined && failed.length === 0;
+      return { worker, atMs: wallMs, strikes: nothing ? null : JSON.stringify(stored) };
+    });
+    this.#changed.clear();
+    return rows;
+  }
 
   /** A task began on a worker: what failed there before was not its fault. */
   began(worker: string): void {
     const record = this.#records.get(worker);
     if (record === undefined) return;
+    const nothing = record.launches.length === 0 && record.times === 0;
+    if (nothing && record.losses.length > 0) return;
+    this.#changed.add(worker);
     for (const { job } of record.launches) this.#failedAt.get(job)?.delete(worker);
     record.launches = [];
     record.times = 0;
@@ -92,11 +142,16 @@ export class WorkerTrust {
 
   /** Somebody says that the worker is fine. */
   forgive(worker: string): void {
+    if (this.#records.has(worker)) this.#changed.add(worker);
     this.#records.delete(worker);
-    for (const at of this.#failedAt.values()) at.delete(worker);
+    for (const at of this.#failedAt.values()) {
+      if (at.delete(worker)) this.#changed.add(worker);
+    }
   }
 
+  /** What is known of a worker, about to be changed. */
   #record(worker: string): Record {
+    this.#changed.add(worker);
     let record = this.#records.get(worker);
     if (record === undefined) {
       record = { launches: [], losses: [], times: 0 };

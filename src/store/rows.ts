@@ -139,6 +139,14 @@ export interface WorkerMarks {
   readonly setAside: SetAside | null;
 }
 
+/** Of what a worker is suspected, as text of `worker_trust.ts`; null for nothing any more. */
+export interface StrikesRow {
+  readonly worker: string;
+  /** Of the last change: wall time in ms. */
+  readonly atMs: number;
+  readonly strikes: string | null;
+}
+
 /** A worker as it registered last, and what was decided about it. */
 export interface StoredWorker extends RegisterRequest, WorkerMarks {}
 
@@ -159,6 +167,7 @@ export interface StoreChanges {
   /** Of workers that are stored, or are in `workers`. */
   readonly workerMarks: readonly (WorkerMarks & { readonly worker: string })[];
   readonly goneWorkers: readonly string[];
+  readonly strikes: readonly StrikesRow[];
   readonly events: readonly EventRow[];
   readonly endpoints: readonly EndpointRow[];
   readonly goneEndpoints: readonly EndpointRow[];
@@ -171,6 +180,7 @@ export interface StoredState {
   readonly lanes: readonly LaneRow[];
   readonly charges: readonly ChargeRow[];
   readonly workers: readonly StoredWorker[];
+  readonly strikes: readonly StrikesRow[];
   readonly endpoints: readonly EndpointRow[];
   /** The highest generation ever used. */
   readonly lastGeneration: number;

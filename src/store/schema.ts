@@ -163,6 +163,13 @@ export const MIGRATIONS: readonly string[] = [
   -- Of assigned and recalled, those for which the worker fetches what they need: from, to, ...
   ALTER TABLE lanes ADD COLUMN building BLOB;
 
+  -- Of what each worker is suspected, so that a restart gives no new credit.
+  CREATE TABLE worker_strikes (
+    worker TEXT PRIMARY KEY,
+    at_ms REAL NOT NULL,            -- of the last change
+    strikes TEXT NOT NULL           -- JSON
+  ) STRICT, WITHOUT ROWID;
+
   -- What users and Iris itself decided about a worker, and when: drained, set aside.
   ALTER TABLE workers ADD COLUMN drained TEXT;     -- why, null for not
   ALTER TABLE workers ADD COLUMN set_aside TEXT;   -- why, null for not

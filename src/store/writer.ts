@@ -17,6 +17,7 @@ import type {
   StoredJob,
   StoredState,
   StoredWorker,
+  StrikesRow,
 } from "./rows.ts";
 
 /** So many events are kept; the count is looked at after so many were added. */
@@ -116,6 +117,7 @@ export class StoreWriter {
       lanes: all("SELECT * FROM lanes ORDER BY rowid").map(laneRowOf),
       charges: all(`SELECT * FROM charges WHERE generation IN ${open}`).map(chargeRowOf),
       workers: all("SELECT * FROM workers").map(workerRowOf),
+      strikes: all("SELECT * FROM worker_strikes").map(strikesRowOf),
       endpoints: all(`SELECT * FROM endpoints WHERE generation IN ${open}`).map(endpointRowOf),
       lastGeneration: Number(all(`SELECT ${LAST_GENERATION} AS g`)[0]?.g ?? 0),
     };
@@ -174,6 +176,18 @@ export class StoreWriter {
       s.event.run(atMs, kind, job, generation, worker, JSON.stringify(data));
     }
     this.#forgetEvents(changes.events.length);
+    this.#applyWorkers(changes);
+  }
+
+  #applyWorkers(changes: StoreChanges): void {
+    const s = this.#statements;
+    const mark = () => {
+      for (const { worker, drained, setAside } of changes.workerMarks) {
+        s.workerMarks.run(drained, setAside?.why ?? null, setAside?.untilMs ?? null, worker);
+      }
+    };
+    // Before as well: what is decided about a worker just as it is lost keeps its row.
+    mark();
     for (const worker of changes.goneWorkers) s.goneWorker.run(worker);
     for (const w of changes.workers) {
       s.worker.run(
@@ -190,9 +204,11 @@ export class StoreWriter {
         w.certificate ?? null,
       );
     }
-    for (const { worker, drained, setAside } of changes.workerMarks) {
-      s.workerMarks.run(drained, setAside?.why ?? null, setAside?.untilMs ?? null, worker);
+    for (const { worker, atMs, strikes } of changes.strikes) {
+      if (strikes === null) s.goneStrikes.run(worker);
+      else s.strikes.run(worker, atMs, strikes);
     }
+    mark();
   }
 
   #applyEndpoints(changes: StoreChanges): void {
@@ -313,6 +329,8 @@ function prepareAll(db: DatabaseSync) {
     workerMarks: p(
       "UPDATE workers SET drained = ?, set_aside = ?, set_aside_until = ? WHERE worker = ?",
     ),
+    strikes: p("INSERT OR REPLACE INTO worker_strikes VALUES (?, ?, ?)"),
+    goneStrikes: p("DELETE FROM worker_strikes WHERE worker = ?"),
     // What was decided about a worker outlives its absence.
     goneWorker: p("DELETE FROM workers WHERE worker = ? AND drained IS NULL AND set_aside IS NULL"),
   };
@@ -336,6 +354,10 @@ function laneRowOf(row: Row): LaneRow {
 function chargeRowOf(row: Row): ChargeRow {
   const { generation, task, failures, losses, crashes } = row;
   return [Number(generation), Number(task), Number(failures), Number(losses), Number(crashes)];
+}
+
+function strikesRowOf({ worker, at_ms, strikes }: Row): StrikesRow {
+  return { worker: String(worker), atMs: Number(at_ms), strikes: String(strikes) };
 }
 
 function workerRowOf(row: Row): StoredWorker {

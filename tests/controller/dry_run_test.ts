@@ -25,6 +25,7 @@ function stored(jobs: readonly JobRow[], more: Partial<StoredState> = {}): Store
     lanes: [],
     charges: [],
     workers: [{ ...WORKER, drained: null, setAside: null }],
+    strikes: [],
     endpoints: [],
     lastGeneration: 9,
     ...more,

@@ -141,6 +141,39 @@ scenario(
   },
 );
 
+scenario("a restart of the controller gives a worker no new credit", (world) => {
+  twoHosts(world);
+  for (const job of ["a", "b"]) failToLaunch(world, job, "w1");
+  world.restart();
+  twoHosts(world);
+  failToLaunch(world, "c", "w1");
+  assertMatch(world.state.workers.get("w1")!.setAside!.why, /3 different jobs/);
+  world.wait(ASIDE_MS + 1);
+  world.restart();
+  twoHosts(world);
+  const { wallMs } = world.now;
+  failToLaunch(world, "d", "w1");
+  assertEquals(world.state.workers.get("w1")!.setAside!.untilMs, wallMs + 2 * ASIDE_MS);
+});
+
+scenario("losses count over a restart, and a worker that is forgiven leaves no row", (world) => {
+  const strikes = () => world.writer.load().strikes.map(({ worker }) => worker);
+  world.join("w0");
+  for (const job of ["a", "b", "c"]) {
+    const at = { constraints: [{ key: "host", op: "eq", values: ["w1"] }] };
+    world.join("w1", { attributes: { host: "w1" } });
+    world.submit(job, { ...at, lossRetries: 0 });
+    world.settle();
+    world.lose("w1");
+    world.restart();
+    world.join("w0");
+  }
+  assertMatch(world.state.workers.get("w1")!.setAside!.why, /lost 3 times/);
+  assertEquals(strikes(), ["w1"]);
+  release(world, "w1");
+  assertEquals(strikes(), []);
+});
+
 scenario("the last worker is never set aside", (world) => {
   world.join("w0", { attributes: { host: "w0" } });
   for (const job of ["a", "b", "c", "d"]) failToLaunch(world, job, "w0");

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   ASIDE_MS,
+  FORGET_MS,
   LAUNCH_JOBS,
   LOSSES,
   TRUST_WINDOW_MS,
@@ -62,4 +63,38 @@ Deno.test("a worker that is lost again and again with tasks of different jobs is
   const killer = new WorkerTrust();
   const once = Array.from({ length: 9 }, (_, at) => killer.lost("w", { jobs: [7], atMs: at }));
   assertEquals(once, Array(9).fill(null), "one job may be what kills it");
+});
+
+Deno.test("what is stored says the same as what was in memory, and nothing when nothing is left", () => {
+  const trust = new WorkerTrust();
+  fail(trust, "w", [1, 2]);
+  trust.lost("v", { jobs: [1], atMs: 5 });
+  const rows = trust.takeChanged(10);
+  assertEquals(rows.map(({ worker }) => worker), ["w", "v"]);
+  assertEquals(trust.takeChanged(11), [], "only what changed is stored");
+  const again = new WorkerTrust();
+  again.restore(rows, 20);
+  assertMatch(fail(again, "w", [3])!, /3 different jobs/);
+  again.forgive("w");
+  again.began("v");
+  assertEquals(again.takeChanged(21), [{ worker: "w", atMs: 21, strikes: null }]);
+});
+
+Deno.test("a job that failed elsewhere before it was stored has itself to blame afterwards", () => {
+  const trust = new WorkerTrust();
+  fail(trust, "other", [1, 2]);
+  const again = new WorkerTrust();
+  again.restore(trust.takeChanged(0), 0);
+  assertEquals(fail(again, "w", [1, 2, 3, 4]), null);
+  assertMatch(fail(again, "w", [5])!, /3 different jobs/);
+});
+
+Deno.test("what did not change for a day is forgotten, and its row goes", () => {
+  const trust = new WorkerTrust();
+  fail(trust, "w", [1, 2]);
+  const rows = trust.takeChanged(0);
+  const later = new WorkerTrust();
+  later.restore(rows, FORGET_MS);
+  assertEquals(later.takeChanged(FORGET_MS)[0]?.strikes, null);
+  assertEquals(fail(later, "w", [3], FORGET_MS), null);
 });

@@ -20,6 +20,7 @@ const NOTHING: StoreChanges = {
   charges: [],
   workers: [],
   goneWorkers: [],
+  strikes: [],
   workerMarks: [],
   endpoints: [],
   goneEndpoints: [],
