@@ -336,9 +336,9 @@ export class IrisClient {
     return new ExecStream(socket(url, this.#headers()), { request, output });
   }
 
-  /** The live ownership tree. */
-  tree(): Promise<TreeNode> {
-    return this.#json("GET", "/api/v1/tree");
+  /** The live ownership tree, with those of so many workers of other hosts. */
+  tree({ workers = 0 }: { workers?: number } = {}): Promise<TreeNode> {
+    return this.#json("GET", workers === 0 ? "/api/v1/tree" : `/api/v1/tree?workers=${workers}`);
   }
 
   /** A fresh one-time link to the status page. */

@@ -126,7 +126,13 @@ export interface ControllerApi {
   followEvents(after: string | null, of: FollowEvents): AsyncIterable<EventView>;
   /** The whole database as it is now, checked; whoever gets it reads or cancels it. */
   backup(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  /** What this process owns. */
   tree(): TreeNode;
+  /**
+   * The same with the workers of other hosts, of which at most so many are asked for their own trees.
+   * Comes within some seconds, whatever does not answer.
+   */
+  wholeTree(of: { workers: number }): Promise<TreeNode>;
   health(): Health;
   /** What runs now, asked of its workers. */
   readonly live: LiveApi;

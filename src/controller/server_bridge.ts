@@ -49,6 +49,7 @@ import { LogRoom } from "./log_room.ts";
 import { taskDetail } from "./task_detail.ts";
 import type { ConnectSocket } from "./exec_proxy.ts";
 import { LiveCalls } from "./live_calls.ts";
+import { WorkerTrees } from "./worker_trees.ts";
 import type {
   CoreToServer,
   JobVerb,
@@ -104,6 +105,7 @@ export class ServerBridge implements ControllerApi {
   readonly #logRoom = new LogRoom();
   readonly #logAnswers = new LogAnswers(() => this.#logRoom.readers);
   readonly #calls = new Map<number, Call>();
+  readonly #trees: WorkerTrees;
   /** Whoever waits for the next change of a job, by its name. */
   readonly #waiters = new Map<string, Set<() => void>>();
   readonly #closed = new AbortController();
@@ -129,6 +131,7 @@ export class ServerBridge implements ControllerApi {
     });
     const { reader, post, connect, clock } = options;
     this.live = new LiveCalls({ reader, post, connect, clock, workers: () => this.#workers });
+    this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
     options.core.onMessage((message) => this.#fromCore(message));
     options.main.onMessage((message) => this.#fromMain(message));
     options.core.post({ type: "hello" });
@@ -325,6 +328,10 @@ export class ServerBridge implements ControllerApi {
       { name: "iris", kind: "component", state: "starting", ageMs: 0, children: [] };
   }
 
+  wholeTree({ workers: limit }: { workers: number }): Promise<TreeNode> {
+    return this.#trees.whole({ own: this.tree(), workers: this.#workers, limit });
+  }
+
   health(): Health {
     const problems = [...this.#status?.problems ?? []];
     if (this.#epoch === null) problems.push("core: not heard of yet");
@@ -341,6 +348,7 @@ export class ServerBridge implements ControllerApi {
   close(): void {
     this.#closed.abort();
     this.live.close();
+    this.#trees.close();
     this.#options.core.onMessage(null);
     this.#options.main.onMessage(null);
     this.#rejectAll(new IrisError("closing", "The server is stopping"));

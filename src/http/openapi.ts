@@ -236,7 +236,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   },
   {
     ...{ method: "get", path: "/api/v1/tree", status: 200 },
-    summary: "The live ownership tree.",
+    summary: "The live ownership tree; ?workers=N: with the trees of so many workers elsewhere.",
     answer: null,
   },
   {

@@ -69,6 +69,7 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
     "/v1/signal",
     async (c) => c.json(await api.signal(parseSignalRequest(await jsonBody(c)))),
   );
+  app.post("/v1/tree", async (c) => c.json(await api.tree()));
   app.get("/v1/exec", (c) => upgraded(c, (socket) => api.exec(socket)));
   return app;
 }

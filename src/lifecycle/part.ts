@@ -79,6 +79,8 @@ export interface TreeNode {
   readonly deadlineMs?: number;
   /** How often it was restarted after a crash. */
   readonly restarts?: number;
+  /** Of a part on another host that cannot be asked now: why. Its state is as it was last known. */
+  readonly unreachable?: string;
   /** One short fact, for instance `pid 4711` or `http://127.0.0.1:10000`. */
   readonly detail?: string;
   readonly children: readonly TreeNode[];

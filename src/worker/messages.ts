@@ -3,6 +3,7 @@
  * lifecycle isolate decides. Plain data, by structured clone.
  */
 import type { ErrorCode } from "../base/errors.ts";
+import type { TreeNode } from "../lifecycle/part.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../wire/reconcile.ts";
 import type { EndedFact, StartedFact } from "./keeper_link.ts";
 
@@ -34,6 +35,20 @@ export type ToServer =
   }
   /** What is wrong with this worker, or null. */
   | { readonly type: "health"; readonly problem: string | null };
+
+/** Server to main: what does this process own now? */
+export interface TreeQuestion {
+  readonly type: "tree";
+  readonly id: number;
+}
+
+/** Main to server. */
+export interface TreeAnswer extends TreeQuestion {
+  readonly tree: TreeNode;
+}
+
+/** The name of the server's channel to main, at its own end. */
+export const TREE_CHANNEL = "tree";
 
 /** The name of the channel between both isolates, at either end. */
 export const WORKER_CHANNEL = "worker";

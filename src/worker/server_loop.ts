@@ -10,7 +10,7 @@ import { FileCalls } from "../host/file_calls.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import { sideSocketFor } from "../host/socket_path.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
-import type { Part } from "../lifecycle/part.ts";
+import type { Part, TreeNode } from "../lifecycle/part.ts";
 import { askForgotten } from "./ask_forgotten.ts";
 import type { FetchText } from "./registration.ts";
 import { LogJanitor } from "./log_janitor.ts";
@@ -22,12 +22,21 @@ import type { SideAnswers, SideQuestion } from "./keeper/side_protocol.ts";
 import { askKeeper } from "./keeper/side_client.ts";
 import { LogReader } from "./log_reader.ts";
 import { LogStore } from "./log_store.ts";
-import { type ServerReady, type ToLifecycle, type ToServer, WORKER_CHANNEL } from "./messages.ts";
+import {
+  type ServerReady,
+  type ToLifecycle,
+  type ToServer,
+  TREE_CHANNEL,
+  type TreeAnswer,
+  type TreeQuestion,
+  WORKER_CHANNEL,
+} from "./messages.ts";
 import { attemptUid } from "../wire/runs.ts";
 import { readProgress } from "./returns.ts";
 import { OutputStore } from "./output_store.ts";
 import type { KeptOutput, OutputRequest, OutputsRequest } from "../wire/shipping.ts";
 import { ReconcileCalls } from "./reconcile_calls.ts";
+import { TreeCalls } from "./tree_calls.ts";
 import { Wakeup } from "./wakeup.ts";
 import type { WorkerApi, WorkerAppFactory } from "./worker_api.ts";
 
@@ -45,6 +54,8 @@ export interface WorkerServerConfig {
   readonly outputSpaceBytes: number;
   /** How much all logs may take, in bytes; no limit when left out. */
   readonly logSpaceBytes?: number;
+  /** Whether main can be asked what this process owns. */
+  readonly tellsTree?: boolean;
   /** Who is asked which jobs are forgotten, and what is shown to it; nobody when left out. */
   readonly controller?: {
     readonly url: string;
@@ -163,6 +174,7 @@ class WorkerService implements WorkerApi {
   readonly #ended = new EndedUsages();
   readonly #execs: ExecBridges;
   readonly #host: HostWatch;
+  readonly #trees: TreeCalls;
   readonly #context: LoopContext<WorkerServerConfig>;
   #problem: string | null = null;
 
@@ -178,6 +190,9 @@ class WorkerService implements WorkerApi {
     const { owner, clock, config: { folder } } = context;
     this.#execs = new ExecBridges({ owner, clock, socketPath: sideSocketFor(folder) });
     this.#host = new HostWatch({ clock, folder });
+    const asked = context.config.tellsTree === true;
+    const main = asked ? context.channel<TreeAnswer, TreeQuestion>(TREE_CHANNEL) : null;
+    this.#trees = new TreeCalls(main, clock);
   }
 
   onMessage(message: ToServer): void {
@@ -251,6 +266,10 @@ class WorkerService implements WorkerApi {
     return this.#ask({ op: "signal", ...request });
   }
 
+  tree(): Promise<TreeNode> {
+    return this.#trees.tree();
+  }
+
   exec(socket: WebSocket): void {
     this.#execs.take(socket);
   }
@@ -265,6 +284,7 @@ class WorkerService implements WorkerApi {
   /** Answers everything that is held. */
   close(): void {
     this.#execs.close();
+    this.#trees.close();
     this.#calls.close();
     this.#outputs.endStreams();
     this.#closed.abort();

@@ -2,6 +2,7 @@
  * What the routes of a worker's server need. `server_loop.ts` provides the real one; the routes
  * themselves (`src/http/worker_app.ts`) are handed to it by whoever composes the isolate.
  */
+import type { TreeNode } from "../lifecycle/part.ts";
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import type { ProgressRequest, ProgressResponse } from "../wire/progress.ts";
 import type { Signalled, SignalRequest, UsageRequest, UsageResponse } from "../wire/usage.ts";
@@ -31,6 +32,8 @@ export interface WorkerApi {
   usage(request: UsageRequest): Promise<UsageResponse>;
   /** Sends a signal. @throws {IrisError} `conflict` when the one that is named does not run */
   signal(request: SignalRequest): Promise<Signalled>;
+  /** What its process owns now. @throws {IrisError} `unavailable` where nobody can tell */
+  tree(): Promise<TreeNode>;
   /** Runs a command beside a task for whoever has the other end; the socket is owned from here on. */
   exec(socket: WebSocket): void;
 }

@@ -20,6 +20,14 @@ Deno.test("durations read well at every size", () => {
   ]);
 });
 
+Deno.test("a part of the tree that cannot be asked says so instead of a state", () => {
+  const of = { kind: "component", state: "running", ageMs: 5, children: [] } as const;
+  assertEquals(
+    formatTree({ ...of, name: "w1", unreachable: "no route", detail: "not owned: on h" }),
+    "w1  component, NO ANSWER: no route, not owned: on h",
+  );
+});
+
 Deno.test("the tree draws its branches and says what stalls", () => {
   const leaf = { kind: "loop", state: "running", ageMs: 10, children: [] } as const;
   const text = formatTree({

@@ -314,6 +314,14 @@ export class FakeControllerApi implements ControllerApi {
     return { name: "cluster", kind: "component", state: "running", ageMs: 5, children: [] };
   }
 
+  wholeTree({ workers }: { workers: number }): Promise<TreeNode> {
+    const state = "running" as const;
+    const below = this.workers().slice(0, workers).map(({ name }): TreeNode => ({
+      ...{ name, kind: "component", state, ageMs: 1, children: [] },
+    }));
+    return Promise.resolve({ ...this.tree(), children: below });
+  }
+
   health(): Health {
     return this.health_;
   }

@@ -94,6 +94,14 @@ Deno.test("a name that is taken is a conflict", async () => {
   assertEquals((await second.json()).error.code, "conflict");
 });
 
+Deno.test("the tree comes with those of workers elsewhere when so many are asked for", async () => {
+  const { call } = setup();
+  assertEquals((await (await call("/api/v1/tree")).json()).children.length, 0);
+  assertEquals((await (await call("/api/v1/tree?workers=1")).json()).children.length, 1);
+  const wrong = await call("/api/v1/tree?workers=-1");
+  assertEquals([wrong.status, (await wrong.json()).error.field], [400, "workers"]);
+});
+
 Deno.test("nothing is answered without a valid token, and a worker's token opens little", async () => {
   const { app, call } = setup();
   for (const path of ["/api/v1/jobs", "/api/v1/tree", "/api/v1/workers", "/api/v1/nothing"]) {

@@ -40,6 +40,12 @@ class FakeWorker implements WorkerApi {
     return Promise.resolve({ chunks: [], cursor: "1;i;0;0;", complete: true });
   }
 
+  tree() {
+    return Promise.resolve({
+      ...{ name: "iris", kind: "component", state: "running", ageMs: 7, children: [] } as const,
+    });
+  }
+
   progress({ index }: { index: number }) {
     return { progress: progressOf({ done: index }, 5) };
   }
@@ -202,6 +208,11 @@ Deno.test("usage and signals are checked, and answered as the controller expects
   assertEquals([bad.status, (await bad.json()).error.field], [400, "signal"]);
   const many = Array.from({ length: 101 }, () => key);
   assertEquals((await post("/v1/usage", { attempts: many })).status, 400);
+});
+
+Deno.test("what the worker owns is told to whoever has its token", async () => {
+  const { post } = world();
+  assertEquals((await (await post("/v1/tree", {})).json()).name, "iris");
 });
 
 Deno.test("a command needs a WebSocket and the worker's token", async () => {

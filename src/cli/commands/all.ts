@@ -324,7 +324,17 @@ const events = command({
 const tree = command({
   path: ["tree"],
   summary: "Show the live ownership tree: who owns whom, state, age, last tick.",
-  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  flags: {
+    workers: {
+      kind: "value",
+      parse: parseCount(0, 10_000),
+      value: "N",
+      default: "50",
+      help: "of so many workers on other hosts show their own trees",
+    },
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
   example: "iris tree",
   run: (context: CliContext, { values }) => showTree(context, connect(context, values), values),
 });

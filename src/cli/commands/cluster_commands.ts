@@ -16,9 +16,9 @@ const OWN_BUDGET_MS = 600_000;
 export async function showTree(
   context: CliContext,
   client: IrisClient,
-  options: { json: boolean },
+  options: { json: boolean; workers: number },
 ): Promise<number> {
-  const tree = await client.tree();
+  const tree = await client.tree({ workers: options.workers });
   context.out(options.json ? JSON.stringify(tree) : formatTree(tree));
   return 0;
 }

@@ -15,6 +15,7 @@ import { stateDirPart } from "../parts/state_dir_part.ts";
 import { type ContainerFlags, runtimeFacts } from "../parts/runtime_facts.ts";
 import { workerName } from "../parts/worker_name.ts";
 import { workerPart, type WorkerSpace } from "../parts/worker_part.ts";
+import type { RootControl } from "../root.ts";
 import { VERSION } from "../version.ts";
 import { type DaemonOptions, runDaemon } from "./daemon.ts";
 import { checkExposure, type ListenFlags, readTlsFiles, type TlsFiles } from "./listen.ts";
@@ -51,7 +52,11 @@ export function runWorker(context: CliContext, options: WorkerOptions): Promise<
   const files = readTlsFiles(options);
   const plan = planListening(context, options, files);
   const daemon = { ...options, detaches: options.onStop === "detach" };
-  return runDaemon(context, daemon, () => workerRoot(context, { options, token, files, plan }));
+  return runDaemon(
+    context,
+    daemon,
+    ({ control }) => workerRoot(context, { options, token, files, plan, control }),
+  );
 }
 
 /** How a worker's server is to listen. */
@@ -114,7 +119,13 @@ async function listenConfig(
 
 function workerRoot(
   context: CliContext,
-  of: { options: WorkerOptions; token: string; files: TlsFiles; plan: ListenPlan },
+  of: {
+    options: WorkerOptions;
+    token: string;
+    files: TlsFiles;
+    plan: ListenPlan;
+    control: RootControl;
+  },
 ): Part {
   const { options, token, files, plan } = of;
   const hardware = readHardware();
@@ -166,6 +177,7 @@ function workerRoot(
           controllerLostMs: options.controllerLostAfter,
           endAfterLostMs: options.endAfterLost ?? null,
           space: options,
+          tree: () => of.control.owner.tree(),
           onListening: (url) => context.out(`worker ${name} ${url}`),
         }),
         { stage: 1 },

@@ -18,6 +18,10 @@ function branch(children: readonly TreeNode[], indent: string, lines: string[]):
 }
 
 function describe(node: TreeNode): string {
+  if (node.unreachable !== undefined) {
+    const more = node.detail === undefined ? "" : `, ${node.detail}`;
+    return `${node.name}  ${node.kind}, NO ANSWER: ${node.unreachable}${more}`;
+  }
   const facts = [node.kind, node.stalled === true ? "STALLED" : node.state];
   facts.push(`age ${formatDuration(node.ageMs)}`);
   if (node.lastTickMs !== undefined) facts.push(`tick ${formatDuration(node.lastTickMs)} ago`);

@@ -6,12 +6,13 @@
 import type { ListenConfig } from "../../host/http_server.ts";
 import type { KeeperCapacity } from "../../worker/keeper_link.ts";
 import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
-import { type ServerReady, WORKER_CHANNEL } from "../../worker/messages.ts";
+import { type ServerReady, TREE_CHANNEL, WORKER_CHANNEL } from "../../worker/messages.ts";
 import type { WorkerServerConfig } from "../../worker/server_loop.ts";
 import { openWorkerFolder } from "../../worker/worker_folder.ts";
-import type { Part } from "../../lifecycle/part.ts";
+import type { Part, TreeNode } from "../../lifecycle/part.ts";
 import type { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
 import { loopPart } from "./loops.ts";
+import { treePart } from "./tree_part.ts";
 
 /** How much room a worker may take for what it keeps. Sizes are bytes. */
 export interface WorkerSpace {
@@ -62,6 +63,8 @@ export interface WorkerPartOptions {
   };
   /** True for one whose keeper may be there already: it is found before anybody talks to it. */
   readonly adopts?: boolean;
+  /** What the whole process owns, where that is the worker's own; its server tells it when asked. */
+  readonly tree?: () => TreeNode;
   /** Told when the server listens. */
   readonly onListening?: (url: string) => void;
 }
@@ -74,6 +77,8 @@ export function workerPart(options: WorkerPartOptions): Part {
     async start({ owner }) {
       const { port1, port2 } = new MessageChannel();
       const { cluster } = openWorkerFolder(options.folder, options.version);
+      const asked = options.tree === undefined ? null : new MessageChannel();
+      if (asked !== null) await owner.own(treePart(asked.port2, options.tree!), { stage: 0 });
       const keeper = owner.own(options.keeper.part, { stage: 0 });
       if (options.adopts) await keeper;
       // All three come up side by side; the stages say in which order they go down.
@@ -83,7 +88,10 @@ export function workerPart(options: WorkerPartOptions): Part {
           loopPart<WorkerServerConfig>("worker-server", {
             name: "server",
             config: serverConfig(options),
-            channels: { [WORKER_CHANNEL]: port1 },
+            channels: {
+              [WORKER_CHANNEL]: port1,
+              ...(asked === null ? {} : { [TREE_CHANNEL]: asked.port1 }),
+            },
             onReady: (info) => options.onListening?.((info as ServerReady).url),
           }),
           { stage: 1 },
@@ -109,6 +117,7 @@ function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
     folder: options.folder,
     outputSpaceBytes: options.space.outputSpace,
     logSpaceBytes: options.keeper.logSpaceBytes,
+    tellsTree: options.tree !== undefined,
     controller: {
       url: options.controllerUrl,
       token: options.controllerToken,

@@ -6,8 +6,11 @@ import { checked } from "../../wire/invalid_field.ts";
 import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
 import { requireRole, type Sessions, type Tokens } from "../auth.ts";
 import { jsonBody } from "../body.ts";
+import { intQuery } from "../query.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 
+/** The most workers whose trees are fetched. */
+const MAX_TREES = 10_000;
 /** The longest budget a stop may be given, in ms: a day. */
 const MAX_STOP_MS = 86_400_000;
 
@@ -69,7 +72,10 @@ export function clusterRoutes(
     "/workers/:name/release",
     async (c) => c.json(await api.releaseWorker(c.req.param("name"))),
   );
-  app.get("/tree", (c) => c.json(api.tree()));
+  app.get("/tree", async (c) => {
+    const workers = intQuery(c, "workers", { fallback: 0, min: 0, max: MAX_TREES });
+    return c.json(workers === 0 ? api.tree() : await api.wholeTree({ workers }));
+  });
   app.post("/login-links", (c) => {
     const code = options.sessions.issueCode();
     return c.json({ url: `${options.baseUrl()}/login/${code}` }, 201);
