@@ -2,10 +2,11 @@
  * Who calls: bearer tokens for programs, a session cookie for the browser. Runs in server isolates.
  * A token is never logged and never accepted in a URL; a login link carries a one-time code instead.
  */
-import { timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { IrisError } from "../base/errors.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { randomHex } from "../base/ids.ts";
 
 /** What a caller may do: an admin everything, a worker only what workers call. */
@@ -19,8 +20,10 @@ export interface Tokens {
   readonly task?: string;
 }
 
-/** Sessions and login codes kept at most; the oldest goes first. */
-const MAX_SESSIONS = 1_000;
+/** Login codes kept at most; the oldest goes first. */
+const MAX_CODES = 1_000;
+/** How long a session lasts, in ms. */
+const SESSION_MS = 7 * 24 * 60 * 60_000;
 const COOKIE = "iris_session";
 
 /** True when both strings are equal, in a time that does not tell where they differ. */
@@ -37,39 +40,58 @@ export function bearerOf(header: string | undefined | null): string | null {
   return match?.[1] ?? null;
 }
 
-/** One-time login codes and the browser sessions they opened, in memory of one server. */
+/** What sessions are made of. */
+export interface SessionsOptions {
+  readonly secret?: string;
+  readonly clock?: Clock;
+}
+
+/**
+ * One-time login codes, in memory of one server, and the browser sessions they open. A session is no
+ * entry anywhere but a signed date, so that a page that is open goes on after a restart of the
+ * controller; a new admin token ends all of them.
+ */
 export class Sessions {
   readonly #codes = new Set<string>();
-  readonly #sessions = new Set<string>();
+  readonly #secret: string;
+  readonly #clock: Clock;
+
+  /** @param of what sessions are signed with: the admin token; of this server alone when left out */
+  constructor({ secret = randomHex(32), clock = systemClock }: SessionsOptions = {}) {
+    this.#secret = secret;
+    this.#clock = clock;
+  }
 
   /** A code that opens one session, once. */
   issueCode(): string {
     const code = randomHex(16);
-    this.#add(this.#codes, code);
+    if (this.#codes.size >= MAX_CODES) {
+      for (const oldest of this.#codes) {
+        this.#codes.delete(oldest);
+        break;
+      }
+    }
+    this.#codes.add(code);
     return code;
   }
 
   /** Trades a code for a session id; null when the code was never given or was used. */
   redeem(code: string): string | null {
     if (!this.#codes.delete(code)) return null;
-    const session = randomHex(32);
-    this.#add(this.#sessions, session);
-    return session;
+    const what = `${Math.ceil(this.#clock.wall() + SESSION_MS)}.${randomHex(16)}`;
+    return `${what}.${this.#sign(what)}`;
   }
 
   /** True for the id of an open session. */
   has(session: string): boolean {
-    return this.#sessions.has(session);
+    const [, what, untilMs, signature] = /^((\d{1,16})\.[0-9a-f]{32})\.([0-9a-f]{64})$/
+      .exec(session) ?? [];
+    if (what === undefined || untilMs === undefined || signature === undefined) return false;
+    return sameSecret(signature, this.#sign(what)) && this.#clock.wall() < Number(untilMs);
   }
 
-  #add(set: Set<string>, value: string): void {
-    if (set.size >= MAX_SESSIONS) {
-      for (const oldest of set) {
-        set.delete(oldest);
-        break;
-      }
-    }
-    set.add(value);
+  #sign(what: string): string {
+    return createHmac("sha256", this.#secret).update(`session ${what}`).digest("hex");
   }
 }
 

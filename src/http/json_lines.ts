@@ -1,5 +1,6 @@
 /** Streams of JSON lines and of events: each ends with its source, its reader or its server. */
 import { IrisError, messageOf } from "../base/errors.ts";
+import type { LogChunk, LogMark } from "../wire/api.ts";
 
 /** An empty line this often keeps a quiet stream from being taken for a dead one, in ms. */
 const KEEP_ALIVE_MS = 10_000;
@@ -41,6 +42,25 @@ function lineOf(value: unknown): Uint8Array<ArrayBuffer> {
   const line = known ?? new TextEncoder().encode(`${JSON.stringify(value)}\n`);
   if (typeof value === "object" && value !== null) lines.set(value, line);
   return line;
+}
+
+/**
+ * A log as server-sent events: pieces are `chunk`, marks are `mark`. Only marks have ids, so a reader that
+ * lost the connection names the last one; what came after that comes again, and is told by its offset.
+ */
+export function logEvents(
+  source: (signal: AbortSignal) => AsyncIterable<LogChunk | LogMark>,
+): Response {
+  return streamed(source, {
+    type: "text/event-stream",
+    keepAlive: ":\n\n",
+    item: (value) => {
+      if (!("cursor" in value)) return `event: chunk\ndata: ${JSON.stringify(value)}\n\n`;
+      const data = JSON.stringify({ done: value.done === true });
+      return `id: ${value.cursor}\nevent: mark\ndata: ${data}\n\n`;
+    },
+    failure: (error) => `event: error\ndata: ${JSON.stringify(error)}\n\n`,
+  });
 }
 
 interface Format<T> {

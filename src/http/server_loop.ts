@@ -41,7 +41,7 @@ export function controllerServerLoop(ports: {
     const api = await ports.api(context);
     const app = createApp(api, {
       tokens: config.tokens,
-      sessions: new Sessions(),
+      sessions: new Sessions({ secret: config.tokens.admin, clock }),
       baseUrl: () => server.url,
       version: config.version,
     });

@@ -3,6 +3,7 @@ import { createApp } from "../../src/http/app.ts";
 import { Sessions } from "../../src/http/auth.ts";
 import type { JobView, LogChunk } from "../../src/wire/api.ts";
 import { FakeControllerApi } from "../fakes/fake_controller_api.ts";
+import { sampleRegistration } from "../support/core_world.ts";
 
 const ADMIN = "a".repeat(64);
 const WORKER = "b".repeat(64);
@@ -95,7 +96,8 @@ Deno.test("a name that is taken is a conflict", async () => {
 });
 
 Deno.test("the tree comes with those of workers elsewhere when so many are asked for", async () => {
-  const { call } = setup();
+  const { api, call } = setup();
+  await api.register(sampleRegistration("w1"));
   assertEquals((await (await call("/api/v1/tree")).json()).children.length, 0);
   assertEquals((await (await call("/api/v1/tree?workers=1")).json()).children.length, 1);
   const wrong = await call("/api/v1/tree?workers=-1");

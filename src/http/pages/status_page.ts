@@ -3,6 +3,9 @@ import { html } from "hono/html";
 import type { TreeNode } from "../../lifecycle/part.ts";
 import type { JobView, WorkerView } from "../../wire/api.ts";
 import type { Health } from "../../controller/controller_api.ts";
+import type { HostUsage } from "../../wire/usage.ts";
+import { countsText, cpuText, memoryText } from "../dashboard/facts.ts";
+import { jobPath } from "../dashboard/log_section.ts";
 import { layout } from "./layout.ts";
 
 type Html = ReturnType<typeof html>;
@@ -14,6 +17,8 @@ const REFRESH_SECONDS = 2;
 export interface StatusPageData {
   readonly jobs: readonly JobView[];
   readonly workers: readonly WorkerView[];
+  /** What the workers' hosts use, as far as that is known, by name. */
+  readonly usages: ReadonlyMap<string, HostUsage>;
   readonly tree: TreeNode;
   readonly health: Health;
   readonly version: string;
@@ -29,7 +34,7 @@ export function statusPage(data: StatusPageData): Html {
             <h2>Jobs</h2>
             ${jobTable(data.jobs)}
             <h2>Workers</h2>
-            ${workerTable(data.workers)}
+            ${workerTable(data)}
             <h2>Ownership</h2>
             <p class="dim">Who owns whom. Stopping a line stops everything below it first.</p>
             <table>
@@ -77,20 +82,19 @@ function jobTable(jobs: readonly JobView[]): Html {
 }
 
 function jobRow(job: JobView): Html {
-  const counts = Object.entries(job.counts).map(([state, n]) => `${n} ${state.toLowerCase()}`);
   const bad = job.state === "FAILED" || job.state === "WORKER_FAILED";
   return html`
     <tr>
-      <td>${job.name}</td>
+      <td><a href="${jobPath("/jobs", job.name)}">${job.name}</a></td>
       <td class="${bad ? "bad" : ""}">${job.state}</td>
-      <td>${counts.join(", ")}</td>
+      <td>${countsText(job)}</td>
       <td>${new Date(job.submittedAtMs).toISOString()}</td>
       <td>${job.reason ?? ""}</td>
     </tr>
   `;
 }
 
-function workerTable(workers: readonly WorkerView[]): Html {
+function workerTable({ workers, usages }: StatusPageData): Html {
   if (workers.length === 0) return html`<p class="dim">No worker yet.</p>`;
   return html`
     <table>
@@ -99,7 +103,8 @@ function workerTable(workers: readonly WorkerView[]): Html {
           <th>worker</th>
           <th>state</th>
           <th>host</th>
-          <th class="n">cores</th>
+          <th class="n">cores busy</th>
+          <th class="n">memory in use</th>
           <th class="n">running</th>
           <th class="n">waiting</th>
           <th class="n">last seen</th>
@@ -111,7 +116,9 @@ function workerTable(workers: readonly WorkerView[]): Html {
             <td>${w.name}</td>
             <td>${w.state}${w.reason === null ? "" : `: ${w.reason}`}</td>
             <td>${w.hostname} (pid ${w.pid})</td>
-            <td class="n">${w.cpuMilli / 1000}</td>
+            <td class="n">${cpuText(usages.get(w.name) ?? null, w.cpuMilli) ||
+              w.cpuMilli / 1000}</td>
+            <td class="n">${memoryText(usages.get(w.name) ?? null)}</td>
             <td class="n">${w.running}</td>
             <td class="n">${w.backlog}</td>
             <td class="n">${age(w.lastSeenMs)} ago</td>

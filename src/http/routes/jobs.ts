@@ -6,7 +6,7 @@ import type { SubmitMark } from "../../store/rows.ts";
 import { parseJobSpec } from "../../wire/job_spec.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
-import { jsonLines } from "../json_lines.ts";
+import { jsonLines, logEvents } from "../json_lines.ts";
 import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
 import { checkSubmit, taskUser } from "../task_auth.ts";
 import { intQuery } from "../query.ts";
@@ -91,7 +91,10 @@ export function jobRoutes(api: ControllerApi): Hono {
       ),
     );
   });
-  app.get("/:name/logs", (c) => logs(api, c, c.req.query("cursor") ?? null));
+  app.get("/:name/logs", (c) => {
+    // A browser that connects again names the last mark that it saw.
+    return logs(api, c, c.req.header("Last-Event-ID") ?? c.req.query("cursor") ?? null);
+  });
   // A cursor may be too long for a URL.
   app.post("/:name/logs", async (c) => {
     const body = await jsonBody(c, MAX_JOB_CURSOR_CHARS + 1_024);
@@ -104,12 +107,14 @@ export function jobRoutes(api: ControllerApi): Hono {
   return app;
 }
 
-/** A job's logs as JSON lines; what is wrong with the question is said while there is a status. */
+/** A job's logs as JSON lines, or as server-sent events for who accepts these; what is wrong with the question is said while there is a status. */
 function logs(api: ControllerApi, c: Context, cursor: string | null): Response {
   const { name, replicas } = found(api, c.req.param("name") ?? "");
   const chosen = logsQuery(c, replicas);
   if (cursor !== null) parseJobCursor(cursor);
-  return jsonLines((signal) => api.logs(name, { ...chosen, cursor, signal }));
+  const source = (signal: AbortSignal) => api.logs(name, { ...chosen, cursor, signal });
+  const events = c.req.header("Accept")?.includes("text/event-stream") === true;
+  return events ? logEvents(source) : jsonLines(source);
 }
 
 /** What a submit calls itself, with a digest of what it says. */
