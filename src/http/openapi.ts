@@ -98,7 +98,9 @@ export const API_ROUTES: readonly ApiRoute[] = [
   },
   {
     ...{ method: "get", path: `${NAME}/logs`, status: 200 },
-    summary: "What the job wrote, as JSON lines: LogChunk each, and LogMark now and then.",
+    summary:
+      "What the job wrote, as JSON lines: LogChunk each, and LogMark now and then. As server-sent " +
+      "events for who accepts these; Last-Event-ID is the cursor then.",
     query: { ...LOGS_QUERY, cursor: "from a mark: only what came after it" },
     answer: null,
   },
