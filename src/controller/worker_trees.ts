@@ -66,7 +66,7 @@ export class WorkerTrees {
     const rest = elsewhere.length - children.length;
     const node: TreeNode = {
       ...{ name: ELSEWHERE, kind: "component", state: "running", ageMs: own.ageMs },
-      detail: `${elsewhere.length} registered, none owned by this controller`,
+      detail: `${elsewhere.length} registered, none owned by this process`,
       children: rest === 0 ? children : [...children, restOf(rest, elsewhere.length)],
     };
     return { ...own, children: [...own.children, node] };
@@ -80,7 +80,7 @@ export class WorkerTrees {
   async #nodeOf(worker: WorkerInfo, untilMs: number): Promise<TreeNode> {
     const about = {
       ...{ name: worker.name, kind: "component" as const },
-      detail: plainLine(`not owned: on ${worker.hostname}, pid ${worker.pid}`),
+      detail: plainLine(`not owned by this process: on ${worker.hostname}, pid ${worker.pid}`),
     };
     const ageMs = Math.max(0, this.#options.clock.wall() - worker.lastSeenAtMs);
     const silent = (unreachable: string): TreeNode => ({

@@ -65,7 +65,11 @@ Deno.test("a worker elsewhere is shown with its own tree, and said not to be own
   const whole = await trees.whole({ own: OWN, workers: [worker("w1"), own], limit: 9 });
   assertEquals(whole.children[0], OWN.children[0]);
   const [one, ...others] = elsewhere(whole);
-  assertEquals([one?.name, one?.detail, others.length], ["w1", "not owned: on host, pid 1", 0]);
+  assertEquals([one?.name, one?.detail, others.length], [
+    "w1",
+    "not owned by this process: on host, pid 1",
+    0,
+  ]);
   assertEquals(one?.children[0]?.children[0]?.name, "w1");
 });
 

@@ -56,7 +56,10 @@ Deno.test("the tree shows workers of other processes, and why one does not answe
   }
   for (const [at, { pid }] of [w1, w2].entries()) {
     assertEquals([nodes[at]?.name, nodes[at]?.unreachable], [`w${at + 1}`, undefined]);
-    assertMatch(nodes[at]?.detail ?? "", new RegExp(`^not owned: on .*, pid ${pid}$`));
+    assertMatch(
+      nodes[at]?.detail ?? "",
+      new RegExp(`^not owned by this process: on .*, pid ${pid}$`),
+    );
     const names = namesIn(nodes[at]);
     for (const part of ["worker-process", "keeper", "server", "lifecycle"]) {
       assert(names.includes(part), `${part} is in ${names}`);
