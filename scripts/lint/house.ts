@@ -104,12 +104,6 @@ export const POWERS: readonly Power[] = [
     instead: "take a `(request: Request) => Response` handler, and build the routes in src/http",
   },
   {
-    names: [],
-    modules: ["@logtape/logtape"],
-    homes: ["src/base/"],
-    instead: "use `logger(part)` of src/base/log.ts",
-  },
-  {
     names: ["new Worker"],
     homes: ["src/lifecycle/"],
     instead: "own an isolate through src/lifecycle/isolate.ts",

@@ -1,5 +1,5 @@
 /** A folder's content as one stream of bytes: the same for the same content, whoever packs it. */
-import { createHash } from "node:crypto";
+import { sha256 } from "./sha256.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { paddingOf, TAR_END, tarBytes, type TarEntry, tarHeader } from "./tar_format.ts";
 
@@ -80,7 +80,7 @@ function changed(path: string): IrisError {
 
 /** The SHA-256 of a stream of bytes, in hex. */
 export async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = await sha256();
   for await (const chunk of chunks) hash.update(chunk);
   return hash.digest("hex");
 }

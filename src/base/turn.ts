@@ -1,5 +1,4 @@
 /** The end of the current turn of the event loop, as an argument-free wait. No time passes in it. */
-import { clearImmediate, setImmediate } from "node:timers";
 
 /**
  * Calls `fn` once everything that has arrived by now was handled: after the messages that wait, and
@@ -8,8 +7,9 @@ import { clearImmediate, setImmediate } from "node:timers";
  * @returns takes it back
  */
 export function afterTurn(fn: () => void): () => void {
-  const id = setImmediate(fn);
-  return () => clearImmediate(id);
+  // The global one: the module that has it as well takes long to load.
+  const id = globalThis.setImmediate(fn);
+  return () => globalThis.clearImmediate(id);
 }
 
 /** As {@linkcode afterTurn}, as a promise. */

@@ -7,7 +7,7 @@
  * done refer to go as well, the longest unused first; never one of a job that is not done.
  */
 import { makeFolder } from "../host/make_folder.ts";
-import { createHash } from "node:crypto";
+import { sha256 } from "../archive/sha256.ts";
 import { diskError } from "../archive/disk_error.ts";
 import { type BodyEnd, readBody } from "../archive/read_body.ts";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -127,7 +127,7 @@ export class BundleStore implements BundlesApi, Part {
     let bytes = 0;
     try {
       using file = await Deno.open(part, { write: true, createNew: true, mode: 0o600 });
-      const sum = createHash("sha256");
+      const sum = await sha256();
       const ends: BodyEnd[] = [
         [this.#closed.signal, () => new IrisError("closing", "The server is stopping")],
         [signal, () => new IrisError("unavailable", "The sender is gone")],

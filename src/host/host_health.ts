@@ -1,6 +1,6 @@
 /** Whether a folder's disk and this process's limits leave room for work. Runs in any isolate. */
-import { statfs } from "node:fs/promises";
 import { messageOf } from "../base/errors.ts";
+import { diskFacts } from "./disk.ts";
 
 /** Less free disk than this is too little, in bytes and as a share of the whole. */
 export const MIN_FREE_BYTES = 64 * 2 ** 20;
@@ -18,20 +18,21 @@ const PROBE_BYTES = 4_096;
  * @returns what is wrong, in one line, or null
  */
 export async function hostProblem(folder: string): Promise<string | null> {
-  return await diskProblem(folder) ?? await writeProblem(folder) ?? descriptorProblem();
+  return diskProblem(folder) ?? await writeProblem(folder) ?? descriptorProblem();
 }
 
-async function diskProblem(folder: string): Promise<string | null> {
+function diskProblem(folder: string): string | null {
   try {
-    const { bavail, bsize, blocks, ffree, files } = await statfs(folder);
-    const [free, all] = [bavail * bsize, blocks * bsize];
+    const facts = diskFacts(folder);
+    if (facts === null) return null;
+    const { availableBytes: free, bytes: all, freeInodes, inodes } = facts;
     // A disk smaller than the limit is somebody's choice.
     const least = Math.min(MIN_FREE_BYTES, Math.max(all * MIN_FREE_SHARE, all / 20));
     if (all > 0 && free < least) {
       return `the disk of ${folder} is full: ${mebibytes(free)} of ${mebibytes(all)} are free`;
     }
-    if (files > 0 && ffree < Math.min(MIN_FREE_INODES, files / 20)) {
-      return `the disk of ${folder} has no inodes left: ${ffree} of ${files} are free`;
+    if (inodes > 0 && freeInodes < Math.min(MIN_FREE_INODES, inodes / 20)) {
+      return `the disk of ${folder} has no inodes left: ${freeInodes} of ${inodes} are free`;
     }
     return null;
   } catch (error) {

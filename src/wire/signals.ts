@@ -1,5 +1,5 @@
 /** Signals that can be sent to a task, by name. Pure. */
-import { distance } from "fastest-levenshtein";
+import { editDistance } from "../base/edit_distance.ts";
 import { IrisError } from "../base/errors.ts";
 
 /** Every one that means something to a process of a user; those that are sent most come first. */
@@ -23,7 +23,9 @@ export function parseSignal(word: string): TaskSignal {
   const given = upper.startsWith("SIG") ? upper : `SIG${upper}`;
   const found = TASK_SIGNALS.find((one) => one === given);
   if (found !== undefined) return found;
-  const near = TASK_SIGNALS.reduce((a, b) => distance(given, b) < distance(given, a) ? b : a);
-  const hint = distance(given, near) <= 3 ? `. Did you mean ${near.slice(3)}?` : "";
+  const near = TASK_SIGNALS.reduce((a, b) =>
+    editDistance(given, b) < editDistance(given, a) ? b : a
+  );
+  const hint = editDistance(given, near) <= 3 ? `. Did you mean ${near.slice(3)}?` : "";
   throw new IrisError("invalid", `Unknown signal "${word}"${hint}`, { field: "signal" });
 }

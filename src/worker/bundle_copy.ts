@@ -7,7 +7,7 @@
  * runs as the worker's user can change the list as well.
  */
 import { makeFolder } from "../host/make_folder.ts";
-import { createHash } from "node:crypto";
+import { sha256 } from "../archive/sha256.ts";
 import { diskError } from "../archive/disk_error.ts";
 import { readBody } from "../archive/read_body.ts";
 import { removeFolder, Unpacker } from "../archive/unpack.ts";
@@ -82,7 +82,7 @@ async function unpackInto(
 ): Promise<{ paths: readonly string[]; bytes: number }> {
   const limits = { bytes: of.limitBytes, entries: MAX_ARCHIVE_ENTRIES };
   const unpacker = new Unpacker(folder, { limits, readOnly: true });
-  const sum = createHash("sha256");
+  const sum = await sha256();
   let bytes = 0;
   try {
     const left = () => new IrisError("closing", "Nobody waits for the bundle");

@@ -3,7 +3,7 @@
  * looks some seconds apart. Runs in the worker's server isolate.
  */
 import type { Clock } from "../base/clock.ts";
-import { diskNow } from "../host/disk_usage.ts";
+import { diskNow } from "../host/disk.ts";
 import { hostNow, usageOf } from "../host/usage.ts";
 import type { HostUsage, ProcessUsage } from "../wire/usage.ts";
 

@@ -3,7 +3,7 @@
  * resolved (checked, with environment and defaults). Pure.
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { distance } from "fastest-levenshtein";
+import { editDistance } from "../../base/edit_distance.ts";
 import { IrisError } from "../../base/errors.ts";
 import { type Command, commandName, type Invocation } from "./command.ts";
 import { type Flag, type Flags, typedName } from "./flag.ts";
@@ -178,7 +178,7 @@ function nearest(given: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = NEAR + 1;
   for (const word of known) {
-    const away = distance(given, word);
+    const away = editDistance(given, word);
     if (away < bestDistance) [best, bestDistance] = [word, away];
   }
   return best;
