@@ -1,6 +1,6 @@
 /** The command line: from arguments to an exit code. The one place that maps results to codes. */
 import { IrisError, messageOf, plainLine } from "../base/errors.ts";
-import { MODULE_COMMAND } from "../runtimes/module/module_runtime.ts";
+import { MODULE_COMMAND } from "../runtimes/module/module_command.ts";
 import { exitCodeOfError } from "../wire/error_table.ts";
 import { type CliContext, processContext } from "./context.ts";
 

@@ -38,7 +38,8 @@ export type {
 } from "../lifecycle/part.ts";
 export type { ProgressInput, TaskProgress } from "../wire/returned.ts";
 export type { TaskContext, TaskFunction } from "../wire/task_context.ts";
-export type { ModuleEntry, TaskOptions, WARN_SIGNALS, WarnSignal } from "../wire/task_options.ts";
+export type { ModuleEntry, TaskOptions } from "../wire/task_options.ts";
+export type { WARN_SIGNALS, WarnSignal } from "../wire/limits.ts";
 export type { EndCause } from "../wire/reconcile.ts";
 export type {
   Band,

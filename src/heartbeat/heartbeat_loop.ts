@@ -13,12 +13,8 @@ import { DispatchExecutor } from "./dispatch_executor.ts";
 import { CORE_CHANNEL, type FromHeartbeat, type Liveness, type ToHeartbeat } from "./messages.ts";
 import { WorkerConnections } from "./connections.ts";
 import { fetchPost, type PostJson, reconcile } from "./reconcile_call.ts";
-import {
-  DEFAULT_TIMING,
-  type HeartbeatTiming,
-  ReconcileSession,
-  type SessionCall,
-} from "./reconcile_session.ts";
+import { ReconcileSession, type SessionCall } from "./reconcile_session.ts";
+import { DEFAULT_TIMING, type HeartbeatTiming } from "./timing.ts";
 
 /** How often the core is told who is alive, and the loop says that it is, in ms. */
 const LIVENESS_MS = 500;

@@ -17,6 +17,8 @@ export const BUILD_KIND: BuildKind = Deno.build.standalone
   ? "self-extracting"
   : "source";
 
+/** Each role loads its own part of the program; what it does not import now it does not look at. */
+const RUN_SOURCE: readonly string[] = ["--unstable-lazy-dynamic-imports"];
 /**
  * How Deno runs this program's main module. A bundled one brings its packages along, and neither a
  * deno.json nor a lock of the folders above it is meant for it.
@@ -38,7 +40,7 @@ export const RUN_BUNDLE: readonly string[] = [
 export function selfCommand(flags: readonly string[] = []): string[] {
   if (BUILD_KIND === "compiled") return [Deno.execPath()];
   const main = fromFileUrl(new URL("../../main.ts", import.meta.url));
-  const run = BUILD_KIND === "source" ? RUN : RUN_BUNDLE;
+  const run = BUILD_KIND === "source" ? [...RUN, ...RUN_SOURCE] : RUN_BUNDLE;
   return [Deno.execPath(), ...run, ...flags, main];
 }
 

@@ -96,7 +96,9 @@ export class Sessions {
 
   #sign(what: string): string {
     const encoder = new TextEncoder();
-    return bytesToHex(hmac(sha256, encoder.encode(this.#secret), encoder.encode(`session ${what}`)));
+    return bytesToHex(
+      hmac(sha256, encoder.encode(this.#secret), encoder.encode(`session ${what}`)),
+    );
   }
 }
 

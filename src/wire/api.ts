@@ -93,8 +93,7 @@ export interface JobSpec extends TaskOptions {
   readonly ifExists: "error" | "keep" | "replace";
 }
 
-/** The most tasks a job may have. */
-export const MAX_REPLICAS = 10_000_000;
+export { MAX_REPLICAS } from "./limits.ts";
 
 /** How many tasks of a job are in each state; states with none are left out. */
 export type TaskCounts = Readonly<Partial<Record<TaskState, number>>>;

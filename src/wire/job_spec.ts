@@ -5,7 +5,8 @@
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
-import { BANDS, CONSTRAINT_OPS, type JobSpec, MAX_REPLICAS } from "./api.ts";
+import { BANDS, CONSTRAINT_OPS, type JobSpec } from "./api.ts";
+import { MAX_REPLICAS, MAX_RETRIES } from "./limits.ts";
 import { conflictOf, type Constraint } from "../model/constraints.ts";
 import { must, show, text, whole } from "./fields.ts";
 import { runtimeNeeds } from "./runtime_needs.ts";
@@ -35,8 +36,6 @@ export const MAX_CPU_MILLI = 1_000_000_000;
 export const MAX_GRACE_MS = 86_400_000;
 /** The longest time limit of a task, in ms: ten years. */
 export const MAX_TIMEOUT_MS = 315_360_000_000;
-/** The most retries of a task, for each of its budgets. */
-export const MAX_RETRIES = 1_000_000;
 /** The most constraints, dependencies or named resources of a job. */
 export const MAX_LIST_ENTRIES = 100;
 /** The most values of one constraint. */

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { must, show, text, whole } from "./fields.ts";
+import { WARN_SIGNALS, type WarnSignal } from "./limits.ts";
 
 /** A function of a module on the worker, called instead of a command. */
 export interface ModuleEntry {
@@ -39,19 +40,6 @@ export interface TaskOptions {
   /** Whether tasks get `IRIS_RESULT_FILE` and `IRIS_PROGRESS_FILE`; those of a module always do. */
   readonly result: boolean;
 }
-
-/** Signals that a task can ask for as a warning. */
-export const WARN_SIGNALS = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGTERM",
-] as const;
-
-/** See {@linkcode WARN_SIGNALS}. */
-export type WarnSignal = (typeof WARN_SIGNALS)[number];
 
 /** A task without any option. */
 export const NO_OPTIONS: TaskOptions = {

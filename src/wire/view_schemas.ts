@@ -19,7 +19,7 @@ import {
   type WorkerView,
 } from "./api.ts";
 import type { TaskProgress } from "./returned.ts";
-import { WARN_SIGNALS } from "./task_options.ts";
+import { WARN_SIGNALS } from "./limits.ts";
 import { END_CAUSES, type RegisterRequest, type RegisterResponse } from "./reconcile.ts";
 
 /** A schema that gives a type, whatever it takes in. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { selfCommand } from "../../src/host/self_command.ts";
-import { MODULE_COMMAND } from "../../src/runtimes/module/module_runtime.ts";
+import { MODULE_COMMAND } from "../../src/runtimes/module/module_command.ts";
 
 /** Runs a function of a module as a task does, in a process of its own. */
 class Task implements Disposable {

@@ -23,7 +23,7 @@ import { ServerBridge } from "../../src/controller/server_bridge.ts";
 import { type HeartbeatConfig, heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
 import type { FromHeartbeat, ToHeartbeat } from "../../src/heartbeat/messages.ts";
 import type { PostJson } from "../../src/heartbeat/reconcile_call.ts";
-import type { HeartbeatTiming } from "../../src/heartbeat/reconcile_session.ts";
+import type { HeartbeatTiming } from "../../src/heartbeat/timing.ts";
 import type { LoopBody } from "../../src/lifecycle/loop.ts";
 import { type ManagedLoop, managedLoop } from "../../src/lifecycle/managed_loop.ts";
 import { Owner } from "../../src/lifecycle/owner.ts";

@@ -1,104 +1,40 @@
 /** Every command of the command line, as declarations. Modes stand in `../modes/all.ts`. */
 import { systemClock } from "../../base/clock.ts";
-import { IrisError, messageOf } from "../../base/errors.ts";
+import { IrisError } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { JobView } from "../../wire/api.ts";
 import { type CliContext, connect, fullJobName } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
-import {
-  flagSwitch,
-  flagText,
-  JOB_FLAGS,
-  JSON_FLAG,
-  TARGET_FLAGS,
-  WORKER_FLAGS,
-} from "../flags/shared.ts";
+import { flagSwitch, flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
-import { runLocalJob } from "../modes/local_job.ts";
-import { clusterStatus, showEvents, showTree, stopCluster } from "./cluster_commands.ts";
 import { ENDPOINT_COMMANDS } from "./endpoint_commands.ts";
-import {
-  explainJob,
-  listJobs,
-  purgeJobs,
-  runJob,
-  showJob,
-  showLogs,
-  stopJob,
-  waitJob,
-} from "./job_commands.ts";
 import { WORKER_COMMANDS } from "./worker_commands.ts";
-import { backupCluster, restoreCluster } from "./backup_commands.ts";
-import { bundleField, packBundle } from "./bundle.ts";
-import { downloadOutputs } from "./download.ts";
-import { entriesOf, jobRequest } from "./job_request.ts";
-import { resolveModule } from "./module_file.ts";
-import { needEngine } from "../parts/runtime_facts.ts";
 import { taskShow } from "./task_commands.ts";
-import { printVersion } from "./version_command.ts";
+import { JOB_RUN_FLAGS } from "../flags/job_run_flags.ts";
 import { LOGS_FLAGS, logsRequest } from "../flags/logs_flags.ts";
 import { LIVE_COMMANDS } from "./live_declarations.ts";
 import { CONFIG_COMMANDS } from "./config_declarations.ts";
 
 type IrisCommand = Command<CliContext>;
 
-/** The lines of `--each-line`. */
-function readEntries(file: string): string[] {
-  try {
-    return entriesOf(Deno.readTextFileSync(file === "-" ? "/dev/stdin" : file));
-  } catch (error) {
-    if (error instanceof IrisError) throw error;
-    throw new IrisError("usage", `Invalid --each-line: ${messageOf(error)}`, {
-      field: "--each-line",
-      cause: error,
-    });
-  }
-}
+// What commands do is loaded when one is called: a short command loads little.
+const jobs = () => import("./job_commands.ts");
+const clusters = () => import("./cluster_commands.ts");
+const backups = () => import("./backup_commands.ts");
 
 const jobRun = command({
   path: ["job", "run"],
   summary: "Submit a job, stream its output, and end as it ends.",
-  flags: {
-    local: flagSwitch("start a cluster for this job and end it after"),
-    ...JOB_FLAGS,
-    noWait: flagSwitch("print the job's name and do not wait"),
-    quiet: flagSwitch("print no output of the job"),
-    stopTimeout: {
-      kind: "value",
-      parse: parseDuration,
-      value: "TIME",
-      help: "with --local: the whole budget of the stop",
-      default: "10s",
-    },
-    ...WORKER_FLAGS,
-    ...TARGET_FLAGS,
-    json: JSON_FLAG,
-  },
+  flags: JOB_RUN_FLAGS,
   takesArgv: true,
   insteadOfArgv: ["module", "image"],
   example: "iris job run --local --replicas 4 -- sh -c 'echo task $IRIS_TASK_INDEX'",
   ctrlC: "stops the job (with --local the cluster too); once more forces it, a third time " +
     "leaves at once.",
-  async run(context: CliContext, { values, argv }) {
-    const entries = values.eachLine === undefined ? undefined : readEntries(values.eachLine);
-    const module = values.module === undefined ? undefined : resolveModule(values.module, {
-      ...{ cwd: Deno.cwd(), bundled: values.bundle !== undefined, mustExist: values.local },
-    });
-    const bundle = values.bundle === undefined ? null : await packBundle(values.bundle);
-    const cwd = values.local && bundle === null ? Deno.cwd() : null;
-    const asked = jobRequest({ ...values, module }, { argv, cwd, entries });
-    const request = { ...asked, ...bundleField(bundle) };
-    const { quiet, json, noWait } = values;
-    if (values.local) {
-      if (values.image !== undefined) needEngine(context, values.containerEngine);
-      const { stopTimeout: stopTimeoutMs } = values;
-      return await runLocalJob(context, { ...values, request, bundle, stopTimeoutMs });
-    }
-    const client = connect(context, values);
-    return await interruptible((interrupted) =>
-      runJob(context, client, { request, bundle, wait: !noWait, quiet, json, interrupted })
-    );
+  async run(context: CliContext, invocation) {
+    const { submitAndRun } = await import("./job_run.ts");
+    return await submitAndRun(context, invocation);
   },
 });
 
@@ -118,7 +54,8 @@ const jobList = command({
     json: JSON_FLAG,
   },
   example: "iris job list --state running",
-  run: (context: CliContext, { values }) => listJobs(context, connect(context, values), values),
+  run: async (context: CliContext, { values }) =>
+    (await jobs()).listJobs(context, await connect(context, values), values),
 });
 
 const jobShow = command({
@@ -127,8 +64,11 @@ const jobShow = command({
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["JOB"],
   example: "iris job show sweep",
-  run: (context: CliContext, { values, operands }) =>
-    showJob(context, connect(context, values), { name: operands[0] ?? "", json: values.json }),
+  run: async (context: CliContext, { values, operands }) =>
+    (await jobs()).showJob(context, await connect(context, values), {
+      name: operands[0] ?? "",
+      json: values.json,
+    }),
 });
 
 const jobLogs = command({
@@ -139,8 +79,8 @@ const jobLogs = command({
   example: "iris job logs --follow --since 10m sweep",
   ctrlC: "ends the printing; the job goes on.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible((interrupted) =>
-      showLogs(context, connect(context, values), {
+    interruptible(async (interrupted) =>
+      (await jobs()).showLogs(context, await connect(context, values), {
         ...logsRequest(values, systemClock.wall()),
         ...{ name: operands[0] ?? "", json: values.json, interrupted },
       })
@@ -166,13 +106,14 @@ const jobDownload = command({
   example: "iris job download sweep --to results",
   ctrlC: "ends it; tasks are there whole or not at all.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible((signal) =>
-      downloadOutputs(context, connect(context, values), {
+    interruptible(async (signal) => {
+      const { downloadOutputs } = await import("./download.ts");
+      return await downloadOutputs(context, await connect(context, values), {
         ...values,
         name: fullJobName(context, operands[0] ?? ""),
         signal,
-      })
-    ),
+      });
+    }),
 });
 
 const jobWait = command({
@@ -183,8 +124,8 @@ const jobWait = command({
   example: "iris job wait sweep",
   ctrlC: "ends the waiting; the job goes on.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible((interrupted) =>
-      waitJob(context, connect(context, values), {
+    interruptible(async (interrupted) =>
+      (await jobs()).waitJob(context, await connect(context, values), {
         name: operands[0] ?? "",
         json: values.json,
         interrupted,
@@ -204,8 +145,8 @@ const jobStop = command({
   example: "iris job stop sweep",
   ctrlC: "ends the waiting; the job is stopped all the same.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible((interrupted) =>
-      stopJob(context, connect(context, values), {
+    interruptible(async (interrupted) =>
+      (await jobs()).stopJob(context, await connect(context, values), {
         name: operands[0] ?? "",
         wait: !values.noWait,
         json: values.json,
@@ -231,7 +172,7 @@ function jobVerb(
     example: `iris ${path.join(" ")} sweep`,
     async run(context: CliContext, { values, operands }) {
       const name = fullJobName(context, operands[0] ?? "");
-      const job = await of.act(connect(context, values), name);
+      const job = await of.act(await connect(context, values), name);
       if (values.json) context.out(JSON.stringify(job));
       else context.err(`${job.name} ${of.does}`);
       return 0;
@@ -260,8 +201,8 @@ const jobPurge = command({
     json: JSON_FLAG,
   },
   example: "iris job purge --older-than 3d",
-  run: (context: CliContext, { values }) =>
-    purgeJobs(context, connect(context, values), {
+  run: async (context: CliContext, { values }) =>
+    (await jobs()).purgeJobs(context, await connect(context, values), {
       ...values,
       jobs: values.job,
       olderThanMs: values.allDone ? 0 : values.olderThan,
@@ -280,8 +221,11 @@ const jobExplain = command({
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["JOB"],
   example: "iris job explain sweep",
-  run: (context: CliContext, { values, operands }) =>
-    explainJob(context, connect(context, values), { name: operands[0] ?? "", json: values.json }),
+  run: async (context: CliContext, { values, operands }) =>
+    (await jobs()).explainJob(context, await connect(context, values), {
+      name: operands[0] ?? "",
+      json: values.json,
+    }),
 });
 
 const jobRelease = jobVerb(["job", "release"], {
@@ -316,8 +260,11 @@ const events = command({
   example: "iris events --follow --job sweep",
   ctrlC: "ends the printing.",
   run: (context: CliContext, { values }) =>
-    interruptible((interrupted) =>
-      showEvents(context, connect(context, values), { ...values, interrupted })
+    interruptible(async (interrupted) =>
+      (await clusters()).showEvents(context, await connect(context, values), {
+        ...values,
+        interrupted,
+      })
     ),
 });
 
@@ -336,7 +283,8 @@ const tree = command({
     json: JSON_FLAG,
   },
   example: "iris tree",
-  run: (context: CliContext, { values }) => showTree(context, connect(context, values), values),
+  run: async (context: CliContext, { values }) =>
+    (await clusters()).showTree(context, await connect(context, values), values),
 });
 
 const status = command({
@@ -344,8 +292,8 @@ const status = command({
   summary: "Show how a cluster does, and a fresh link to its status page.",
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   example: "iris cluster status",
-  run: (context: CliContext, { values }) =>
-    clusterStatus(context, connect(context, values), values),
+  run: async (context: CliContext, { values }) =>
+    (await clusters()).clusterStatus(context, await connect(context, values), values),
 });
 
 const stop = command({
@@ -363,8 +311,8 @@ const stop = command({
   },
   example: "iris cluster stop --timeout 5s",
   ctrlC: "ends the waiting; the cluster stops all the same.",
-  run: (context: CliContext, { values }) =>
-    stopCluster(context, connect(context, values), {
+  run: async (context: CliContext, { values }) =>
+    (await clusters()).stopCluster(context, await connect(context, values), {
       timeoutMs: values.timeout ?? null,
       json: values.json,
     }),
@@ -378,8 +326,8 @@ const backup = command({
   example: "iris cluster backup monday.db",
   ctrlC: "ends it; no file is left.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible((signal) =>
-      backupCluster(context, connect(context, values), {
+    interruptible(async (signal) =>
+      (await backups()).backupCluster(context, await connect(context, values), {
         ...{ file: operands[0] ?? "", force: values.force, json: values.json, signal },
       })
     ),
@@ -395,13 +343,13 @@ const restore = command({
   },
   operands: ["FILE"],
   example: "iris cluster restore monday.db --state-dir /var/lib/iris",
-  run(context: CliContext, { values, operands }) {
+  async run(context: CliContext, { values, operands }) {
     const { stateDir, force, json } = values;
     if (stateDir === undefined) {
       throw new IrisError("usage", "cluster restore needs --state-dir", { field: "--state-dir" });
     }
     return Promise.resolve(
-      restoreCluster(context, { file: operands[0] ?? "", stateDir, force, json }),
+      (await backups()).restoreCluster(context, { file: operands[0] ?? "", stateDir, force, json }),
     );
   },
 });
@@ -411,7 +359,10 @@ const version = command({
   summary: "Print the version, the commit, the kind of this program, and its Deno.",
   flags: { json: JSON_FLAG },
   example: "iris version",
-  run: (context: CliContext, { values }) => printVersion(context, values.json),
+  async run(context: CliContext, { values }) {
+    const { printVersion } = await import("./version_command.ts");
+    return await printVersion(context, values.json);
+  },
 });
 
 /** Every command. */

@@ -19,7 +19,7 @@ const list = command({
   async run(context: CliContext, { values, operands }) {
     const job = fullJobName(context, operands[0] ?? "");
     const { name } = values;
-    const found = await connect(context, values)
+    const found = await (await connect(context, values))
       .endpoints(job, name === undefined ? {} : { name });
     return print(context, found, values.json);
   },
@@ -51,7 +51,7 @@ const wait = command({
   async run(context: CliContext, { values, operands }) {
     const job = fullJobName(context, operands[0] ?? "");
     const name = operands[1] ?? "";
-    const client = connect(context, values);
+    const client = await connect(context, values);
     const count = values.count ?? (await client.job(job)).replicas;
     const found = await waited(client, { job, name, count, timeoutMs: values.timeout });
     return print(context, found, values.json);
@@ -67,7 +67,7 @@ const register = command({
   async run(context: CliContext, { values, operands }) {
     const { job, task, attempt } = ownTask(context);
     const [name = "", address = ""] = operands;
-    const endpoint = await connect(context, values).registerEndpoint({
+    const endpoint = await (await connect(context, values)).registerEndpoint({
       ...{ job, task, attempt, name },
       ...parseAddress(address),
     });

@@ -5,7 +5,7 @@ import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import type { SubmittedJob } from "../../wire/api.ts";
 import { type CliContext, fullJobName } from "../context.ts";
 import { jobResults, sayResults } from "./job_results.ts";
-import { type PackedBundle, sendBundle } from "./bundle.ts";
+import type { PackedBundle } from "./bundle.ts";
 import { followJob, jobExitCode, printLogs, type PrintOptions } from "./follow_job.ts";
 import { inTermsOfFlags } from "./flag_names.ts";
 import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
@@ -46,8 +46,10 @@ export async function runJob(
   client: IrisClient,
   options: RunOptions & { request: SubmitRequest; bundle: PackedBundle | null },
 ): Promise<number> {
-  if (!await sendBundle(context, client, { ...options, signal: options.interrupted })) {
-    return INTERRUPTED;
+  if (options.bundle !== null) {
+    const { sendBundle } = await import("./bundle.ts");
+    const sent = await sendBundle(context, client, { ...options, signal: options.interrupted });
+    if (!sent) return INTERRUPTED;
   }
   const job = await submitJob(context, client, options.request);
   if (!options.wait) {

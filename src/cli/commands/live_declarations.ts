@@ -3,8 +3,10 @@ import { type CliContext, connect, fullJobName } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import { parseChoice } from "../flags/quantities.ts";
 import { flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
-import { execTask, sendSignal } from "./live_commands.ts";
 import { taskName } from "./task_commands.ts";
+
+// What they do is loaded when one is called.
+const live = () => import("./live_commands.ts");
 
 const TERMINAL = {
   kind: "value",
@@ -27,11 +29,11 @@ const taskExec = command({
   takesArgv: true,
   example: "iris task exec sweep/3 -- sh",
   ctrlC: "goes to the command; without a terminal the second one hangs up on it.",
-  run(context: CliContext, { values, operands, argv }) {
+  async run(context: CliContext, { values, operands, argv }) {
     const task = taskName(context, operands[0] ?? "");
     const { terminal, noStdin, json } = values;
-    const client = connect(context, values);
-    return execTask(context, client, { task, argv, terminal, noStdin, json });
+    const client = await connect(context, values);
+    return await (await live()).execTask(context, client, { task, argv, terminal, noStdin, json });
   },
 });
 
@@ -41,10 +43,14 @@ const taskSignal = command({
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["TASK", "SIGNAL"],
   example: "iris task signal sweep/3 USR1",
-  run(context: CliContext, { values, operands }) {
+  async run(context: CliContext, { values, operands }) {
     const task = taskName(context, operands[0] ?? "");
-    const client = connect(context, values);
-    return sendSignal(context, client, { ...task, signal: operands[1] ?? "", json: values.json });
+    const client = await connect(context, values);
+    return await (await live()).sendSignal(context, client, {
+      ...task,
+      signal: operands[1] ?? "",
+      json: values.json,
+    });
   },
 });
 
@@ -54,8 +60,8 @@ const jobSignal = command({
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["JOB", "SIGNAL"],
   example: "iris job signal sweep USR1",
-  run: (context: CliContext, { values, operands }) =>
-    sendSignal(context, connect(context, values), {
+  run: async (context: CliContext, { values, operands }) =>
+    (await live()).sendSignal(context, await connect(context, values), {
       job: fullJobName(context, operands[0] ?? ""),
       ...{ index: null, signal: operands[1] ?? "", json: values.json },
     }),

@@ -79,8 +79,8 @@ export const taskShow = command({
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["TASK"],
   example: "iris task show sweep/0",
-  run: (context: CliContext, { values, operands }) =>
-    showTask(context, connect(context, values), {
+  run: async (context: CliContext, { values, operands }) =>
+    showTask(context, await connect(context, values), {
       task: taskName(context, operands[0] ?? ""),
       json: values.json,
     }),

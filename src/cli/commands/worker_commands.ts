@@ -61,7 +61,8 @@ const workerList = command({
   summary: "List workers.",
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   example: "iris worker list",
-  run: (context: CliContext, { values }) => listWorkers(context, connect(context, values), values),
+  run: async (context: CliContext, { values }) =>
+    listWorkers(context, await connect(context, values), values),
 });
 
 const workerShow = command({
@@ -71,7 +72,7 @@ const workerShow = command({
   operands: ["WORKER"],
   example: "iris worker show w1",
   async run(context: CliContext, { values, operands }) {
-    const client = connect(context, values);
+    const client = await connect(context, values);
     const worker = await client.worker(operands[0] ?? "");
     const usage = await usageOf(client, worker);
     context.out(values.json ? JSON.stringify({ ...worker, usage }) : workerText(worker, usage));
@@ -94,7 +95,7 @@ const workerDrain = command({
   ctrlC: "ends the waiting; the worker stays drained.",
   run: (context: CliContext, { values, operands }) =>
     interruptible(async (interrupted) => {
-      const client = connect(context, values);
+      const client = await connect(context, values);
       const name = operands[0] ?? "";
       const { undo, wait, why, json } = values;
       if (undo) {
@@ -116,7 +117,7 @@ const workerRelease = command({
   operands: ["WORKER"],
   example: "iris worker release w1",
   async run(context: CliContext, { values, operands }) {
-    const worker = await connect(context, values).releaseWorker(operands[0] ?? "");
+    const worker = await (await connect(context, values)).releaseWorker(operands[0] ?? "");
     return say(context, worker, { json: values.json, does: "works again" });
   },
 });

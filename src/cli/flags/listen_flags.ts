@@ -35,6 +35,9 @@ function invalid(flag: string, message: string): IrisError {
   return new IrisError("usage", `Invalid ${flag}: ${message}`, { field: flag });
 }
 
+/** The name of a controller's own certificate in its state folder, for workers and clients to trust. */
+export const OWN_CERT = "tls-cert.pem";
+
 /** Where a server listens, and what it shows. */
 export const SERVER_FLAGS = {
   advertise: {

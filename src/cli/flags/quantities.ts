@@ -1,6 +1,6 @@
 /** Quantities as people type them: durations, sizes, cores, counts, ports. Pure. */
 import { IrisError } from "../../base/errors.ts";
-import { WARN_SIGNALS, type WarnSignal } from "../../wire/task_options.ts";
+import { WARN_SIGNALS, type WarnSignal } from "../../wire/limits.ts";
 
 const DURATION_MS: Readonly<Record<string, number>> = {
   ms: 1,

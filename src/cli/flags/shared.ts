@@ -15,8 +15,8 @@ import {
 } from "./quantities.ts";
 import type { RepeatedFlag, SwitchFlag, ValueFlag } from "./flag.ts";
 import { LOG_LEVELS } from "../../base/log.ts";
-import { BANDS, MAX_REPLICAS } from "../../wire/api.ts";
-import { MAX_RETRIES } from "../../wire/job_spec.ts";
+import { BANDS } from "../../model/band.ts";
+import { MAX_REPLICAS, MAX_RETRIES } from "../../wire/limits.ts";
 import { parseConstraint } from "./constraint.ts";
 import { TASK_FLAGS } from "./task_flags.ts";
 

@@ -1,10 +1,10 @@
 /** The modes a process can run in, as declarations. */
 import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
-import { type CliContext, controllerUrl } from "../context.ts";
+import type { CliContext } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import type { Flags } from "../flags/flag.ts";
-import { HOST_FLAG, SERVER_FLAGS, WORKER_LOST_FLAG } from "../flags/listen_flags.ts";
+import { HOST_FLAG, OWN_CERT, SERVER_FLAGS, WORKER_LOST_FLAG } from "../flags/listen_flags.ts";
 import { WORKER_MODE_FLAGS } from "../flags/worker_mode_flags.ts";
 import {
   CONTROLLER_FLAGS,
@@ -15,12 +15,6 @@ import {
   WORKER_FLAGS,
 } from "../flags/shared.ts";
 import { parseCount } from "../flags/quantities.ts";
-import { runAsOf } from "../parts/run_as.ts";
-import { runController } from "./controller.ts";
-import { runDryRun } from "./dry_run.ts";
-import { OWN_CERT } from "./listen.ts";
-import { runLocal } from "./local.ts";
-import { runWorker } from "./worker.ts";
 
 /** A local cluster is for this machine. */
 const LOOPBACK = "127.0.0.1";
@@ -46,8 +40,9 @@ const local = command({
   },
   example: "iris --mode=local --port 0",
   ctrlC: "stops everything; once more forces it, a third time leaves at once.",
-  run: (context: CliContext, { values }) =>
-    runLocal(context, {
+  async run(context: CliContext, { values }) {
+    const { runLocal } = await import("./local.ts");
+    return await runLocal(context, {
       ...values,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/local`,
       temporary: false,
@@ -55,7 +50,8 @@ const local = command({
       stopTimeoutMs: values.stopTimeout,
       retentionMs: values.retention === 0 ? null : values.retention,
       maxStoreBytes: values.maxStore === 0 ? null : values.maxStore,
-    }),
+    });
+  },
 });
 
 const controller = command({
@@ -76,7 +72,7 @@ const controller = command({
   },
   example: "iris --mode=controller --host 0.0.0.0 --tls-self-signed",
   ctrlC: "stops the controller; tasks on workers go on.",
-  run(context: CliContext, { values }) {
+  async run(context: CliContext, { values }) {
     const options = {
       ...values,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/controller`,
@@ -84,9 +80,13 @@ const controller = command({
       retentionMs: values.retention === 0 ? null : values.retention,
       maxStoreBytes: values.maxStore === 0 ? null : values.maxStore,
     };
-    if (values.dryRun) return Promise.resolve(runDryRun(context, options));
+    if (values.dryRun) {
+      const { runDryRun } = await import("./dry_run.ts");
+      return runDryRun(context, options);
+    }
     if (values.json) throw new IrisError("usage", "--json needs --dry-run", { field: "--json" });
-    return runController(context, options);
+    const { runController } = await import("./controller.ts");
+    return await runController(context, options);
   },
 });
 
@@ -102,12 +102,15 @@ const worker = command({
   example: "iris --mode=worker --controller https://head:10000 --token-file worker-token " +
     "--tls-ca tls-cert.pem",
   ctrlC: "ends its tasks and the worker; with --on-stop=detach the worker alone.",
-  run(context: CliContext, { values }) {
+  async run(context: CliContext, { values }) {
     const { controller: urls, tokenFile } = values;
     if (urls === undefined) throw missing("--controller");
     if (tokenFile === undefined) throw missing("--token-file");
     const gpus = gpusOf(values.gpu);
-    return runWorker(context, {
+    const { controllerUrl } = await import("../connect.ts");
+    const { runAsOf } = await import("../parts/run_as.ts");
+    const { runWorker } = await import("./worker.ts");
+    return await runWorker(context, {
       ...values,
       resource: [
         ...values.resource,

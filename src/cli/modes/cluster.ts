@@ -6,7 +6,7 @@ import type { LogLevel } from "../../base/log.ts";
 import { newToken, randomHex } from "../../base/ids.ts";
 import { hostOf, isLoopback } from "../../host/address.ts";
 import { readHardware } from "../../host/hardware.ts";
-import { DEFAULT_TIMING } from "../../heartbeat/reconcile_session.ts";
+import { DEFAULT_TIMING } from "../../heartbeat/timing.ts";
 import type { ListenConfig } from "../../host/http_server.ts";
 import { openStateDir, type StateDir, stateHome } from "../../host/state_dir.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";

@@ -2,7 +2,7 @@
 import { randomHex } from "../../base/ids.ts";
 import { IrisError } from "../../base/errors.ts";
 import type { ListenConfig } from "../../host/http_server.ts";
-import { timingFor } from "../../heartbeat/reconcile_session.ts";
+import { timingFor } from "../../heartbeat/timing.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import type { PlacementPolicy } from "../../scheduler/pass.ts";
 import type { Part } from "../../lifecycle/part.ts";
@@ -14,12 +14,12 @@ import { stateDirPart } from "../parts/state_dir_part.ts";
 import { clusterTokens } from "../parts/tokens.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { VERSION } from "../version.ts";
+import { OWN_CERT } from "../flags/listen_flags.ts";
 import { type DaemonOptions, type DaemonPorts, runDaemon } from "./daemon.ts";
 import {
   advertised,
   checkExposure,
   type ListenFlags,
-  OWN_CERT,
   ownIdentity,
   readTlsFiles,
   type TlsFiles,

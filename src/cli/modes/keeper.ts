@@ -1,23 +1,14 @@
 /** The hidden command `keeper`: the process that starts and ends a worker's tasks. */
-import { configureLog, LOG_LEVELS, type LogLevel } from "../../base/log.ts";
+import { configureLog, LOG_LEVELS } from "../../base/log.ts";
 import { invariant } from "../../base/assert.ts";
-import { type KeeperMainOptions, runKeeper } from "../../worker/keeper/keeper_main.ts";
+import { runKeeper } from "../../worker/keeper/keeper_main.ts";
+import type { KeeperArguments } from "./keeper_arguments.ts";
 
-/** Runs a keeper with the one argument that {@linkcode keeperArguments} made. */
+/** Runs a keeper with the one argument that `keeperArguments` made. */
 export async function runKeeperCommand(args: readonly string[]): Promise<number> {
   const given = JSON.parse(args[0] ?? "null") as KeeperArguments | null;
   invariant(given !== null, "A keeper is started by its worker only");
   const level = LOG_LEVELS.find((one) => one === given.logLevel) ?? "warning";
   configureLog(level, `keeper ${given.worker}`);
   return await runKeeper(given);
-}
-
-/** What a keeper is told. */
-export interface KeeperArguments extends KeeperMainOptions {
-  readonly logLevel: LogLevel;
-}
-
-/** The arguments behind the program's own that make it a keeper. */
-export function keeperArguments(options: KeeperArguments): string[] {
-  return ["keeper", JSON.stringify(options)];
 }

@@ -6,7 +6,7 @@ import { selfCommand } from "../../host/self_command.ts";
 import { socketPathFor } from "../../host/socket_path.ts";
 import { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
 import { VERSION } from "../version.ts";
-import { keeperArguments } from "./keeper.ts";
+import { keeperArguments } from "./keeper_arguments.ts";
 
 /** Flags of everything that has workers. */
 export interface KeeperFlags {

@@ -10,6 +10,7 @@ import { ownNames, selfSigned } from "../../host/self_signed.ts";
 import type { StateDir } from "../../host/state_dir.ts";
 import { readCertificates, readIdentity, type TlsIdentity } from "../../host/tls.ts";
 import type { CliContext } from "../context.ts";
+import { OWN_CERT } from "../flags/listen_flags.ts";
 
 /** What was typed about addresses and certificates. */
 export interface ListenFlags {
@@ -72,8 +73,6 @@ export function checkExposure(
   );
 }
 
-/** The name of a controller's own certificate in its state folder, for workers and clients to trust. */
-export const OWN_CERT = "tls-cert.pem";
 const OWN_KEY = "tls-key.pem";
 const OWN_NAMES = "tls-names";
 

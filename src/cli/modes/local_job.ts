@@ -9,7 +9,7 @@ import type { JobView } from "../../wire/api.ts";
 import { exitCodeOfError } from "../../wire/error_table.ts";
 import { type CliContext, userName } from "../context.ts";
 import { jobResults, sayResults, type TaskResult } from "../commands/job_results.ts";
-import { type PackedBundle, sendBundle } from "../commands/bundle.ts";
+import type { PackedBundle } from "../commands/bundle.ts";
 import { followJob, jobExitCode } from "../commands/follow_job.ts";
 import { INTERRUPTED, submitJob } from "../commands/job_commands.ts";
 import { jobResultLine } from "../commands/job_text.ts";
@@ -126,7 +126,10 @@ async function runToEnd(
   client: IrisClient,
   options: LocalJobOptions & { signal: AbortSignal },
 ): Promise<JobEnd> {
-  await sendBundle(context, client, options);
+  if (options.bundle !== null) {
+    const { sendBundle } = await import("../commands/bundle.ts");
+    await sendBundle(context, client, options);
+  }
   const { name } = await submitJob(context, client, options.request);
   const quiet = options.quiet || options.json;
   const job = await followJob(context, client, { name, quiet, signal: options.signal });

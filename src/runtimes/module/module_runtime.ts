@@ -5,9 +5,7 @@
 import type { AttemptSpec } from "../../wire/reconcile.ts";
 import { jobVariables, plainPlan } from "../launch_plan.ts";
 import type { LaunchPlan, TaskRuntime, WorkerFacts } from "../task_runtime.ts";
-
-/** The first of the arguments that make this program the child; `cli/modes/module.ts` is behind. */
-export const MODULE_COMMAND = "module-task";
+import { MODULE_COMMAND } from "./module_command.ts";
 
 /** How this program is started again. */
 export interface ModuleRuntimeOptions {
