@@ -41,11 +41,14 @@ export interface IsolateOptions<Config = unknown> {
   readonly name: string;
   /** A module that calls `serveIsolate` once. */
   readonly module: URL;
-  /** Structured-clone data for the body. */
-  readonly config: Config;
+  /**
+   * Structured-clone data for the body. The isolate loads while it is still to come, and begins once
+   * it is there.
+   */
+  readonly config: Config | Promise<Config>;
   /** Ports by name, handed over to the isolate: from then on they are its own. */
   readonly channels?: Readonly<Record<string, MessagePort>>;
-  /** From making the isolate to its body's `ready`, in ms. */
+  /** From making the isolate to its body's `ready`, and anew from when its config came, in ms. */
   readonly startTimeoutMs: number;
   /** Without a tick for longer than this, in ms, the loop shows as stalled. */
   readonly stallMs: number;
@@ -95,8 +98,13 @@ export class IsolatePart<Config> implements Part {
   #lastTick: IsolateTick | undefined;
   #lastTickAtMs = 0;
   #watch: Timer | undefined;
+  /** Sets the time anew that its start may take. */
+  #limitStart = () => {};
+  #startTimer: Timer | undefined;
   /** Ports that were not handed over yet: until then they are main's to close. */
   #unsent: MessagePort[] = [];
+  /** Its end was begun: what comes for it now comes too late. */
+  #givenUp = false;
   /** Whether there is somebody who could answer. */
   #listens = false;
   #up = false;
@@ -107,8 +115,9 @@ export class IsolatePart<Config> implements Part {
     this.name = options.name;
     if (options.capMs !== undefined) this.capMs = options.capMs;
     this.#options = options;
-    // Nobody may be waiting when it rejects.
+    // Nobody may be waiting when one rejects.
     this.#failed.promise.catch(() => {});
+    if (options.config instanceof Promise) options.config.catch(() => {});
   }
 
   /** Makes the isolate; resolves when its body is ready. */
@@ -116,9 +125,13 @@ export class IsolatePart<Config> implements Part {
     this.#context = context;
     const { name, startTimeoutMs } = this.#options;
     const late = Promise.withResolvers<never>();
-    const timer = context.clock.setTimer(startTimeoutMs, () => {
-      late.reject(new Error(`isolate ${name} not ready within ${startTimeoutMs} ms`));
-    });
+    this.#limitStart = () => {
+      this.#startTimer?.cancel();
+      this.#startTimer = context.clock.setTimer(startTimeoutMs, () => {
+        late.reject(new Error(`isolate ${name} not ready within ${startTimeoutMs} ms`));
+      });
+    };
+    this.#limitStart();
     const onAbort = () => late.reject(context.signal.reason);
     context.signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -132,7 +145,8 @@ export class IsolatePart<Config> implements Part {
       if (left.length === 0) throw error;
       throw new Error(`${messageOf(error)}; left over: ${left.join(", ")}`, { cause: error });
     } finally {
-      timer.cancel();
+      this.#limitStart = () => {};
+      this.#startTimer?.cancel();
       context.signal.removeEventListener("abort", onAbort);
     }
   }
@@ -171,6 +185,7 @@ export class IsolatePart<Config> implements Part {
 
   /** Proves that the thread is gone; resolves early when it is. */
   async verify(deadline: Deadline): Promise<readonly string[]> {
+    this.#givenUp = true;
     const { name } = this.#options;
     const context = this.#context;
     if (this.#worker === undefined || context === undefined) return [];
@@ -253,16 +268,28 @@ export class IsolatePart<Config> implements Part {
     this.#unsent = [port2, ...Object.values(this.#options.channels ?? {})];
     made.onmessage = () => {
       made.onmessage = null;
-      this.#safely(() => {
-        made.postMessage(this.#init(port2), this.#unsent);
-        this.#unsent = [];
-        this.#listens = true;
-      });
+      const { config } = this.#options;
+      if (!(config instanceof Promise)) return this.#begin(made, port2, config);
+      this.#startTimer?.cancel();
+      // owner: this part, which a stop ends whether it comes or not.
+      void config.then((come) => {
+        this.#limitStart();
+        this.#begin(made, port2, come);
+      }, (error) => this.#fail(error));
     };
   }
 
-  #init(stopPort: MessagePort): IsolateInit {
-    const { name, config, channels = {}, startTimeoutMs, stallMs, restart } = this.#options;
+  #begin(made: Worker, stopPort: MessagePort, config: Config): void {
+    if (this.#givenUp) return;
+    this.#safely(() => {
+      made.postMessage(this.#init(stopPort, config), this.#unsent);
+      this.#unsent = [];
+      this.#listens = true;
+    });
+  }
+
+  #init(stopPort: MessagePort, config: Config): IsolateInit {
+    const { name, channels = {}, startTimeoutMs, stallMs, restart } = this.#options;
     const limits = { startTimeoutMs, stallMs, restart, logLevel: configuredLevel() };
     return { type: "init", name, config, channels, stopPort, ...limits };
   }
@@ -314,6 +341,7 @@ export class IsolatePart<Config> implements Part {
   /** Ends an isolate that failed. @returns what is left of it, one line each */
   async #bury(): Promise<readonly string[]> {
     this.#watch?.cancel();
+    this.#givenUp = true;
     const clock = (this.#context as StartContext).clock;
     const deadline = Deadline.in(ISOLATE_FUNERAL_MS, clock);
     if (this.#listens && this.#stopped === undefined) {

@@ -1,17 +1,35 @@
 import { assert, assertEquals } from "@std/assert";
-import { isPortFree, listenersOn, ourListeners, parseListeners } from "../../src/host/ports.ts";
+import {
+  isPortFree,
+  listenersInTable,
+  listenersOn,
+  ourListeners,
+  parseListeners,
+} from "../../src/host/ports.ts";
 
 Deno.test("a socket of ours is in the kernel's table from listening until it is closed", () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = (listener.addr as Deno.NetAddr).port;
   try {
-    assertEquals(ourListeners(port).length, 1);
+    assertEquals(ourListeners(port), [`127.0.0.1:${port}`]);
+    assertEquals(listenersInTable(port).length, 1);
     assertEquals(isPortFree("127.0.0.1", port), false);
   } finally {
     listener.close();
   }
   assertEquals(ourListeners(port), []);
+  assertEquals(listenersInTable(port), []);
   assertEquals(isPortFree("127.0.0.1", port), true);
+});
+
+Deno.test("of sockets at one port only those that listen count, of either family", async () => {
+  using listener = Deno.listen({ hostname: "::1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  using _client = await Deno.connect({ hostname: "::1", port });
+  using _served = await listener.accept();
+  using _other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assertEquals(ourListeners(port), [`[0:0:0:0:0:0:0:1]:${port}`]);
+  assertEquals(listenersInTable(port).length, 1);
 });
 
 Deno.test("a socket of another process is listed and is not ours", async () => {

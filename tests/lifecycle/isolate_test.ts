@@ -253,6 +253,43 @@ leakTest(
   },
 );
 
+leakTest(
+  "an isolate whose config comes later loads meanwhile, and begins with it",
+  async (check) => {
+    const config = Promise.withResolvers<unknown>();
+    const bench = new Bench(check, "obey", { config: config.promise, startTimeoutMs: 2000 });
+    const up = bench.up();
+    await seen(() => /^thread/.test(bench.root.tree().children[0]?.detail ?? ""));
+    assertEquals(bench.infos, []);
+    config.resolve({ greeting: "late" });
+    await up;
+    assertEquals(bench.infos, [{ greeting: "late" }]);
+    assertEquals((await bench.stop()).outcome, "clean");
+  },
+);
+
+leakTest("a stop ends an isolate whose config never came, and what it was given", async (check) => {
+  const { port1, port2 } = new MessageChannel();
+  const config = Promise.withResolvers<unknown>();
+  const channels = { main: port2 };
+  const bench = new Bench(check, "obey", { config: config.promise, channels });
+  const up = assertRejects(() => bench.up());
+  await seen(() => /^thread/.test(bench.root.tree().children[0]?.detail ?? ""));
+  assertEquals((await bench.stop()).outcome, "clean");
+  await up;
+  config.resolve({ greeting: "too late" });
+  await config.promise;
+  assertEquals(bench.infos, []);
+  port1.close();
+});
+
+leakTest("a config that fails to come fails the start of its isolate with that", async (check) => {
+  const config = Promise.reject(new Error("no config"));
+  const bench = new Bench(check, "obey", { config });
+  await assertRejects(() => bench.up(), Error, "no config");
+  assertEquals((await bench.root.stop(2000, "shutdown")).outcome, "clean");
+});
+
 leakTest("a stop during the start of an isolate unwinds it at once", async (check) => {
   const bench = new Bench(check, "never_ready");
   const up = bench.up().then(() => "up", (error) => String(error));

@@ -29,7 +29,7 @@ import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
 import { vmManagerParts } from "../parts/vm_manager_part.ts";
-import { workerPart, type WorkerSpace } from "../parts/worker_part.ts";
+import { type WorkerBeginning, workerPart, type WorkerSpace } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
 import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
@@ -193,22 +193,18 @@ export class ClusterManager implements Part {
       name,
       kind: "component",
       start: async (start) => {
-        const controllerUrl = await orAborted(from.url, start.signal);
-        const { containers, attributes } = await orAborted(from.runtimes, start.signal);
         const part = workerPart({
           worker: name,
           folder,
-          controllerUrl,
+          beginning: beginning(from, { hostname, labels }),
           controllerToken: from.token,
           serverToken: newToken(),
           hostname,
           listen: { hostname: "127.0.0.1", port: 0 },
           capacity: { cpuMilli, memoryBytes, resources, maxRunning: MAX_RUNNING },
-          attributes: { hostname, ...attributes, ...labels },
           version: VERSION,
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home,
-          containers,
           onControllerLost: "finish",
           controllerLostMs: LOCAL_GRACE_MS,
           space: this.#options,
@@ -243,15 +239,11 @@ function launchAt(url: string, token: string): WorkerLaunch {
   };
 }
 
-/** What a promise gives, unless the signal comes first. @throws the signal's reason */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+async function beginning(
+  from: { url: Promise<string>; runtimes: Promise<RuntimeFacts> },
+  own: { hostname: string; labels: Readonly<Record<string, string>> },
+): Promise<WorkerBeginning> {
+  const [controllerUrl, { containers, attributes }] = await Promise.all([from.url, from.runtimes]);
+  const { hostname, labels } = own;
+  return { controllerUrl, containers, attributes: { hostname, ...attributes, ...labels } };
 }

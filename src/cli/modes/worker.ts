@@ -152,7 +152,15 @@ function workerRoot(
         workerPart({
           adopts: true,
           ...{ worker: name, folder, controllerToken: token, tokenFile, keeper },
-          controllerUrl: controllerUrls[0]!,
+          beginning: {
+            controllerUrl: controllerUrls[0]!,
+            attributes: {
+              hostname: hardware.hostname,
+              ...Object.fromEntries(options.attr),
+              ...runtimes.attributes,
+            },
+            containers: runtimes.containers,
+          },
           otherControllerUrls: controllerUrls.slice(1),
           serverToken: newToken(),
           hostname: hardware.hostname,
@@ -165,15 +173,9 @@ function workerRoot(
             resources: Object.fromEntries(options.resource),
             maxRunning: MAX_RUNNING,
           },
-          attributes: {
-            hostname: hardware.hostname,
-            ...Object.fromEntries(options.attr),
-            ...runtimes.attributes,
-          },
           version: VERSION,
           path: context.env("PATH") ?? "/usr/bin:/bin",
           home: options.runAs?.home ?? context.env("HOME") ?? "/",
-          containers: runtimes.containers,
           onControllerLost: options.onControllerLost,
           controllerLostMs: options.controllerLostAfter,
           endAfterLostMs: options.endAfterLost ?? null,

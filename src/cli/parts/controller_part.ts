@@ -40,6 +40,9 @@ export function controllerPart(options: ControllerPartOptions): Part {
         new MessageChannel(),
         new MessageChannel(),
       ] as const;
+      // They load side by side, but read what the core's store holds: they begin when it is up. When it
+      // does not come up nothing has to be said to them: the stop ends what only loaded.
+      const coreUp = Promise.withResolvers<void>();
       const core = loopPart<CoreConfig>("core", {
         name: "core",
         config: options.core,
@@ -53,30 +56,31 @@ export function controllerPart(options: ControllerPartOptions): Part {
       const loops = [
         loopPart<HeartbeatConfig>("heartbeat", {
           name: "heartbeat",
-          config: options.heartbeat,
+          config: coreUp.promise.then(() => options.heartbeat),
           channels: { [CORE_CHANNEL]: heartbeat.port2 },
         }),
         loopPart<ControllerServerConfig>("server", {
           name: "server",
-          config: options.server,
+          config: coreUp.promise.then(() => options.server),
           channels: { [CORE_CHANNEL]: server.port2, [MAIN_CHANNEL]: options.mainPort },
           onReady: (info) => options.onListening((info as { url: string }).url),
         }),
         loopPart<null>("autoscaler", {
           name: "autoscaler",
-          config: null,
+          config: coreUp.promise.then(() => null),
           channels: { [CORE_CHANNEL]: autoscaler.port2, [VM_CHANNEL]: options.vmPort },
         }),
         loopPart<null>("scheduling", {
           name: "scheduling",
-          config: null,
+          config: coreUp.promise.then(() => null),
           channels: { [CORE_CHANNEL]: scheduling.port2 },
         }),
       ];
-      // The others read what the core's store holds. They load side by side; the stages say in
-      // which order they go down, the store last.
-      await owner.own(core, { stage: 0 });
-      await Promise.all(loops.map((loop, at) => owner.own(loop, { stage: at + 1 })));
+      // The stages say in which order they go down, the store last.
+      await Promise.all([
+        owner.own(core, { stage: 0 }).then(() => coreUp.resolve()),
+        ...loops.map((loop, at) => owner.own(loop, { stage: at + 1 })),
+      ]);
     },
   };
 }

@@ -22,13 +22,22 @@ export interface WorkerSpace {
   readonly outputSpace: number;
 }
 
+/** What a worker has to know before it begins; it loads without. */
+export interface WorkerBeginning {
+  readonly controllerUrl: string;
+  /** What constraints look at. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** What runs containers here; null when nothing does. */
+  readonly containers: LifecycleConfig["containers"];
+}
+
 /** What a worker needs to know. */
 export interface WorkerPartOptions {
   /** Its id. */
   readonly worker: string;
   /** Its folder, which exists. */
   readonly folder: string;
-  readonly controllerUrl: string;
+  readonly beginning: WorkerBeginning | Promise<WorkerBeginning>;
   /** Where else the same controller may be. */
   readonly otherControllerUrls?: readonly string[];
   /** What it shows to the controller. */
@@ -38,13 +47,9 @@ export interface WorkerPartOptions {
   readonly hostname: string;
   readonly listen: ListenConfig;
   readonly capacity: KeeperCapacity;
-  /** What constraints look at. */
-  readonly attributes: Readonly<Record<string, string>>;
   readonly version: string;
   readonly path: string;
   readonly home: string;
-  /** What runs containers here; null when nothing does. */
-  readonly containers: LifecycleConfig["containers"];
   readonly onControllerLost: LifecycleConfig["onControllerLost"];
   readonly controllerLostMs: number;
   /** Null for never. */
@@ -79,6 +84,7 @@ export function workerPart(options: WorkerPartOptions): Part {
       const { cluster } = openWorkerFolder(options.folder, options.version);
       const asked = options.tree === undefined ? null : new MessageChannel();
       if (asked !== null) await owner.own(treePart(asked.port2, options.tree!), { stage: 0 });
+      const beginning = Promise.resolve(options.beginning);
       const keeper = owner.own(options.keeper.part, { stage: 0 });
       if (options.adopts) await keeper;
       // All three come up side by side; the stages say in which order they go down.
@@ -87,7 +93,7 @@ export function workerPart(options: WorkerPartOptions): Part {
         owner.own(
           loopPart<WorkerServerConfig>("worker-server", {
             name: "server",
-            config: serverConfig(options),
+            config: beginning.then((known) => serverConfig(options, known)),
             channels: {
               [WORKER_CHANNEL]: port1,
               ...(asked === null ? {} : { [TREE_CHANNEL]: asked.port1 }),
@@ -99,7 +105,7 @@ export function workerPart(options: WorkerPartOptions): Part {
         owner.own(
           loopPart<LifecycleConfig>("worker-lifecycle", {
             name: "lifecycle",
-            config: { ...lifecycleConfig(options), cluster },
+            config: beginning.then((known) => ({ ...lifecycleConfig(options, known), cluster })),
             channels: { [WORKER_CHANNEL]: port2 },
           }),
           { stage: 2 },
@@ -110,7 +116,10 @@ export function workerPart(options: WorkerPartOptions): Part {
   };
 }
 
-function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
+function serverConfig(
+  options: WorkerPartOptions,
+  { controllerUrl }: WorkerBeginning,
+): WorkerServerConfig {
   return {
     listen: options.listen,
     token: options.serverToken,
@@ -119,7 +128,7 @@ function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
     logSpaceBytes: options.keeper.logSpaceBytes,
     tellsTree: options.tree !== undefined,
     controller: {
-      url: options.controllerUrl,
+      url: controllerUrl,
       token: options.controllerToken,
       tokenFile: options.tokenFile ?? null,
       trust: options.trust ?? null,
@@ -127,23 +136,26 @@ function serverConfig(options: WorkerPartOptions): WorkerServerConfig {
   };
 }
 
-function lifecycleConfig(options: WorkerPartOptions): LifecycleConfig {
+function lifecycleConfig(
+  options: WorkerPartOptions,
+  { controllerUrl, attributes, containers }: WorkerBeginning,
+): Omit<LifecycleConfig, "cluster"> {
   return {
     worker: options.worker,
-    controllerUrl: options.controllerUrl,
+    controllerUrl,
     otherControllerUrls: options.otherControllerUrls ?? [],
     controllerToken: options.controllerToken,
     serverToken: options.serverToken,
     keeperSocket: options.keeper.socket,
     folder: options.folder,
     capacity: options.capacity,
-    attributes: options.attributes,
+    attributes,
     hostname: options.hostname,
     version: options.version,
     pid: Deno.pid,
     path: options.path,
     home: options.home,
-    containers: options.containers ?? null,
+    containers: containers ?? null,
     onControllerLost: options.onControllerLost,
     controllerLostMs: options.controllerLostMs,
     endAfterLostMs: options.endAfterLostMs ?? null,
