@@ -62,8 +62,8 @@ export interface CorePorts {
 /** The body of the core's loop. */
 export function coreLoop({ open }: CorePorts = { open: openStore }): LoopBody<CoreConfig> {
   return async (context) => {
-    const { database: path, clusterId } = context.config;
-    const store = open({ path, clusterId });
+    const { database: path, clusterId, temporary = false } = context.config;
+    const store = open({ path, clusterId, temporary });
     await context.owner.own({
       name: "store",
       kind: "resource",

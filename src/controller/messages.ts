@@ -134,6 +134,8 @@ export interface CoreConfig {
   readonly database: string;
   /** Used when the store is new; an existing store keeps its own. */
   readonly clusterId: string;
+  /** Whether the database goes with the cluster's process: then nothing waits for the disk. */
+  readonly temporary?: boolean;
   /** How free workers are chosen between. */
   readonly placement: PlacementPolicy;
   /** Jobs that are done are forgotten after this long, in ms; null for never. */

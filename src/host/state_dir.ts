@@ -25,9 +25,13 @@ export interface StateDir {
  * Makes (mode 0700) and locks a state folder.
  *
  * @param path absolute, or relative to the working directory
+ * @param options.temporary true for one that goes with its process: nothing waits for the disk
  * @throws {IrisError} `state_dir` when it is a file, cannot be written, or is in use, naming the pid
  */
-export function openStateDir(path: string): StateDir {
+export function openStateDir(
+  path: string,
+  { temporary = false }: { readonly temporary?: boolean } = {},
+): StateDir {
   const real = makeFolder(path);
   const lock = lockFolder(real);
   return {
@@ -37,10 +41,11 @@ export function openStateDir(path: string): StateDir {
       Deno.mkdirSync(below, { recursive: true, mode: 0o700 });
       return below;
     },
-    token: (name) => kept(`${real}/${name}`, { what: "token", make: newToken, valid: TOKEN }),
-    id: (name, make) => kept(`${real}/${name}`, { what: "id", make, valid: ID }),
+    token: (name) =>
+      kept(`${real}/${name}`, { what: "token", make: newToken, valid: TOKEN, temporary }),
+    id: (name, make) => kept(`${real}/${name}`, { what: "id", make, valid: ID, temporary }),
     write(name, text) {
-      writeWhole(`${real}/${name}`, text);
+      writeWhole(`${real}/${name}`, text, { temporary });
     },
     release() {
       lock.truncateSync(0);
@@ -105,7 +110,10 @@ const TOKEN = /^[\w.~+/=-]{16,512}$/;
 const ID = /^[\w-]{1,64}$/;
 
 /** What a small file holds; made and written when there is none. */
-function kept(file: string, of: { what: string; make: () => string; valid: RegExp }): string {
+function kept(
+  file: string,
+  of: { what: string; make: () => string; valid: RegExp; temporary: boolean },
+): string {
   try {
     const text = Deno.readTextFileSync(file).trim();
     if (of.valid.test(text)) return text;
@@ -118,15 +126,15 @@ function kept(file: string, of: { what: string; make: () => string; valid: RegEx
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const text = of.make();
-  writeWhole(file, `${text}\n`);
+  writeWhole(file, `${text}\n`, of);
   return text;
 }
 
 /**
- * Writes a file whole, or not at all; it outlives a power cut. Without the first sync the new name may
+ * Writes a file whole, or not at all; it outlives a power cut, unless it is temporary. Without the first sync the new name may
  * be on disk before what it names.
  */
-function writeWhole(file: string, text: string): void {
+function writeWhole(file: string, text: string, of: { temporary: boolean }): void {
   const fresh = Deno.openSync(`${file}.new`, {
     write: true,
     create: true,
@@ -136,11 +144,12 @@ function writeWhole(file: string, text: string): void {
   try {
     const bytes = new TextEncoder().encode(text);
     for (let rest = bytes; rest.length > 0;) rest = rest.subarray(fresh.writeSync(rest));
-    fresh.syncSync();
+    if (!of.temporary) fresh.syncSync();
   } finally {
     fresh.close();
   }
   Deno.renameSync(`${file}.new`, file);
+  if (of.temporary) return;
   const folder = Deno.openSync(file.slice(0, file.lastIndexOf("/")), { read: true });
   try {
     folder.syncSync();

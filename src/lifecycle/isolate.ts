@@ -7,6 +7,7 @@
  * stays open, so that the test sanitizers see an isolate that leaked.
  */
 import type { Clock, Timer } from "../base/clock.ts";
+import { turnEnd } from "../base/turn.ts";
 import { messageOf } from "../base/errors.ts";
 import { configuredLevel } from "../base/log.ts";
 import { Deadline } from "./deadline.ts";
@@ -73,6 +74,18 @@ export class IsolateFailure extends Error {
   }
 }
 
+/** Ends when the next isolate may be made. */
+let made: Promise<void> = Promise.resolve();
+
+/**
+ * Making an isolate blocks main for 10 ms and more: between two of them it hears what the first ones
+ * say, so that these get on.
+ */
+function oneAtATime(): Promise<void> {
+  made = made.then(turnEnd);
+  return made;
+}
+
 /** A loop in an isolate of its own, as a part. */
 export function isolatePart<Config>(options: IsolateOptions<Config>): IsolatePart<Config> {
   return new IsolatePart(options);
@@ -125,6 +138,8 @@ export class IsolatePart<Config> implements Part {
     this.#context = context;
     const { name, startTimeoutMs } = this.#options;
     const late = Promise.withResolvers<never>();
+    // It may come while its turn to be made has not.
+    late.promise.catch(() => {});
     this.#limitStart = () => {
       this.#startTimer?.cancel();
       this.#startTimer = context.clock.setTimer(startTimeoutMs, () => {
@@ -135,6 +150,7 @@ export class IsolatePart<Config> implements Part {
     const onAbort = () => late.reject(context.signal.reason);
     context.signal.addEventListener("abort", onAbort, { once: true });
     try {
+      await oneAtATime();
       context.signal.throwIfAborted();
       this.#make(context);
       await Promise.race([this.#ready.promise, this.#failed.promise, late.promise]);

@@ -33,6 +33,11 @@ export interface OpenStoreOptions {
   readonly path: string;
   /** Used when the store is new. */
   readonly clusterId: string;
+  /**
+   * True for a cluster that does not outlive its process: nothing waits for the disk. What a killed
+   * process wrote is there all the same; after a crash of the machine nobody looks for it.
+   */
+  readonly temporary?: boolean;
 }
 
 /**
@@ -40,14 +45,15 @@ export interface OpenStoreOptions {
  *
  * @throws {IrisError} `database` when it is damaged, was written by a newer Iris, or cannot be used
  */
-export function openStore({ path, clusterId }: OpenStoreOptions): Store {
+export function openStore({ path, clusterId, temporary = false }: OpenStoreOptions): Store {
   const size = sizeOf(path);
   if (size !== null) checkSound(path, size);
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_MS });
+    db.exec(`PRAGMA synchronous = ${temporary ? "OFF" : "FULL"}`);
     if ((size ?? 0) <= FULL_CHECK_BYTES) makeShrinkable(db);
-    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
     db.exec(`PRAGMA journal_size_limit = ${JOURNAL_BYTES}`);
     migrate(db);
     const { cluster, epoch } = beginEpoch(db, clusterId);

@@ -209,39 +209,45 @@ inFolder("a transaction that fails changes nothing", (path) => {
   writer.close();
 });
 
-inFolder("what a killed process had committed is there, and nothing else", async (path) => {
-  const module = (name: string) => new URL(`../../src/store/${name}`, import.meta.url).href;
-  const program = `
+for (const kind of ["a store", "a temporary store"]) {
+  const temporary = kind === "a temporary store";
+  inFolder(
+    `what a killed process had committed to ${kind} is there, and nothing else`,
+    async (path) => {
+      const module = (name: string) => new URL(`../../src/store/${name}`, import.meta.url).href;
+      const program = `
     import { openStore } from "${module("open_store.ts")}";
-    const { writer } = openStore({ path: Deno.args[0], clusterId: "c" });
+    const { writer } = openStore({ path: Deno.args[0], clusterId: "c", temporary: ${temporary} });
     writer.transaction(() => {});
     writer.write(JSON.parse(Deno.args[1]));
     writer.transaction(() => {
       console.log("committed");
       Deno.kill(Deno.pid, "SIGKILL");
     });`;
-  const script = `${path}.ts`;
-  await Deno.writeTextFile(script, program);
-  const config = new URL("../../deno.json", import.meta.url).pathname;
-  const changes = JSON.stringify({ ...NOTHING, newJobs: [jobRow(1)] });
-  const output = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--no-check",
-      "--config",
-      Deno.env.get("IRIS_TEST_CONFIG") ?? config,
-      script,
-      path,
-      changes,
-    ],
-  }).output();
-  assertEquals(output.signal, "SIGKILL", new TextDecoder().decode(output.stderr));
-  const store = openStore({ path, clusterId: "other" });
-  assertEquals([store.cluster, store.epoch], ["c", 2]);
-  assertEquals(store.writer.load().jobs.map((job) => job.generation), [1]);
-  store.writer.close();
-});
+      const script = `${path}.ts`;
+      await Deno.writeTextFile(script, program);
+      const config = new URL("../../deno.json", import.meta.url).pathname;
+      const changes = JSON.stringify({ ...NOTHING, newJobs: [jobRow(1)] });
+      const output = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-A",
+          "--no-check",
+          "--config",
+          Deno.env.get("IRIS_TEST_CONFIG") ?? config,
+          script,
+          path,
+          changes,
+        ],
+      }).output();
+      assertEquals(output.signal, "SIGKILL", new TextDecoder().decode(output.stderr));
+      const store = openStore({ path, clusterId: "other" });
+      assertEquals([store.cluster, store.epoch], ["c", 2]);
+      assertEquals(store.writer.load().jobs.map((job) => job.generation), [1]);
+      store.writer.close();
+    },
+  );
+}
 
 for (const [what, at] of [["head", 0], ["middle", 4_096]] as const) {
   inFolder(`a database with a damaged ${what} is refused and left as it is`, (path, folder) => {

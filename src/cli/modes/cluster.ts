@@ -94,7 +94,7 @@ export class ClusterManager implements Part {
   async start({ owner, clock }: StartContext): Promise<void> {
     const { context } = this.#ports;
     for (const line of await sweepDeadClusters(stateHome(context.env), clock)) context.err(line);
-    const state = openStateDir(this.#options.stateDir);
+    const state = openStateDir(this.#options.stateDir, this.#options);
     await owner.own(stateDirPart(state, { temporary: this.#options.temporary }), { stage: 0 });
     const id = state.id("cluster-id", () => randomHex(4));
     const tokens = clusterTokens(state);
@@ -131,6 +131,8 @@ export class ClusterManager implements Part {
     await owner.own(link, { stage: 1 });
     await owner.own(manager.link, { stage: 1 });
     await Promise.all([
+      // Made first, since it says that a worker shall be made.
+      owner.own(manager.loop, { stage: 3 }),
       owner.own(
         controllerPart({
           ...this.#controller(state, { id, tokens, listen }),
@@ -140,7 +142,6 @@ export class ClusterManager implements Part {
         }),
         { stage: 2 },
       ),
-      owner.own(manager.loop, { stage: 3 }),
       owner.own(workers, { stage: 4 }),
     ]);
     const url = await listening.promise;
@@ -155,11 +156,12 @@ export class ClusterManager implements Part {
     of: { id: string; tokens: ReturnType<typeof clusterTokens>; listen: ListenConfig },
   ): Pick<ControllerPartOptions, "core" | "heartbeat" | "server"> {
     const { id, tokens, listen } = of;
-    const { placement, retentionMs, maxStoreBytes, stopTimeoutMs } = this.#options;
+    const { placement, retentionMs, maxStoreBytes, stopTimeoutMs, temporary } = this.#options;
     const database = `${state.path}/iris.db`;
     return {
       core: {
         ...{ database, clusterId: id, placement, retentionMs, maxStoreBytes, stopTimeoutMs },
+        temporary,
         graceMs: LOCAL_GRACE_MS,
         version: VERSION,
         taskSecret: tokens.task,
