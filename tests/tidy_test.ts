@@ -52,6 +52,22 @@ for (const [name, check] of Object.entries(TIDY_CHECKS)) {
   });
 }
 
+/** What lies at the top of the repository; an editor's or a tool's own files are not committed. */
+const TOP = new Set([
+  ...[".ci", ".git", ".gitignore", "CONTRIBUTING.md", "README.md", "bench", "deno.json"],
+  ...["deno.lock", "docs", "examples", "main.ts", "scripts", "src", "tests"],
+]);
+const IGNORED = /^(dist|\.coverage|node_modules|.*\.log)$/;
+
+const strangers = (names: Iterable<string>) =>
+  [...names].filter((name) => !TOP.has(name) && !IGNORED.test(name));
+
+Deno.test("the top of the repository holds only what is known to lie there", () => {
+  assertEquals(strangers(["oom", "src", "dist", "x.log", "log"]), ["oom", "log"]);
+  const names = [...Deno.readDirSync(ROOT)].map(({ name }) => name);
+  assertEquals(strangers(names), [], "take it away, or name it here");
+});
+
 Deno.test("deno lint loads the plugin, and a finding of it makes the run fail", async () => {
   const config = JSON.parse(tree.get("deno.json") ?? "{}");
   assertEquals(config.lint.plugins, ["./scripts/lint/plugin.ts"]);

@@ -69,7 +69,7 @@ function entryOf(line: string): string {
   const name = controllers.startsWith("name=") ? controllers.slice("name=".length) : controllers;
   const mounts = name === "" ? [ROOT, `${ROOT}/unified`] : [`${ROOT}/${name}`];
   const files = mounts.map((mount) => `${mount}${path.join(":")}/cgroup.procs`);
-  const file = files.find((one) => exists(one));
+  const file = files.find((one) => isFile(one));
   if (file !== undefined) return file;
   throw new IrisError(
     "launch",
@@ -77,7 +77,7 @@ function entryOf(line: string): string {
   );
 }
 
-function exists(file: string): boolean {
+function isFile(file: string): boolean {
   try {
     return Deno.statSync(file).isFile;
   } catch {

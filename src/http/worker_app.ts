@@ -2,10 +2,10 @@
  * A worker's Hono application: reconcile, logs, health. Runs in the worker's server isolate. Only
  * the controller calls it, with the token that the worker gave it when it registered.
  */
+import { checked } from "../wire/checked.ts";
 import { Hono } from "hono";
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
-import type { ProgressRequest } from "../wire/progress.ts";
 import { parseLogsRequest, parseReconcileRequest } from "../wire/reconcile_schema.ts";
 import {
   ARCHIVE_TYPE,
@@ -54,7 +54,7 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
   });
   app.post(
     "/v1/progress",
-    async (c) => c.json(api.progress(parseProgressRequest(await jsonBody(c, MAX_LOGS_BYTES)))),
+    async (c) => c.json(api.progress(checked(progressRequest, await jsonBody(c, MAX_LOGS_BYTES)))),
   );
   app.post("/v1/outputs", async (c) => {
     const request = checkedBody(OUTPUTS_REQUEST_SCHEMA, await jsonBody(c));
@@ -72,11 +72,4 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
   app.post("/v1/tree", async (c) => c.json(await api.tree()));
   app.get("/v1/exec", (c) => upgraded(c, (socket) => api.exec(socket)));
   return app;
-}
-
-function parseProgressRequest(value: unknown): ProgressRequest {
-  const parsed = v.safeParse(progressRequest, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const field = v.getDotPath(parsed.issues[0]) ?? "body";
-  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
 }

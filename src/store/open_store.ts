@@ -2,6 +2,7 @@
  * Opens the database of a cluster: looks whether it is sound before anything is written, migrates
  * it, and counts the start. Used in the core isolate, whose loop owns what this returns.
  */
+import { removeIfThere } from "../base/there.ts";
 import { DatabaseSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
@@ -127,14 +128,6 @@ export function checkSound(
     db?.close();
     // A reader of a write-ahead log makes these when there are none, and leaves them behind.
     for (const file of beside) removeIfThere(file);
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -35,7 +35,17 @@ export interface AttemptSpec extends TaskOptions {
 }
 
 /** Why a desired attempt is to be stopped. */
-export type StopReason = "cancelled" | "shutdown" | "timeout" | "superseded" | "preempted" | "gang";
+export const STOP_REASONS = [
+  "cancelled",
+  "shutdown",
+  "timeout",
+  "superseded",
+  "preempted",
+  "gang",
+] as const;
+
+/** See {@linkcode STOP_REASONS}. */
+export type StopReason = (typeof STOP_REASONS)[number];
 
 /** How an attempt ended. */
 export type EndCause =

@@ -15,7 +15,7 @@ import {
   type ReconcileRequest,
   type ReconcileResponse,
   type RegisterRequest,
-  type StopReason,
+  STOP_REASONS,
 } from "./reconcile.ts";
 
 /** The most runs in one list of a call. */
@@ -33,14 +33,7 @@ const MAX_CERTIFICATE_CHARS = 64 * 1_024;
 
 const OPTIONS_SCHEMA = v.object(OPTION_ENTRIES);
 
-const STOP_REASONS: ReadonlySet<unknown> = new Set<StopReason>([
-  "cancelled",
-  "shutdown",
-  "timeout",
-  "superseded",
-  "preempted",
-  "gang",
-]);
+const KNOWN_REASONS: ReadonlySet<unknown> = new Set(STOP_REASONS);
 const KNOWN_CAUSES: ReadonlySet<unknown> = new Set(END_CAUSES);
 
 /** @throws {IrisError} `invalid`, naming the field */
@@ -55,7 +48,7 @@ export function parseReconcileRequest(input: unknown): ReconcileRequest {
   list(o, "specs", MAX_SPECS_PER_CALL).forEach((spec, i) => checkSpec(spec, `specs.${i}`));
   runs(o, "run", 4);
   for (const tuple of runs(o, "stop", 5)) {
-    if (!STOP_REASONS.has(tuple[4])) throw wrong("stop", "an attempt range and a stop reason");
+    if (!KNOWN_REASONS.has(tuple[4])) throw wrong("stop", "an attempt range and a stop reason");
   }
   // What a later version adds is not looked at.
   return input as ReconcileRequest;

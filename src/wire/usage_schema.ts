@@ -1,6 +1,6 @@
 /** Usage and signals on the wire, checked. */
 import * as v from "valibot";
-import { IrisError } from "../base/errors.ts";
+import { checked } from "./checked.ts";
 import { parseSignal, type TaskSignal } from "./signals.ts";
 import type { HostUsage, Signalled, SignalRequest, UsageRequest, UsageResponse } from "./usage.ts";
 
@@ -90,11 +90,4 @@ export function parseUsageResponse(value: unknown): UsageResponse {
 /** Checks a worker's answer. @throws {IrisError} `invalid` */
 export function parseSignalled(value: unknown): Signalled {
   return checked(SIGNALLED_SCHEMA, value);
-}
-
-function checked<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
-  const parsed = v.safeParse(schema, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const field = v.getDotPath(parsed.issues[0]) ?? "body";
-  throw new IrisError("invalid", `${field}: ${parsed.issues[0].message}`, { field });
 }

@@ -3,6 +3,7 @@
  * up to the worker's, the oldest first to go. What is not kept is said, and changes no result. Owned
  * by the worker's server isolate, which gives it out.
  */
+import { exists } from "../base/there.ts";
 import { packFolder, streamOf } from "../archive/pack.ts";
 import { scanFolder } from "../archive/scan_folder.ts";
 import { removeFolder } from "../archive/unpack.ts";
@@ -212,15 +213,6 @@ export class OutputStore {
 
 function nameOf({ index, attempt }: { index: number; attempt: number }): string {
   return `${index}.${attempt}`;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function changedAtMs(path: string): number {

@@ -1,4 +1,5 @@
 /** `cluster backup` and `cluster restore`. Each answers with its exit code. */
+import { exists } from "../../base/there.ts";
 import { systemClock } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
@@ -74,15 +75,5 @@ async function openNew(path: string): Promise<Deno.FsFile> {
       field: "FILE",
       cause: error,
     });
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** `job download`: what tasks wrote into their output folders, into a folder for each of them. */
+import { exists } from "../../base/there.ts";
 import { diskError } from "../../archive/disk_error.ts";
 import { readBody } from "../../archive/read_body.ts";
 import { removeFolder, Unpacker } from "../../archive/unpack.ts";
@@ -134,13 +135,4 @@ function say(
   const files = got.reduce((sum, one) => sum + one.files, 0);
   const bytes = got.reduce((sum, one) => sum + one.bytes, 0);
   context.err(`${to}: ${files} files of ${got.length} tasks, ${bytes} bytes`);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,9 @@
 /** `worker clear`: ends what a killed worker of this host left. Runs on that host, asks nobody. */
+import { exists } from "../../base/there.ts";
 import { systemClock } from "../../base/clock.ts";
 import { IrisError } from "../../base/errors.ts";
 import { openStateDir, type StateDir } from "../../host/state_dir.ts";
-import { type Cleared, clearFolder } from "../../worker/keeper/clear_folder.ts";
+import type { Cleared } from "../../worker/keeper/clear_folder.ts";
 import type { CliContext } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseDuration } from "../flags/quantities.ts";
@@ -55,6 +56,7 @@ async function clearStateDir(path: string, graceMs: number): Promise<Cleared> {
       field: "--state-dir",
     });
   }
+  const { clearFolder } = await import("../../worker/keeper/clear_folder.ts");
   const state = openStateDir(path);
   try {
     const ended: string[] = [];
@@ -80,13 +82,4 @@ function workersOf(state: StateDir) {
     folder: `${folder}/${worker}`,
     cgroup: `iris-${cluster}-${worker}`,
   }));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

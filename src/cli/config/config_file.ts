@@ -1,5 +1,5 @@
 /** Reads and checks an `iris.yaml`. */
-import { distance } from "fastest-levenshtein";
+import { editDistance } from "../../base/edit_distance.ts";
 import * as v from "valibot";
 import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
@@ -148,7 +148,7 @@ function findingsOf(issue: v.BaseIssue<unknown>, source: Source): Finding[] {
 
 /** What an unknown key was probably meant to be. */
 function unknownKey(given: string, known: readonly string[]): string {
-  const near = known.map((key) => [distance(given, key), key] as const)
+  const near = known.map((key) => [editDistance(given, key), key] as const)
     .filter(([away]) => away <= NEAR).sort(([a], [b]) => a - b)[0]?.[1];
   if (near !== undefined) return `There is no such key. Did you mean ${near}?`;
   return `There is no such key${known.length > 0 ? `; there are ${known.join(", ")}` : ""}`;

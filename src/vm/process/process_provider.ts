@@ -3,6 +3,7 @@
  * its own, which outlives the VM manager. Owns a timer and what it does at the moment; runs in the VM
  * manager's isolate.
  */
+import { exists } from "../../base/there.ts";
 import { sleep, type Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
@@ -319,13 +320,4 @@ function killLabelled(matches: (label: string) => boolean): number {
   });
   for (const pid of pids) signalProcess(pid, "SIGKILL");
   return pids.length;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@
  * 0600, named in `IRIS_TOKEN_FILE`; and beside them the certificates by which the controller is known,
  * in `IRIS_CA_FILE`. Owned by the keeper; runs in the keeper process.
  */
+import { removeIfThere } from "../../base/there.ts";
 import type { KeeperSpec } from "../keeper_link.ts";
 
 /** Variables of a task's environment that these files are named in. */
@@ -63,13 +64,5 @@ export class TokenFiles {
   close(): void {
     this.#files.clear();
     removeIfThere(this.#folder);
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
