@@ -4,6 +4,7 @@
  * left. Runs in the keeper.
  */
 import type { AttemptCgroup } from "../../host/attempt_cgroup.ts";
+import type { OomKills } from "../../host/oom_kills.ts";
 import { FolderSize } from "../../host/folder_size.ts";
 import { type LaunchStep, stepFailure } from "../../host/launch_step.ts";
 import { isAlive } from "../../host/proc.ts";
@@ -12,7 +13,7 @@ import type { EndCause } from "../../wire/reconcile.ts";
 import type { KeeperSpec } from "../keeper_link.ts";
 
 /** How often what has no other news is looked at, in ms. */
-const SAMPLE_MS = 1_000;
+export const SAMPLE_MS = 1_000;
 /** How soon a count that is not through goes on, in ms. */
 const COUNT_MS = 10;
 /** Entries of a folder that are counted in one look. */
@@ -27,6 +28,7 @@ export type Exceeded = "oom" | "disk";
 export interface HoldParts {
   readonly spec: KeeperSpec;
   readonly cgroup: AttemptCgroup | null;
+  readonly kills: OomKills;
   /** A folder that is this attempt's alone and goes with it. */
   readonly folder: string | null;
   readonly diskBytes: number | null;
@@ -43,6 +45,8 @@ export class Hold {
   #size: FolderSize | null = null;
   #usedBytes = 0;
   #nextSampleMs = 0;
+  /** When its cgroup was last asked whether the kernel killed some of it. */
+  #askedAtMs = -Infinity;
 
   /** @param parts what it is made of */
   constructor(parts: HoldParts) {
@@ -59,7 +63,7 @@ export class Hold {
     const { cgroup, diskBytes, folder } = this.#parts;
     if (nowMs < this.#nextSampleMs) return null;
     this.#nextSampleMs = nowMs + SAMPLE_MS;
-    if (cgroup !== null && !cgroup.endsWhole && cgroup.oomKills() > 0) return "oom";
+    if (cgroup !== null && this.#lostSome(cgroup, nowMs)) return "oom";
     if (diskBytes === null || folder === null) return null;
     this.#size ??= new FolderSize(folder);
     const done = this.#size.step(ENTRIES_A_LOOK);
@@ -69,6 +73,13 @@ export class Hold {
     if (bytes <= diskBytes) return null;
     this.#usedBytes = bytes;
     return "disk";
+  }
+
+  /** True when the kernel killed a part of it for want of memory, and goes on with the rest. */
+  #lostSome(cgroup: AttemptCgroup, nowMs: number): boolean {
+    if (!this.#parts.kills.maybeSince(this.#askedAtMs, nowMs)) return false;
+    this.#askedAtMs = nowMs;
+    return !cgroup.endsWhole && cgroup.oomKills() > 0;
   }
 
   /** True when its leader's end was the kernel's doing for want of memory. */

@@ -7,10 +7,11 @@ import { makeFolder } from "../../host/make_folder.ts";
 import type { AttemptCgroup } from "../../host/attempt_cgroup.ts";
 import { type RunAs, stepRequest } from "../../host/launch_step.ts";
 import type { LimitCgroups, LimitsInForce } from "../../host/limit_cgroups.ts";
+import { OomKills } from "../../host/oom_kills.ts";
 import type { SpawnRequest } from "../../host/spawner.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { KeeperLimits, KeeperSpec } from "../keeper_link.ts";
-import { Hold } from "./hold.ts";
+import { Hold, SAMPLE_MS } from "./hold.ts";
 
 /** What a keeper limits attempts with. */
 export interface HoldsOptions {
@@ -36,12 +37,15 @@ export interface HoldRequest {
 
 /** How often a cgroup that the kernel still holds on to is tried again, in ms. */
 const TIDY_MS = 100;
+/** How old the count of all kills for want of memory may be, in ms. */
+const KILLS_MS = 200;
 const OWN_FOLDER = /^\d+\.\d+\.\d+$/;
 
 /** See the head of this file. */
 export class Holds {
   readonly #options: HoldsOptions;
   readonly #inForce: LimitsInForce;
+  readonly #kills = new OomKills({ freshMs: KILLS_MS, lingerMs: SAMPLE_MS });
   /** Dropped, and not gone yet. */
   #lingering: Hold[] = [];
   #nextTidyMs = 0;
@@ -106,6 +110,7 @@ export class Holds {
         : { cgroups: cgroup?.entries ?? [], runAs, mark: `iris-start-${secret}` };
       const placed = owned === null ? request : { ...request, cwd: owned };
       const hold = new Hold({
+        kills: this.#kills,
         ...{ spec, cgroup, step, folder: owned, missing: this.#missing(spec) },
         diskBytes: owned === null ? null : diskBytes,
         stderr: { path: request.stderrPath, from: errFrom },
