@@ -5,7 +5,8 @@ import { WITH_LOG } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
 import { LAUNCH_CHANNEL, launchFrom } from "../vm/launch_channel.ts";
-import { LOCAL_CHANNEL, localProviders } from "../vm/local/local_provider.ts";
+import { LOCAL_CHANNEL } from "../vm/local/local_messages.ts";
+import { localProviders } from "../vm/local/local_provider.ts";
 import type { GroupConfig } from "../vm/scale_group.ts";
 import { vmManagerLoop } from "../vm/vm_manager_loop.ts";
 

@@ -5,6 +5,9 @@
 import type { VmStateName } from "./managed_vm.ts";
 import type { ScaleGroup } from "./scale_group.ts";
 
+/** The VM manager's channel to the autoscaler. */
+export const AUTOSCALER_CHANNEL = "autoscaler";
+
 /** One VM of a slice. */
 export interface FleetVm {
   /** Also the name of the worker on it. */

@@ -6,7 +6,14 @@ import { IrisError, messageOf } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopCause } from "../lifecycle/part.ts";
-import type { EndedVm, FromVmManager, ToVmManager, VmAnswer, VmQuestion } from "./fleet.ts";
+import {
+  AUTOSCALER_CHANNEL,
+  type EndedVm,
+  type FromVmManager,
+  type ToVmManager,
+  type VmAnswer,
+  type VmQuestion,
+} from "./fleet.ts";
 import type { GroupPorts } from "./group_ports.ts";
 import { ManagedGroup } from "./managed_group.ts";
 import { makeProvider, type ProviderMakers } from "./provider_makers.ts";
@@ -17,9 +24,6 @@ import { VmBook, type VmJournal } from "./vm_book.ts";
 import { VmLogs } from "./vm_logs.ts";
 import type { ProviderContext, VmProvider } from "./vm_provider.ts";
 import type { WorkerLaunch } from "./worker_launch.ts";
-
-/** The name of the channel to the autoscaler. */
-export const AUTOSCALER_CHANNEL = "autoscaler";
 
 /** How often the loop looks at its clock, in ms. */
 const LOOK_MS = 500;

@@ -11,11 +11,8 @@ import type {
   WorkerSeen,
 } from "../../src/vm/fleet.ts";
 import type { GroupConfig } from "../../src/vm/scale_group.ts";
-import {
-  AUTOSCALER_CHANNEL,
-  type VmManagerConfig,
-  vmManagerLoop,
-} from "../../src/vm/vm_manager_loop.ts";
+import { type VmManagerConfig, vmManagerLoop } from "../../src/vm/vm_manager_loop.ts";
+import { AUTOSCALER_CHANNEL } from "../../src/vm/fleet.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { ManualClock } from "../fakes/manual_clock.ts";
 import { MemoryJournal } from "../fakes/memory_journal.ts";

@@ -4,13 +4,11 @@ import { Deadline } from "../../src/lifecycle/deadline.ts";
 import type { Channel } from "../../src/lifecycle/loop.ts";
 import type { Fleet, FromVmManager, ToVmManager } from "../../src/vm/fleet.ts";
 import type { FromLocalOwner, LocalVm, ToLocalOwner } from "../../src/vm/local/local_messages.ts";
-import { LOCAL_CHANNEL, localProviders } from "../../src/vm/local/local_provider.ts";
+import { LOCAL_CHANNEL } from "../../src/vm/local/local_messages.ts";
+import { localProviders } from "../../src/vm/local/local_provider.ts";
 import type { GroupConfig, ScaleGroup } from "../../src/vm/scale_group.ts";
-import {
-  AUTOSCALER_CHANNEL,
-  type VmManagerConfig,
-  vmManagerLoop,
-} from "../../src/vm/vm_manager_loop.ts";
+import { type VmManagerConfig, vmManagerLoop } from "../../src/vm/vm_manager_loop.ts";
+import { AUTOSCALER_CHANNEL } from "../../src/vm/fleet.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { ManualClock, settle } from "../fakes/manual_clock.ts";
 import { groupConfig } from "../fakes/scale_groups.ts";

@@ -1,14 +1,15 @@
 /** A VM manager as one loop under main, and main's answers to what it asks. Runs in main. */
 import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Part } from "../../lifecycle/part.ts";
-import { LOCAL_CHANNEL } from "../../vm/local/local_provider.ts";
+import { LOCAL_CHANNEL } from "../../vm/local/local_messages.ts";
 import {
   answerLaunch,
   LAUNCH_CHANNEL,
   type LaunchAnswer,
   type LaunchQuestion,
 } from "../../vm/launch_channel.ts";
-import { AUTOSCALER_CHANNEL, type VmManagerConfig } from "../../vm/vm_manager_loop.ts";
+import { AUTOSCALER_CHANNEL } from "../../vm/fleet.ts";
+import type { VmManagerConfig } from "../../vm/vm_manager_loop.ts";
 import type { WorkerLaunch } from "../../vm/worker_launch.ts";
 import { loopPart } from "./loops.ts";
 

@@ -1,5 +1,8 @@
 /** What the provider `local` and main, which owns its workers, tell each other. Plain data. */
 
+/** The channel of the provider `local` to main. */
+export const LOCAL_CHANNEL = "workers";
+
 /** VM manager to main. */
 export type ToLocalOwner =
   /** Which workers are there? Asked at each start of the VM manager, answered by `existing`. */

@@ -17,9 +17,6 @@ import type {
 } from "../vm_provider.ts";
 import type { FromLocalOwner, LocalVm, ToLocalOwner } from "./local_messages.ts";
 
-/** The name of the channel to main. */
-export const LOCAL_CHANNEL = "workers";
-
 /** Makes the providers of all local groups, over one channel to main. */
 export function localProviders(
   channel: Channel<FromLocalOwner, ToLocalOwner>,
