@@ -4,8 +4,10 @@
  */
 import type { Demand } from "../autoscaler/messages.ts";
 import { type Band, BANDS } from "../model/band.ts";
+import type { AttemptLane } from "../model/attempt_lane.ts";
 import type { Job } from "../model/job.ts";
 import type {
+  BehindTasks,
   HeldTasks,
   PassInput,
   PendingGroup,
@@ -40,14 +42,19 @@ export function passInput(
   for (const worker of state.workers.values()) if (worker.placeable) able.push(worker);
   const rooms = able.map((worker) => worker.room(monoMs));
   const open = rooms.some((room) => room.slots > 0 && (isIdle(room) || room.backlogRoom > 0));
-  const jobs = open || isUnexplained(state) || mayPreempt(state) ? pendingGroups(state) : [];
+  const mayMakeRoom = mayPreempt(state);
+  const jobs = open || isUnexplained(state) || mayMakeRoom ? pendingGroups(state) : [];
   const queued = rooms.some(isIdle) ? queuedTasks(able, { rooms, monoMs }) : [];
-  if (jobs.length === 0 && queued.length === 0) return null;
+  const behind = mayMakeRoom ? behindTasks(able) : [];
+  if (jobs.length === 0 && queued.length === 0 && behind.length === 0) return null;
   return {
     nowMs: wallMs,
     policy,
     jobs,
-    held: mayPreempt(state) ? heldTasks(state, { groups: jobs, wallMs }) : [],
+    held: mayMakeRoom
+      ? heldTasks(state, { groups: [...jobs, ...behind.map(({ of }) => of)], wallMs })
+      : [],
+    behind,
     workers: rooms.map(({ waiting: _, ...room }) => room),
     unavailable: state.workers.size - able.length,
     queued,
@@ -65,7 +72,7 @@ export function neverFits(state: ClusterState, job: Job<JobSpec>, now: Now): str
   if (workers.length === 0) return null;
   const { explanations } = place({
     ...{ nowMs: now.wallMs, jobs: groupsOf(job), workers, policy: "best_fit" },
-    ...{ unavailable: 0, queued: [], held: [], usage: {} },
+    ...{ unavailable: 0, queued: [], held: [], behind: [], usage: {} },
   });
   const found = explanations[0];
   return found?.impossible === true ? found.line : null;
@@ -116,11 +123,14 @@ function isIdle(room: Room): boolean {
     (room.freeCpuMilli > 0 || room.totalCpuMilli === 0);
 }
 
-/** Whether a job waits for which tasks of a lower band could be stopped. */
+/** Whether a job waits, here or at a worker, for which tasks of a lower band could be stopped. */
 function mayPreempt(state: ClusterState): boolean {
   let highest: number = BANDS.length;
-  for (const { spec } of state.placeable) {
-    if (spec.preempts) highest = Math.min(highest, BANDS.indexOf(spec.band));
+  for (const job of state.jobs.values()) {
+    const { spec, lanes } = job;
+    const rank = BANDS.indexOf(spec.band);
+    if (!spec.preempts || rank >= highest) continue;
+    if (state.placeable.has(job) || [...lanes].some(waitsThere)) highest = rank;
   }
   if (highest === BANDS.length) return false;
   for (const { spec, lanes } of state.jobs.values()) {
@@ -153,20 +163,51 @@ function pendingGroups(state: ClusterState): PendingGroup[] {
 }
 
 function groupsOf(job: Job<JobSpec>): PendingGroup[] {
+  const { gang } = job.spec;
+  const groups = [...job.pending.groups()].map((which) => groupOf(job, which));
+  if (gang === null || groups.length < 2) return groups;
+  // A gang is placed as one, whatever its members had better avoid.
+  const avoid = [...new Set(groups.flatMap((group) => group.avoid))];
+  return [{ ...groups[0]!, group: 0, count: job.pending.ready, avoid }];
+}
+
+function waitsThere({ assigned }: AttemptLane): boolean {
+  return assigned.size > 0;
+}
+
+/** Tasks of a job that avoid the same. */
+function groupOf(
+  job: Job<JobSpec>,
+  [group, count]: readonly [group: number, count: number],
+): PendingGroup {
   const { spec, user, generation, submittedAtMs } = job;
   const { cpuMilli, memoryBytes, resources, constraints, gang, band, preempts } = spec;
-  const groups = [...job.pending.groups()].map(([group, count]) => ({
+  return {
     ...{ generation, group, count, user, band, submittedAtMs, gang, constraints, preempts },
     ...{ cpuMilli, memoryBytes, resources },
     waitingSinceMs: job.waitingSinceMs,
     backlog: job.meanMs === null || job.meanMs < LONG_TASK_MS,
     avoid: group === 0 ? [] : [job.avoided[group - 1]!],
     maxNow: job.allowance,
-  }));
-  if (gang === null || groups.length < 2) return groups;
-  // A gang is placed as one, whatever its members had better avoid.
-  const avoid = [...new Set(groups.flatMap((group) => group.avoid))];
-  return [{ ...groups[0]!, group: 0, count: job.pending.ready, avoid }];
+  };
+}
+
+/** What waits at workers and could have others make room. */
+function behindTasks(workers: readonly WorkerNode[]): BehindTasks[] {
+  const behind: BehindTasks[] = [];
+  for (const { name, lanes } of workers) {
+    const counts = new Map<Job<JobSpec>, number>();
+    for (const lane of lanes.values()) {
+      const job = lane.job as Job<JobSpec>;
+      // A gang waits at no worker for others than its own members.
+      if (!job.spec.preempts || job.spec.gang !== null || !waitsThere(lane)) continue;
+      counts.set(job, (counts.get(job) ?? 0) + lane.assigned.size);
+    }
+    for (const [job, count] of counts) {
+      behind.push({ worker: name, of: groupOf(job, [0, count]) });
+    }
+  }
+  return behind.sort((a, b) => BANDS.indexOf(a.of.band) - BANDS.indexOf(b.of.band));
 }
 
 /** What could make room for a job of a higher band; none when no such job waits. */
@@ -177,7 +218,13 @@ function heldTasks(
   const rank = (band: Band) => BANDS.indexOf(band);
   const highest = Math.min(...groups.filter((one) => one.preempts).map(({ band }) => rank(band)));
   const held: HeldTasks[] = [];
+  // Set apart from the controller's clock or since, a worker's says nothing: that counts as long.
+  const isLong = (atMs: number) => Math.abs(wallMs - atMs) >= LONG_TASK_MS;
   for (const worker of state.workers.values()) {
+    // What waits where something runs for long does not get its turn soon, however short it is.
+    const stuck = [...worker.lanes.values()].some(({ running }) =>
+      [...running].some(([, , atMs]) => isLong(atMs))
+    );
     for (const { job, running, assigned } of worker.lanes.values()) {
       const spec = state.jobs.get(job.generation)?.spec;
       if (spec === undefined || !spec.preemptible || rank(spec.band) <= highest) continue;
@@ -186,13 +233,13 @@ function heldTasks(
       const of = { ...shapeOf(spec), generation: job.generation, worker: worker.name };
       let [startedAtMs, count] = [0, 0];
       for (const [from, to, atMs] of running) {
-        if (short && wallMs - atMs < LONG_TASK_MS) continue;
+        if (short && !isLong(atMs)) continue;
         startedAtMs = Math.max(startedAtMs, atMs);
         count += to - from;
       }
       const { band } = spec;
       if (count > 0) held.push({ ...of, band, count, startedAtMs });
-      if (assigned.size > 0 && !short) {
+      if (assigned.size > 0 && (stuck || !short)) {
         held.push({ ...of, band, count: assigned.size, startedAtMs: null });
       }
     }
@@ -214,18 +261,24 @@ function queuedTasks(
     if (room.waiting === 0 || (room.freeCpuMilli >= 0 && room.freeMemoryBytes >= 0)) return;
     // Ends a second: how fast what waits here gets its turn.
     if (room.waiting * 1_000 < worker.endsPerWindow(monoMs) * LONG_WAIT_MS) return;
-    const counts = new Map<Job, number>();
-    for (const lane of worker.lanes.values()) {
-      const count = lane.assigned.size;
-      if (count > 0) counts.set(lane.job, (counts.get(lane.job) ?? 0) + count);
+    const counts = new Map<Job<JobSpec>, { count: number; returning: number }>();
+    for (const { job, assigned, recalled } of worker.lanes.values()) {
+      if (assigned.size + recalled.size === 0) continue;
+      const known = counts.get(job as Job<JobSpec>) ?? { count: 0, returning: 0 };
+      counts.set(job as Job<JobSpec>, {
+        count: known.count + assigned.size,
+        returning: known.returning + recalled.size,
+      });
     }
-    for (const [job, count] of counts) {
+    for (const [job, { count, returning }] of counts) {
       const over = overload(room, job);
       if (over === 0) continue;
       queued.push({
         generation: job.generation,
         worker: worker.name,
-        count: Math.min(count, over),
+        count: Math.min(count, Math.max(0, over - returning)),
+        returning,
+        band: job.spec.band,
         ...shapeOf(job.spec),
         constraints: job.spec.constraints,
       });

@@ -1,4 +1,5 @@
 /** Letting short tasks wait at workers, and taking them back where others have nothing to do. */
+import { BANDS } from "../model/band.ts";
 import { type Bin, fits, take } from "./bins.ts";
 import { avoidedBy, type PassState } from "./fill.ts";
 import type { QueuedTasks, Recall } from "./pass.ts";
@@ -28,8 +29,9 @@ function fillShare(
 ): void {
   const { of, profile } = entry;
   const avoided = avoidedBy(entry, state.all);
+  const band = BANDS.indexOf(of.band);
   const able = open.filter((bin) =>
-    share.get(bin)! > 0 && profile.match(bin.kind).lacks.length === 0 &&
+    share.get(bin)! > 0 && band <= bin.queueBand && profile.match(bin.kind).lacks.length === 0 &&
     !avoided.includes(bin.room.worker)
   );
   able.forEach((bin, k) => {
@@ -46,7 +48,10 @@ function fillShare(
   });
 }
 
-/** For workers with room and nothing to place there: what waits elsewhere, and would fit. */
+/**
+ * For workers with room that nothing else is placed in: what waits elsewhere, and would fit. Takes
+ * that room, also for what is on its way back already.
+ */
 export function recallFor(
   queued: readonly QueuedTasks[],
   { bins, pending }: { bins: readonly Bin[]; pending: ReadonlySet<number> },
@@ -56,15 +61,17 @@ export function recallFor(
   for (const queue of queued) {
     if (pending.has(queue.generation)) continue;
     const profile = profiles.of(queue);
-    let count = 0;
+    const wanted = queue.returning + queue.count;
+    let found = 0;
     for (const bin of bins) {
       if (bin.room.worker === queue.worker || bin.reserved) continue;
       if (profile.match(bin.kind).lacks.length > 0) continue;
-      const n = Math.min(fits(bin, profile), queue.count - count);
+      const n = Math.min(fits(bin, profile), wanted - found);
       if (n > 0) take(bin, profile, n);
-      count += n;
-      if (count === queue.count) break;
+      found += n;
+      if (found === wanted) break;
     }
+    const count = found - queue.returning;
     if (count > 0) recalls.push([queue.generation, queue.worker, count]);
   }
   return recalls;

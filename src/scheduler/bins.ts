@@ -18,6 +18,8 @@ export interface Bin {
   backlog: number;
   /** Kept for a group that waits for it to become empty enough. */
   reserved: boolean;
+  /** The highest band of what waits there, or is promised room there: no lower one queues up. */
+  queueBand: number;
 }
 
 /** All workers, in the order of their names, so that the order of the input changes nothing. */
@@ -38,6 +40,7 @@ export function binsOf(workers: readonly WorkerRoom[]): { bins: Bin[]; kinds: Wo
       slots: room.slots,
       backlog: room.backlogRoom,
       reserved: false,
+      queueBand: Infinity,
     };
   });
   return { bins, kinds: [...kinds.values()] };

@@ -63,7 +63,17 @@ export interface QueuedTasks extends TaskShape {
   readonly generation: number;
   readonly worker: string;
   readonly count: number;
+  /** How many more were asked back already, and are on their way. */
+  readonly returning: number;
+  readonly band: Band;
   readonly constraints: readonly Constraint[];
+}
+
+/** Attempts of a job that wait at a worker, and for which tasks of a lower band may be stopped. */
+export interface BehindTasks {
+  readonly worker: string;
+  /** The job, and how many of its tasks wait there. */
+  readonly of: PendingGroup;
 }
 
 /** Attempts of a job that a worker holds and that could make room. */
@@ -91,6 +101,8 @@ export interface PassInput {
   readonly queued: readonly QueuedTasks[];
   /** What could be stopped for a job of a higher band. */
   readonly held: readonly HeldTasks[];
+  /** What waits at workers, perhaps behind what could be stopped for it. */
+  readonly behind: readonly BehindTasks[];
   /** What users' tasks hold now, in thousandths of a core; who is not here holds none. */
   readonly usage: Readonly<Record<string, number>>;
   readonly policy: PlacementPolicy;

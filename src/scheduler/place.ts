@@ -3,13 +3,14 @@
  * job go where, what makes room, and why the rest waits. Pure: the same input gives the same answer,
  * in whatever order workers are listed.
  */
+import { BANDS } from "../model/band.ts";
 import { Assignments } from "./assignments.ts";
 import { fillBacklog, recallFor } from "./backlog.ts";
 import { binsOf } from "./bins.ts";
 import { explain } from "./explain.ts";
 import { fillFree, type PassState } from "./fill.ts";
 import { placeGang } from "./gangs.ts";
-import type { PassInput, Placement } from "./pass.ts";
+import type { PassInput, Placement, QueuedTasks, Recall } from "./pass.ts";
 import { makeRoom } from "./preempt.ts";
 import { Allowances, queueOf, Usage, type Waiting } from "./queue.ts";
 import { serveLarge, smallestOf } from "./reserve.ts";
@@ -29,21 +30,36 @@ export function place(input: PassInput): Placement {
     out: new Assignments(),
   };
   const smallest = smallestOf(waiting);
-  for (const band of Map.groupBy(waiting, (entry) => entry.band).values()) {
+  const queued = [...input.queued];
+  const recall: Recall[] = [];
+  for (const [rank, band] of Map.groupBy(waiting, (entry) => entry.band)) {
+    recall.push(...recallFor(takeAbove(queued, rank), { bins, pending: openJobs(waiting) }));
     serveLarge(band, { state, nowMs: input.nowMs, smallest });
     for (const entry of band) if (entry.of.gang !== null && entry.left > 0) placeGang(entry, state);
     fillFree(band.filter(isOpen), state);
   }
-  const room = makeRoom(waiting, { state, held: input.held });
+  const room = makeRoom(waiting, { state, held: input.held, behind: input.behind });
   fillBacklog(waiting, state);
   const left = waiting.filter((entry) => entry.left > 0);
-  const pending = new Set(left.map(({ of }) => of.generation));
+  recall.push(...recallFor(queued, { bins, pending: openJobs(left) }), ...room.recall);
   return {
     assign: state.out.toProposals(),
-    recall: [...recallFor(input.queued, { bins, pending }), ...room.recall],
+    recall,
     preempt: room.preempt,
     explanations: explain(left, { bins, kinds, input }),
   };
+}
+
+/** Takes those out that are of a higher band: what is free is theirs first, wherever they wait. */
+function takeAbove(queued: QueuedTasks[], rank: number): QueuedTasks[] {
+  const isAbove = ({ band }: QueuedTasks) => BANDS.indexOf(band) < rank;
+  const above = queued.filter(isAbove);
+  if (above.length > 0) queued.splice(0, Infinity, ...queued.filter((one) => !isAbove(one)));
+  return above;
+}
+
+function openJobs(waiting: readonly Waiting[]): Set<number> {
+  return new Set(waiting.flatMap(({ of, left }) => left > 0 ? [of.generation] : []));
 }
 
 function isOpen({ of, left }: Waiting): boolean {

@@ -2,12 +2,15 @@
  * Making room for a higher band: what could be stopped, worker by worker, until one task fits. Only
  * tasks of a strictly lower band, as few as possible, those first that wait and have lost nothing,
  * then the lowest band, then the youngest. What becomes free is given away by a later pass; until then
- * what it is for does not wait at a worker instead. Pure.
+ * what it is for does not wait at a worker instead. What waits at a worker already, since at that time
+ * nothing seemed to be in its way for long, is taken back when it turns out otherwise (decision 0019).
+ * Pure.
  */
 import { BANDS } from "../model/band.ts";
 import type { Bin } from "./bins.ts";
 import type { PassState } from "./fill.ts";
-import type { HeldTasks, Preemption, Recall, TaskShape } from "./pass.ts";
+import type { BehindTasks, HeldTasks, Preemption, Recall, TaskShape } from "./pass.ts";
+import { Profiles } from "./profile.ts";
 import type { Waiting } from "./queue.ts";
 
 /** Groups that room is made for in one pass, and tasks of each. */
@@ -69,7 +72,11 @@ class Soon {
 /** See the head of this file. */
 export function makeRoom(
   waiting: readonly Waiting[],
-  { state, held }: { state: PassState; held: readonly HeldTasks[] },
+  { state, held, behind }: {
+    state: PassState;
+    held: readonly HeldTasks[];
+    behind: readonly BehindTasks[];
+  },
 ): { preempt: Preemption[]; recall: Recall[] } {
   const stopped = new Counts();
   const recalled = new Counts();
@@ -85,11 +92,52 @@ export function makeRoom(
         else stopped.add([...key, entry.of.generation]);
       }
     }
+    // While not every job that waits was looked at, taking back more of them is in vain.
+    const spare = MAX_GROUPS - entries.length;
+    const profiles = new Profiles();
+    for (const one of spare > 0 ? behind.slice(0, spare) : []) {
+      const entry = { of: one.of, profile: profiles.of(one.of), band: 0, left: 0, promised: 0 };
+      for (const back of takeBack(entry, { soon, state, worker: one.worker })) recalled.add(back);
+    }
+  }
+  for (const { worker, of } of behind) {
+    const bin = state.all.find(({ room }) => room.worker === worker);
+    if (bin !== undefined) bin.queueBand = Math.min(bin.queueBand, BANDS.indexOf(of.band));
   }
   return {
     preempt: stopped.all(),
     recall: recalled.all().map(([generation, worker, count]) => [generation, worker, count]),
   };
+}
+
+/**
+ * What comes back because tasks of a higher band wait at a worker: those themselves, when stopping
+ * something that runs would make room for them, or else what only waits there and is in their way.
+ */
+function takeBack(
+  entry: Waiting,
+  { soon, state, worker }: { soon: Map<string, Soon>; state: PassState; worker: string },
+): (readonly [generation: number, worker: string, for_: number])[] {
+  const { of, profile } = entry;
+  const here = soon.get(worker);
+  const able = profile.able(state.all).map((bin) => soon.get(bin.room.worker)!);
+  const back: (readonly [number, string, number])[] = [];
+  for (let n = 0; here !== undefined && n < Math.min(MAX_TASKS, of.count); n++) {
+    here.book(of, -1);
+    // Its turn comes as soon as what was asked to end has ended, if not at once.
+    const found = here.deficit(of) === 0 ? null : roomForOne(entry, able);
+    if (found === null) {
+      here.book(of);
+      break;
+    }
+    const { victims, soon: there } = found;
+    // Room that is free elsewhere, or soon will be, stops nothing: `recallFor` sees to that.
+    if (victims.length === 0) continue;
+    if (there === here && victims.every(({ of }) => of.startedAtMs === null)) {
+      for (const victim of victims) back.push([victim.of.generation, worker, of.generation]);
+    } else back.push([of.generation, worker, of.generation]);
+  }
+  return back;
 }
 
 /** Which tasks make room for a group. */
@@ -105,10 +153,14 @@ function roomFor(
   const wanted = Math.min(MAX_TASKS, entry.left, state.allowances.of(of));
   for (let n = 0; n < wanted; n++) {
     const chosen = roomForOne(entry, able);
-    if (chosen === null) break;
-    victims.push(...chosen);
+    if (chosen === null) return victims;
+    const { bin } = chosen.soon;
+    bin.queueBand = Math.min(bin.queueBand, BANDS.indexOf(of.band));
+    victims.push(...chosen.victims);
     entry.promised++;
   }
+  // There may be room for more of them: the next pass sees to that.
+  if (wanted === MAX_TASKS) entry.promised = entry.left;
   return victims;
 }
 
@@ -131,7 +183,7 @@ function roomForGang(entry: Waiting, able: readonly Soon[], soon: Map<string, So
     for (; placed < of.count; placed++) {
       const chosen = roomForOne(entry, side);
       if (chosen === null) break;
-      victims.push(...chosen);
+      victims.push(...chosen.victims);
     }
     if (placed < of.count) continue;
     if (best === null || victims.length < best.victims.length) best = { victims, side };
@@ -141,7 +193,10 @@ function roomForGang(entry: Waiting, able: readonly Soon[], soon: Map<string, So
 }
 
 /** Room for one task where that stops fewest; it is booked. @returns null when there is none */
-function roomForOne({ of }: Waiting, able: readonly Soon[]): Victim[] | null {
+function roomForOne(
+  { of }: Waiting,
+  able: readonly Soon[],
+): { readonly soon: Soon; readonly victims: readonly Victim[] } | null {
   const band = BANDS.indexOf(of.band);
   let best: { soon: Soon; victims: Victim[] } | null = null;
   for (const soon of able) {
@@ -157,7 +212,7 @@ function roomForOne({ of }: Waiting, able: readonly Soon[]): Victim[] | null {
     soon.book(victim.of, -1);
   }
   soon.book(of);
-  return victims;
+  return best;
 }
 
 /** What stops weighs most; what only waits, a little. */

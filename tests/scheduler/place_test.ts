@@ -54,7 +54,8 @@ Deno.test("only short tasks wait at workers, evenly, and only as many as there i
 Deno.test("what waits at a busy worker is asked back for an idle one", () => {
   const workers = [room("busy", 2, { freeCpuMilli: -3_000 }), room("idle", 2)];
   const shape = { cpuMilli: 1_000, memoryBytes: 0, resources: {} };
-  const queued = [{ generation: 1, worker: "busy", count: 3, constraints: [], ...shape }];
+  const of = { generation: 1, worker: "busy", band: "interactive" } as const;
+  const queued = [{ ...of, count: 3, returning: 0, constraints: [], ...shape }];
   assertEquals(place(pass({ workers, queued })).recall, [[1, "busy", 2]]);
   const jobs = [job(2, 2)];
   assertEquals(place(pass({ jobs, workers, queued })).recall, []);

@@ -1,6 +1,12 @@
 /** What a scheduling pass looks at, in few words. */
 import type { Constraint } from "../../src/model/constraints.ts";
-import type { HeldTasks, PassInput, PendingGroup, WorkerRoom } from "../../src/scheduler/pass.ts";
+import type {
+  BehindTasks,
+  HeldTasks,
+  PassInput,
+  PendingGroup,
+  WorkerRoom,
+} from "../../src/scheduler/pass.ts";
 
 /** The wall time of a pass, in ms. */
 export const NOW_MS = 1_000_000_000;
@@ -49,10 +55,19 @@ export function held(
   };
 }
 
+/** Tasks that wait at a worker, and for which others may have to make room. */
+export function behind(
+  generation: number,
+  worker: string,
+  more: Partial<PendingGroup> & { readonly count?: number } = {},
+): BehindTasks {
+  return { worker, of: job(generation, more.count ?? 1, { band: "production", ...more }) };
+}
+
 /** A pass. */
 export function pass(more: Partial<PassInput>): PassInput {
   return {
-    ...{ nowMs: NOW_MS, jobs: [], workers: [], unavailable: 0, queued: [], held: [] },
+    ...{ nowMs: NOW_MS, jobs: [], workers: [], unavailable: 0, queued: [], held: [], behind: [] },
     ...{ usage: {}, policy: "best_fit" },
     ...more,
   };
