@@ -110,7 +110,10 @@ export function tick(turn: Turn): void {
 export function moveWaits(turn: Turn, byMs: number): void {
   for (const job of turn.state.jobs.values()) {
     job.waitingSinceMs += byMs;
-    if (job.pending.shift(byMs) > 0) touchJob(turn, job);
+    // A core that starts anew counts from it how long the job has waited for its first task.
+    if (job.eligibleAtMs !== null) job.eligibleAtMs += byMs;
+    const counts = job.spec.startTimeoutMs !== null && job.startedAtMs === null;
+    if (job.pending.shift(byMs) > 0 || counts) touchJob(turn, job);
   }
 }
 

@@ -43,8 +43,8 @@ export function queueOf({ jobs, nowMs }: PassInput): Waiting[] {
 }
 
 function inOrder(a: Waiting, b: Waiting): number {
-  return a.band - b.band || a.of.submittedAtMs - b.of.submittedAtMs ||
-    a.of.generation - b.of.generation || a.of.group - b.of.group;
+  // Generations grow from submit to submit, while the clock may have been set back in between.
+  return a.band - b.band || a.of.generation - b.of.generation || a.of.group - b.of.group;
 }
 
 /** What users hold, as the pass goes on. */

@@ -11,13 +11,16 @@ import type { KeeperCommand } from "./desired_state.ts";
 import type { KeeperFacts, KeeperLink, KeeperSpec } from "./keeper_link.ts";
 import { type GatedSpec, type GateStep, StartGate } from "./start_gate.ts";
 
+/** Where unpacked bundles are: what of a {@linkcode BundleCache} is used here. */
+export type BundleShelf = Pick<BundleCache, "acquire" | "release" | "settled">;
+
 /** What it works with. */
 export interface BundleStartsOptions {
   readonly link: KeeperLink;
   /** How attempts of a job are started here. */
   readonly plan: (spec: AttemptSpec) => KeeperSpec;
   /** Null where there is none, and jobs with bundles cannot start. */
-  readonly cache: BundleCache | null;
+  readonly cache: BundleShelf | null;
 }
 
 /** See the head of this file. */

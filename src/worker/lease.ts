@@ -19,6 +19,7 @@ const MIN_GRACE_MS = 100;
 export class Lease {
   readonly #lostAfterMs: number;
   #renewedAt = -Infinity;
+  #begun = false;
   #graceMs: number | null = null;
   #lost = false;
 
@@ -29,7 +30,7 @@ export class Lease {
 
   /** Whether the controller was ever heard of. */
   get begun(): boolean {
-    return this.#renewedAt !== -Infinity;
+    return this.#begun;
   }
 
   /** Whether the controller counts as lost. */
@@ -42,13 +43,23 @@ export class Lease {
    * a worker up after `graceMs`; null when it did not say so.
    */
   registered(nowMs: number, graceMs: number | null): void {
+    this.#begun = true;
     this.#renewedAt = nowMs;
     this.#graceMs = graceMs;
+  }
+
+  /**
+   * Tasks of an earlier process run here. When that one was last heard is not known, so its span begins
+   * anew: without that, a worker that finds no controller when it starts would never count it as lost.
+   */
+  adopted(nowMs: number): void {
+    if (this.#renewedAt === -Infinity) this.#renewedAt = nowMs;
   }
 
   /** The controller hears this worker. @returns whether it was lost */
   renew(nowMs: number): boolean {
     const before = this.#lost;
+    this.#begun = true;
     this.#renewedAt = nowMs;
     this.#lost = false;
     return before;
@@ -60,7 +71,7 @@ export class Lease {
    * @returns `again` each time the span passes: register again; `lost` when that is the first time
    */
   look(nowMs: number): "held" | "lost" | "again" {
-    if (!this.begun || nowMs - this.#renewedAt < this.#lostAfterMs) return "held";
+    if (this.#renewedAt === -Infinity || nowMs - this.#renewedAt < this.#lostAfterMs) return "held";
     this.#renewedAt = nowMs;
     if (this.#lost) return "again";
     this.#lost = true;

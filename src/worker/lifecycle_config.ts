@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { ContainerEngine, TaskRuntime } from "../runtimes/task_runtime.ts";
 import type { BundleCacheConfig, BundleSource } from "./bundle_cache.ts";
+import type { BundleShelf } from "./bundle_starts.ts";
 import type { FetchText } from "./registration.ts";
 import type { KeeperCapacity, KeeperLink, StartedFact } from "./keeper_link.ts";
 
@@ -74,6 +75,8 @@ export interface LifecyclePorts {
   readonly checkHealth?: () => Promise<string | null>;
   /** Where bundles come from; none do when left out. */
   readonly bundles?: (config: LifecycleConfig) => BundleSource;
+  /** Where bundles are, in place of a cache in the worker's folder: for simulations. */
+  readonly shelf?: () => BundleShelf;
   /** Names this boot of the machine; without a name nothing is kept from process to process. */
   readonly boot?: () => string;
   /**

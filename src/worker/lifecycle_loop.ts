@@ -9,9 +9,8 @@ import type { Deadline } from "../lifecycle/deadline.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopRequest } from "../lifecycle/part.ts";
 import type { AttemptSpec, RegisterResponse } from "../wire/reconcile.ts";
-import type { BundleCache } from "./bundle_cache.ts";
 import { Abandoned } from "./abandoned.ts";
-import { BundleStarts } from "./bundle_starts.ts";
+import { type BundleShelf, BundleStarts } from "./bundle_starts.ts";
 import { DesiredState } from "./desired_state.ts";
 import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
 import { HeldCall } from "./held_call.ts";
@@ -57,14 +56,17 @@ const UNLINK_MS = 1_000;
 
 /**
  * The body of the lifecycle isolate's loop. A keeper that was lost, or that left for a newer one, is
- * followed by the next, which the worker's owner starts.
+ * followed by the next, which the worker's owner starts. How long the controller was not heard goes on
+ * over keepers, and over runs of the body that failed.
  */
 export function lifecycleLoop(ports: LifecyclePorts): LoopBody<LifecycleConfig> {
+  let lease: Lease | null = null;
   return async (context) => {
+    lease ??= new Lease(context.config.controllerLostMs);
     const cache = await ownBundles(context, ports);
     for (;;) {
       const link = await ports.connect(context.config, context.signal);
-      if (await new Lifecycle(context, ports, { link, cache }).run() === "over") return;
+      if (await new Lifecycle(context, ports, { link, cache, lease }).run() === "over") return;
     }
   };
 }
@@ -104,7 +106,7 @@ class Lifecycle {
   constructor(
     context: LoopContext<LifecycleConfig>,
     ports: LifecyclePorts,
-    { link, cache }: { link: KeeperLink; cache: BundleCache | null },
+    { link, cache, lease }: { link: KeeperLink; cache: BundleShelf | null; lease: Lease },
   ) {
     this.#context = context;
     this.#ports = ports;
@@ -121,7 +123,7 @@ class Lifecycle {
         running: () => this.#running.values(),
       },
     });
-    this.#lease = new Lease(context.config.controllerLostMs);
+    this.#lease = lease;
     this.#abandoned = new Abandoned(context.config.endAfterLostMs ?? null, context.clock.now());
     this.#registrar = new Registrar(context, {
       ports,
@@ -191,6 +193,8 @@ class Lifecycle {
     this.#link.onLost((why) => this.#onKeeperLost(why));
     const { capacity, portRange } = this.#context.config;
     this.#link.capacity({ ...capacity, ...(portRange ? { ports: portRange } : {}) });
+    if (hello.running.length > 0) this.#lease.adopted(this.#context.clock.now());
+    if (this.#lease.lost) this.#actLost();
     this.#server.onMessage((message) => this.#onMessage(message));
     this.#server.post({ type: "hello" });
     const ready: LifecycleReady = {
@@ -484,11 +488,17 @@ class Lifecycle {
       ...{ ms: config.controllerLostMs, hint },
       policy: LOST_WORDS[config.onControllerLost],
     });
+    this.#actLost();
+  }
+
+  /** What is done while the controller counts as lost. */
+  #actLost(): void {
+    const { onControllerLost } = this.#context.config;
     if (this.#keeperLost !== null) return;
-    if (config.onControllerLost === "stop") {
+    if (onControllerLost === "stop") {
       const stops = this.#state.stopAll("shutdown", this.#lease.stopGraceMs() ?? undefined);
       for (const command of stops) this.#starts.command(command);
-    } else if (config.onControllerLost === "wait") {
+    } else if (onControllerLost === "wait") {
       this.#link.capacity({ cpuMilli: 0, memoryBytes: 0, maxRunning: 0 });
     }
   }

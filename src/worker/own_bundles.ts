@@ -4,13 +4,15 @@ import { randomHex } from "../base/ids.ts";
 import { logger } from "../base/log.ts";
 import type { LoopContext } from "../lifecycle/loop.ts";
 import { BundleCache } from "./bundle_cache.ts";
+import type { BundleShelf } from "./bundle_starts.ts";
 import type { LifecycleConfig, LifecyclePorts } from "./lifecycle_config.ts";
 
 /** Makes and owns the cache of bundles; null where a worker is made without one. */
 export async function ownBundles(
   context: LoopContext<LifecycleConfig>,
   ports: LifecyclePorts,
-): Promise<BundleCache | null> {
+): Promise<BundleShelf | null> {
+  if (ports.shelf !== undefined) return ports.shelf();
   const { config, clock, owner } = context;
   if (config.bundles === undefined || ports.bundles === undefined) return null;
   const cache = new BundleCache({
