@@ -64,6 +64,11 @@ export class BundleStarts {
     this.#do(this.#gate.drop());
   }
 
+  /** This run of the loop is over; what the keeper has may run on in its bundles. */
+  leave(): void {
+    this.#gate.drop();
+  }
+
   #do(steps: readonly GateStep[]): void {
     const { link, plan, cache } = this.#options;
     for (const step of steps) {

@@ -172,7 +172,7 @@ class Lifecycle {
       signal.removeEventListener("abort", stopRegistering);
       closing.removeEventListener("abort", onClosing);
       await Promise.all([registration, health, this.#sweeping]);
-      this.#starts.drop();
+      this.#starts.leave();
       this.#held.answer();
       this.#server.onMessage((message) => this.#refuse(message));
     }
@@ -478,7 +478,8 @@ class Lifecycle {
     const news = this.#lease.look(clock.now());
     if (news === "held") return;
     this.#registrar.again();
-    if (news === "again") return;
+    // What a last call brought late is as alone as what ran before.
+    if (news === "again") return this.#actLost();
     const told = this.#registrar.toldUrl;
     // It takes registrations, so it is there; nothing of it ever came here.
     const hint = this.#called || told === null

@@ -9,6 +9,8 @@ import { StoreWriter } from "../../src/store/writer.ts";
 import type { ChargeRow, JobProgress, ResultRow, StoreChanges } from "../../src/store/rows.ts";
 import { attemptUid } from "../../src/wire/runs.ts";
 import type { JobSpec, JobView } from "../../src/wire/api.ts";
+import type { KeeperSpec } from "../../src/worker/keeper_link.ts";
+import { Belongings } from "./belongings.ts";
 import type { Engine } from "./engine.ts";
 import type { SimProcess } from "./sim_keeper.ts";
 
@@ -64,6 +66,11 @@ export class Oracle {
   readonly #strays = new WeakSet<SimProcess>();
   readonly #keys = new Map<string, number>();
   readonly #releasing = new Set<string>();
+  readonly #keepsWord: (worker: string, heardAtMs: number) => boolean;
+  /** Attempts that could not be started, by task. */
+  readonly #unlaunched = new Map<string, number>();
+  /** What belongs to attempts. */
+  readonly belongings = new Belongings((what) => this.#broken(what));
   #losses = 0;
   #commits = 0;
   /** False while faults are planted that only mean that nothing is certain. */
@@ -71,8 +78,15 @@ export class Oracle {
 
   constructor(
     engine: Engine,
-    of: { database: string; graceMs: number; zoneOf: (worker: string) => string },
+    of: {
+      database: string;
+      graceMs: number;
+      zoneOf: (worker: string) => string;
+      /** Whether a worker that heard nothing since then has nothing left that runs. */
+      keepsWord: (worker: string, heardAtMs: number) => boolean;
+    },
   ) {
+    this.#keepsWord = of.keepsWord;
     this.#engine = engine;
     this.#zoneOf = of.zoneOf;
     this.#database = of.database;
@@ -97,7 +111,8 @@ export class Oracle {
   }
 
   /** A process began. */
-  began(process: SimProcess): void {
+  began(process: SimProcess, spec: KeeperSpec): void {
+    this.belongings.began(process, spec);
     const { generation, index, attempt, uid, keeper } = process;
     const job = this.#jobs.get(generation);
     if (job === undefined) return this.#broken(`${uid} began, and no such job is stored`);
@@ -125,6 +140,17 @@ export class Oracle {
     before.push(process);
     this.#byUid.set(uid, process);
     if (!this.#strays.has(process)) this.#mayBegin(process, job);
+  }
+
+  /** A process ended. */
+  ended(process: SimProcess): void {
+    this.belongings.ended(process);
+  }
+
+  /** An attempt could not be started: that is a failure as well. */
+  unlaunched(uid: string): void {
+    const task = uid.split(".").slice(0, 2).join(".");
+    this.#unlaunched.set(task, (this.#unlaunched.get(task) ?? 0) + 1);
   }
 
   /** Whether what was asked for the job lets a process of it begin now and here. */
@@ -180,6 +206,7 @@ export class Oracle {
       this.#charged(generation, index, { failures, losses, crashes });
     }
     for (const progress of [...changes.newJobs, ...changes.jobs]) this.#progress(progress);
+    this.belongings.committed(changes, (uid) => this.#byUid.get(uid));
     if (this.#commits % FULL_CHECK_EVERY === 0) this.checkStore();
   }
 
@@ -208,9 +235,18 @@ export class Oracle {
     if (silentMs < this.#graceMs) {
       this.#broken(`${worker} was given up after ${Math.round(silentMs)} ms of silence`);
     }
+    if (this.#keepsWord(worker, nowMs - silentMs)) this.#nothingLeft(worker);
     this.#losses++;
     this.#lostAtMs.set(worker, nowMs);
     this.#givenUp.add(worker);
+  }
+
+  /** A worker that stops without its controller is given up: nothing of it may run. */
+  #nothingLeft(worker: string): void {
+    for (const { endedAtMs, uid, keeper } of this.#byUid.values()) {
+      if (endedAtMs !== null || keeper.worker !== worker) continue;
+      this.#broken(`${worker} stops alone, and was given up while ${uid} runs`);
+    }
   }
 
   /** A user was told that a submit is taken in. */
@@ -263,6 +299,7 @@ export class Oracle {
       }
       state.check();
       this.#checkCharges(stored.charges);
+      this.belongings.checkStore(stored.endpoints);
       const live = new Set(state.jobs.keys());
       for (const [generation, { name, progress }] of this.#jobs) {
         if (progress?.done !== true && !live.has(generation)) {
@@ -294,6 +331,8 @@ export class Oracle {
   /** What must hold when all faults are over and nothing is left to be done. */
   final(): void {
     this.checkStore();
+    const open = [...this.#jobs].filter(([, { progress }]) => progress?.done !== true);
+    this.belongings.final(new Set(open.map(([generation]) => generation)));
     for (const [generation, job] of this.#jobs) {
       if (job.progress?.done !== true) continue;
       const known = job.results.size;
@@ -389,9 +428,10 @@ export class Oracle {
 
   /** Attempts that ended badly by themselves. */
   #failures(generation: number, index: number): number {
-    return this.#of(generation, index).filter(({ endedAtMs, code }) =>
-      endedAtMs !== null && code !== 0
-    ).length;
+    const unlaunched = this.#unlaunched.get(`${generation}.${index}`) ?? 0;
+    return unlaunched +
+      this.#of(generation, index).filter(({ endedAtMs, code }) => endedAtMs !== null && code !== 0)
+        .length;
   }
 
   #charged(
@@ -402,7 +442,8 @@ export class Oracle {
     const job = this.#jobs.get(generation);
     if (job === undefined) return this.#broken(`a charge to the unknown job ${generation}`);
     const { failures, losses, crashes } = charges;
-    const begun = this.#of(generation, index).length;
+    const begun = this.#of(generation, index).length +
+      (this.#unlaunched.get(`${generation}.${index}`) ?? 0);
     const failed = this.#failures(generation, index);
     const what = `${generation}.${index} is charged ${failures} failures, ${losses} losses`;
     if (failures > failed) this.#broken(`${what}, and failed ${failed} times`);

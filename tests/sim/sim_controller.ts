@@ -3,7 +3,6 @@
  * of the server over a real database, in a program that dies between any two statements. Started
  * again it begins with what the database holds.
  */
-import { NO_BUNDLES } from "./no_bundles.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { Deadline } from "../../src/lifecycle/deadline.ts";
 import {
@@ -32,11 +31,13 @@ import type { PlacementPolicy } from "../../src/scheduler/pass.ts";
 import { openStore, type OpenStoreOptions, type Store } from "../../src/store/open_store.ts";
 import { openReader } from "../../src/store/reader.ts";
 import type { StoreChanges } from "../../src/store/rows.ts";
+import type { EndpointRequest } from "../../src/wire/endpoints.ts";
 import { parseJobSpec } from "../../src/wire/job_spec.ts";
 import { parseRegisterRequest } from "../../src/wire/reconcile_schema.ts";
 import { SimChannel } from "./channel.ts";
 import { type Engine, Program } from "./engine.ts";
 import type { Network, SimRequest } from "./network.ts";
+import { SIM_BUNDLES } from "./sim_bundles.ts";
 import { answer, RESTART } from "./sim_worker.ts";
 
 /** Where the controller is. */
@@ -197,7 +198,7 @@ export class SimController {
     const { database, placement } = this.#options;
     return {
       ...{ database, clusterId: "sim", placement, retentionMs: null, maxStoreBytes: null },
-      stopTimeoutMs: null,
+      ...{ stopTimeoutMs: null, graceMs: this.#options.timing.graceMs },
     };
   }
 
@@ -285,7 +286,7 @@ export class SimController {
         reader,
         database,
         post: () => Promise.reject(new Error("there are no logs here")),
-        bundles: NO_BUNDLES,
+        bundles: SIM_BUNDLES,
         stream: () => Promise.reject(new Error("no streams here")),
         connect: () => {
           throw new Error("there are no commands beside tasks here");
@@ -319,6 +320,9 @@ async function route(bridge: ServerBridge, request: SimRequest): Promise<unknown
   if (path === "/api/v1/jobs") {
     const mark = key === null ? null : { key, digest: request.body };
     return await bridge.submit(parseJobSpec(body, { user }), mark);
+  }
+  if (path === "/api/v1/endpoints") {
+    return await bridge.registerEndpoint(body as EndpointRequest);
   }
   const [, name, verb] = /^\/api\/v1\/jobs\/([^/]+)\/(\w+)$/.exec(path) ?? [];
   const job = bridge.job(decodeURIComponent(name ?? ""));

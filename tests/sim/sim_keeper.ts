@@ -11,6 +11,7 @@ import { detachReport } from "../../src/worker/keeper/end_report.ts";
 import type { FactBook } from "../../src/worker/keeper/fact_book.ts";
 import { inheritFacts } from "../../src/worker/keeper/inherit.ts";
 import type { JournalContent } from "../../src/worker/keeper/journal.ts";
+import { PortBook } from "../../src/worker/keeper/port_book.ts";
 import { Room } from "../../src/worker/keeper/room.ts";
 import { RunQueue } from "../../src/worker/keeper/run_queue.ts";
 import type {
@@ -38,6 +39,8 @@ export interface TaskPlan {
   readonly termMs: number;
   /** True for one that SIGKILL does not end, as a process that waits for a dead disk. */
   readonly stuck: boolean;
+  /** Whether it tells the controller where it can be reached. */
+  readonly says?: boolean;
 }
 
 /** One process of a task, and what became of it: the truth that everything else is held against. */
@@ -53,6 +56,8 @@ export interface SimProcess {
   code: number | null;
   /** Whether it ended by itself, with an exit code. */
   exited: boolean;
+  /** Ports that it was given, by name; left out when it asked for none. */
+  readonly ports?: Readonly<Record<string, number>>;
 }
 
 /** Who decides what tasks do, and sees them. */
@@ -60,7 +65,14 @@ export interface TaskWorld {
   plan(spec: KeeperSpec, which: { index: number; attempt: number }): TaskPlan;
   began(of: SimProcess, spec: KeeperSpec): void;
   ended(of: SimProcess): void;
+  /** An attempt could not be started. */
+  unlaunched?(uid: string): void;
 }
+
+/** Few enough that the same port is given again and again, and enough for all that runs at once. */
+const PORTS = { from: 20_000, to: 20_039 };
+/** Every port is as good as another: nobody else is on the machine. */
+const PORT_POWERS = { isFree: () => true, lock: () => ({ close() {} }) };
 
 interface Task {
   readonly process: SimProcess;
@@ -94,6 +106,7 @@ export class SimKeeper {
   readonly #world: TaskWorld;
   readonly #queue = new RunQueue();
   readonly #room = new Room();
+  readonly #ports = new PortBook(PORT_POWERS);
   readonly #facts: FactBook;
   readonly #version: string;
   readonly #onLeft: () => void;
@@ -115,6 +128,7 @@ export class SimKeeper {
     this.#clock = of.clock;
     this.#world = of.world;
     this.#version = of.version ?? "0";
+    this.#ports.range = PORTS;
     this.#onLeft = of.onLeft ?? (() => {});
     const sink = { started() {}, ended() {}, acknowledged() {} };
     const before = of.before ? of.before.#journal : null;
@@ -204,7 +218,7 @@ export class SimKeeper {
     this.#tell();
   }
 
-  stop(runs: readonly Run[], reason: StopReason): void {
+  stop(runs: readonly Run[], reason: StopReason, graceMs: number | null = null): void {
     for (const [generation, from, to, attempt] of this.#queue.take(runs)) {
       for (let index = from; index < to; index++) {
         this.#neverStarted({ generation, index, attempt }, "cancelled");
@@ -215,7 +229,7 @@ export class SimKeeper {
       const named = runs.some((run) =>
         run[0] === generation && run[1] <= index && index < run[2] && run[3] === attempt
       );
-      if (named) this.#ask(task, reason, task.spec.graceMs);
+      if (named) this.#ask(task, reason, Math.min(graceMs ?? Infinity, task.spec.graceMs));
     }
     this.#tell();
   }
@@ -299,6 +313,12 @@ export class SimKeeper {
   #begin(spec: KeeperSpec, which: { generation: number; index: number; attempt: number }): void {
     const uid = attemptUid(which.generation, which.index, which.attempt);
     if (this.#tasks.has(uid)) return;
+    let ports: StartedFact["ports"];
+    try {
+      ports = this.#ports.take(uid, spec.options?.ports ?? []);
+    } catch (error) {
+      return this.#neverStarted(which, "launch_error", String(error));
+    }
     const started: StartedFact = {
       ...which,
       pid: 1_000 + this.#began++,
@@ -307,6 +327,7 @@ export class SimKeeper {
       rotation: 0,
       outFrom: 0,
       errFrom: 0,
+      ...(ports === undefined ? {} : { ports }),
     };
     const process: SimProcess = {
       ...which,
@@ -316,6 +337,7 @@ export class SimKeeper {
       endedAtMs: null,
       code: null,
       exited: false,
+      ...(ports === undefined ? {} : { ports }),
     };
     const plan = this.#world.plan(spec, which);
     const task: Task = {
@@ -372,6 +394,7 @@ export class SimKeeper {
     if (!this.#tasks.delete(process.uid)) return;
     for (const timer of task.timers) timer.cancel();
     this.#room.give(spec);
+    this.#ports.give(process.uid);
     Object.assign(process, { endedAtMs: this.#clock.now(), code, exited });
     this.#facts.ended({
       generation: started.generation,
@@ -396,6 +419,9 @@ export class SimKeeper {
     cause: EndCause,
     detail: string | null = null,
   ): void {
+    if (cause === "launch_error") {
+      this.#world.unlaunched?.(attemptUid(which.generation, which.index, which.attempt));
+    }
     this.#facts.ended({
       ...which,
       cause,
@@ -485,8 +511,8 @@ class SimLink implements KeeperLink {
   unqueue(runs: readonly Run[]): void {
     if (!this.#cut) this.#keeper.unqueue(runs);
   }
-  stop(runs: readonly Run[], reason: StopReason): void {
-    if (!this.#cut) this.#keeper.stop(runs, reason);
+  stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void {
+    if (!this.#cut) this.#keeper.stop(runs, reason, graceMs);
   }
   refuse(runs: readonly Run[], end: NeverStarted): void {
     if (!this.#cut) this.#keeper.refuse(runs, end);

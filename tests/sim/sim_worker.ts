@@ -21,6 +21,7 @@ import { SimChannel } from "./channel.ts";
 import { type Engine, Program } from "./engine.ts";
 import type { Network, SimAnswer, SimRequest } from "./network.ts";
 import { CONTROLLER } from "./sim_controller.ts";
+import { type BundleWitness, SimShelf } from "./sim_bundles.ts";
 import { SimKeeper, type TaskWorld } from "./sim_keeper.ts";
 
 /** As in production: a loop that crashes too often takes its program down. */
@@ -41,6 +42,7 @@ export interface SimWorkerOptions {
   readonly engine: Engine;
   readonly network: Network;
   readonly world: TaskWorld;
+  readonly bundles: BundleWitness;
   readonly capacity: LifecycleConfig["capacity"];
   readonly attributes: Readonly<Record<string, string>>;
   /** True when its keeper outlives it, for the next program to adopt. */
@@ -58,11 +60,16 @@ export class SimWorker {
   wallShift = 0;
   /** Its machine never comes back. */
   gone = false;
+  /** Until when its program was last not there, or stood still, in ms. */
+  disturbedUntilMs = -Infinity;
   readonly #options: SimWorkerOptions;
+  /** Bundles that its machine has. */
+  readonly #disk = new Set<string>();
   #program: Program | null = null;
   #keeper: SimKeeper | null = null;
   #root: Owner | null = null;
   #lifecycle: ManagedLoop<LifecycleConfig> | null = null;
+  #shelf: SimShelf | null = null;
   #starts = 0;
   #version = 0;
 
@@ -74,6 +81,11 @@ export class SimWorker {
   /** Where it is; gangs and constraints go by it. */
   get zone(): string {
     return this.#options.attributes.zone!;
+  }
+
+  /** Whether it leaves nothing running that its controller has given up, unless it is disturbed. */
+  get stopsAlone(): boolean {
+    return this.#options.onControllerLost === "stop";
   }
 
   get up(): boolean {
@@ -101,6 +113,7 @@ export class SimWorker {
     if (!this.#options.keeps || !this.#keeper?.alive) this.#newKeeper("swept");
     const program = this.#newProgram(name);
     this.#program = program;
+    this.disturbedUntilMs = engine.nowMs;
     const root = Owner.root(name, {
       clock: program.clock,
       onFailure: (error) => {
@@ -123,6 +136,13 @@ export class SimWorker {
         runtime: processRuntime,
         random: engine.random,
         fetch: this.#fetch(program),
+        shelf: () => {
+          this.#shelf?.close();
+          return this.#shelf = new SimShelf({
+            ...{ worker: name, clock: program.clock, engine, disk: this.#disk },
+            witness: this.#options.bundles,
+          });
+        },
         sweep: () => Promise.resolve(this.#keeper!.killAll()),
       }),
       config: this.#config(token),
@@ -213,6 +233,7 @@ export class SimWorker {
   }
 
   pause(ms: number): void {
+    this.disturbedUntilMs = Math.max(this.disturbedUntilMs, this.#options.engine.nowMs + ms);
     this.#program?.pause(ms);
   }
 

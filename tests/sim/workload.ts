@@ -9,7 +9,8 @@ import { type Engine, Program } from "./engine.ts";
 import type { Network, SimAnswer } from "./network.ts";
 import type { Oracle } from "./oracle.ts";
 import { CONTROLLER } from "./sim_controller.ts";
-import type { TaskPlan } from "./sim_keeper.ts";
+import { BAD_BUNDLES, GOOD_BUNDLES } from "./sim_bundles.ts";
+import type { SimProcess, TaskPlan } from "./sim_keeper.ts";
 
 /** How long a user waits for an answer, in ms, and before asking again. */
 const PATIENCE_MS = 3_000;
@@ -28,6 +29,8 @@ interface Behaviour {
   readonly deaf: number;
   /** The share that not even SIGKILL ends. */
   readonly stuck: number;
+  /** The share that registers an endpoint of its own. */
+  readonly says?: number;
 }
 
 /** One job of the plan, and what its user does about it. */
@@ -57,13 +60,20 @@ export function planOf(
 ): TaskPlan {
   const behaviour = JSON.parse(spec.env.BEHAVIOUR ?? "{}") as Partial<Behaviour>;
   const { minMs = 100, maxMs = 100, fail = 0, die = 0, late = 0, deaf = 0, stuck = 0 } = behaviour;
+  const { says = 0 } = behaviour;
   const roll = (what: number) =>
     hash([seed, spec.generation, which.index, which.attempt, what]) / 2 ** 32;
   const end = roll(1);
   const code = end < die ? null : end < die + fail ? 1 + Math.floor(roll(2) * 9) : 0;
   const manner = roll(3);
   const slow = manner < deaf ? Infinity : manner < deaf + late ? 50 + 2_000 * roll(4) : 2;
-  return { runMs: minMs + (maxMs - minMs) * roll(5), code, termMs: slow, stuck: roll(6) < stuck };
+  return {
+    says: roll(7) < says,
+    runMs: minMs + (maxMs - minMs) * roll(5),
+    code,
+    termMs: slow,
+    stuck: roll(6) < stuck,
+  };
 }
 
 /** The users. */
@@ -72,10 +82,14 @@ export class Users {
   readonly #network: Network;
   readonly #oracle: Oracle;
   readonly #program: Program;
+  readonly #seed: number;
+  /** So few jobs have a bundle that may not come: three in a row set a worker aside. */
+  #badBundles = 0;
   #open = 0;
   #calls = 0;
 
-  constructor(of: { engine: Engine; network: Network; oracle: Oracle }) {
+  constructor(of: { engine: Engine; network: Network; oracle: Oracle; seed: number }) {
+    this.#seed = of.seed;
     this.#engine = of.engine;
     this.#network = of.network;
     this.#oracle = of.oracle;
@@ -129,6 +143,35 @@ export class Users {
     const more = { key: "endless", stopAtMs: null, retryAfterMs: null };
     // owner: the simulation, which stops everything.
     void this.#live({ atMs: e.nowMs, body, ...more });
+  }
+
+  /** A task that says where it is does so once, from its worker's machine. */
+  speakFor(process: SimProcess, spec: KeeperSpec): void {
+    const { keeper, uid, index, attempt } = process;
+    if (planOf(spec, process, this.#seed).says !== true) return;
+    const program = new Program(this.#engine, {
+      ...{ name: uid, machine: keeper.worker, wallShift: () => 0 },
+    });
+    const body = {
+      job: spec.job,
+      task: index,
+      attempt,
+      name: "own",
+      port: 80,
+      host: null,
+      metadata: {},
+    };
+    const abort = new AbortController();
+    this.#engine.at(this.#engine.between(0, 50), () => {
+      if (process.endedAtMs !== null) return;
+      const late = this.#engine.at(PATIENCE_MS, () => abort.abort(new Error("no answer")));
+      const request = { path: "/api/v1/endpoints", token: "task", body: JSON.stringify(body) };
+      // owner: the simulation; what has no answer was not acknowledged.
+      void this.#network.call(program, CONTROLLER, request, abort.signal).then(({ status }) => {
+        late.cancel();
+        if (status === 200) this.#oracle.belongings.acknowledged(uid, body.name);
+      }, () => {});
+    });
   }
 
   async #live(job: PlannedJob): Promise<void> {
@@ -196,6 +239,12 @@ export class Users {
     }
   }
 
+  #pickBundle(): string {
+    const bad = this.#badBundles < 2 && this.#engine.chance(0.3);
+    if (bad) this.#badBundles++;
+    return this.#engine.pick(bad ? BAD_BUNDLES : GOOD_BUNDLES);
+  }
+
   #until(atMs: number): Promise<unknown> {
     return sleep(this.#program.clock, Math.max(0, atMs - this.#engine.nowMs));
   }
@@ -215,6 +264,7 @@ export class Users {
       late: e.chance(0.3) ? 0.3 : 0,
       deaf: e.chance(0.2) ? 0.2 : 0,
       stuck: 0,
+      says: e.chance(0.15) ? 0.5 : 0,
     };
     const body: Record<string, unknown> & { name: string } = {
       name: `j${number}`,
@@ -237,6 +287,12 @@ export class Users {
     maybe(0.3, () => ({ band: e.pick(["production", "batch"]) }));
     maybe(0.1, () => ({ preemptible: false }));
     maybe(0.1, () => ({ startTimeoutMs: e.int(3_000, 20_000) }));
+    maybe(0.2, () => ({ ports: e.pick([["web"], ["web", "peer"]]) }));
+    const bundle = e.chance(0.2) ? this.#pickBundle() : null;
+    if (bundle !== null) {
+      body.bundle = bundle;
+      body.env = { ...body.env as Record<string, string>, BUNDLE: bundle };
+    }
     if (gang) body.gang = { groupBy: "zone" };
     else {
       maybe(0.2, () => ({ maxRunning: e.int(1, 4) }));
@@ -264,7 +320,9 @@ export class Users {
       body,
       key: e.chance(0.8) ? `key-${number}` : null,
       stopAtMs: e.chance(0.15) ? atMs + e.between(100, 10_000) : null,
-      retryAfterMs: e.chance(0.1) ? e.between(5_000, 20_000) : null,
+      retryAfterMs: e.chance(0.1) && !BAD_BUNDLES.includes(bundle ?? "")
+        ? e.between(5_000, 20_000)
+        : null,
     };
   }
 }

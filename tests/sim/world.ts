@@ -3,6 +3,7 @@
  * a while, then peace in which everything must come to its end, then a stop that must tell the truth.
  */
 import type { StopReport } from "../../src/lifecycle/part.ts";
+import type { HeartbeatTiming } from "../../src/heartbeat/reconcile_session.ts";
 import { Engine } from "./engine.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
@@ -14,6 +15,8 @@ import { planOf, Users } from "./workload.ts";
 
 /** How workers are called here: as in production, in a shorter time. */
 const TIMING = { waitMs: 500, callTimeoutMs: 1_500, graceMs: 4_000, minFailures: 3 } as const;
+/** So long that workers which stop without their controller have ended everything before. */
+const PATIENT = { ...TIMING, graceMs: 16_000 } as const;
 /** A worker that is not called for so long looks for its controller, in ms. */
 const CONTROLLER_LOST_MS = 3_000;
 /** How long peace may take until everything is over, in ms, and how much of it for each task. */
@@ -79,16 +82,23 @@ class World {
   readonly #workers: SimWorker[] = [];
   readonly #users: Users;
   readonly #nemesis: Nemesis;
+  readonly #timing: HeartbeatTiming;
   #left = 0;
 
   constructor(options: SimOptions, folder: string) {
     const engine = new Engine(options.seed, { trace: options.trace === true });
+    this.#timing = engine.chance(0.25) ? PATIENT : TIMING;
     const database = `${folder}/iris.db`;
     const network = new Network(engine);
     const oracle = new Oracle(engine, {
       database,
-      graceMs: TIMING.graceMs,
-      zoneOf: (name) => this.#workers.find((worker) => worker.name === name)!.zone,
+      graceMs: this.#timing.graceMs,
+      zoneOf: (name) => this.#worker(name).zone,
+      keepsWord: (name, heardAtMs) => {
+        const { stopsAlone, disturbedUntilMs } = this.#worker(name);
+        return this.#timing.graceMs > PATIENT.graceMs - 1 && stopsAlone &&
+          disturbedUntilMs < heardAtMs;
+      },
     });
     this.#options = options;
     this.#engine = engine;
@@ -99,7 +109,7 @@ class World {
       network,
       database,
       placement: engine.pick(["best_fit", "spread"]),
-      timing: TIMING,
+      timing: this.#timing,
       witness: oracle,
       onDeath: (why) => {
         engine.note(`controller: ${why}`);
@@ -107,7 +117,7 @@ class World {
       },
     });
     this.#addWorkers(engine.int(2, options.maxWorkers ?? WORKERS));
-    this.#users = new Users({ engine, network, oracle });
+    this.#users = new Users({ engine, network, oracle, seed: options.seed });
     this.#nemesis = new Nemesis({
       engine,
       network,
@@ -157,11 +167,20 @@ class World {
     const engine = this.#engine;
     const world: TaskWorld = {
       plan: (spec, which) => planOf(spec, which, this.#options.seed),
-      began: (process) => {
+      began: (process, spec) => {
         engine.note(`${process.keeper.worker} began ${process.uid}`);
-        this.oracle.began(process);
+        this.oracle.began(process, spec);
+        this.#users.speakFor(process, spec);
       },
-      ended: ({ keeper, uid, code }) => engine.note(`${keeper.worker} ended ${uid}: ${code}`),
+      ended: (process) => {
+        const { keeper, uid, code } = process;
+        engine.note(`${keeper.worker} ended ${uid}: ${code}`);
+        this.oracle.ended(process);
+      },
+      unlaunched: (uid) => {
+        engine.note(`${uid} cannot be started`);
+        this.oracle.unlaunched(uid);
+      },
     };
     for (let number = 0; number < count; number++) {
       const name = `w${number}`;
@@ -171,6 +190,7 @@ class World {
           engine,
           network: this.#network,
           world,
+          bundles: this.oracle.belongings,
           capacity: {
             cpuMilli: engine.pick([2_000, 3_000, 4_000]),
             memoryBytes: 1e6,
@@ -179,7 +199,9 @@ class World {
           // Two zones, and always two workers in the first: some gang fits somewhere.
           attributes: { zone: number < 2 ? "a" : engine.pick(["a", "b"]) },
           keeps: engine.chance(0.5),
-          onControllerLost: engine.pick(["finish", "finish", "stop", "wait"]),
+          onControllerLost: this.#timing === PATIENT
+            ? "stop"
+            : engine.pick(["finish", "finish", "stop", "wait"]),
           controllerLostMs: CONTROLLER_LOST_MS,
           onFailure: (error) => {
             const worker = this.#workers[number]!;
@@ -190,6 +212,10 @@ class World {
         }),
       );
     }
+  }
+
+  #worker(name: string): SimWorker {
+    return this.#workers.find((worker) => worker.name === name)!;
   }
 
   /** Until every user has an answer and every job is over. */
