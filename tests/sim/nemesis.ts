@@ -12,6 +12,8 @@ interface Target {
   readonly network: Network;
   readonly controller: SimController;
   readonly workers: readonly SimWorker[];
+  /** How long the controller waits for a silent worker, in ms. */
+  readonly graceMs: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -32,12 +34,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       : { ...FAIR };
     return rough ? `weather ${JSON.stringify(network.weather)}` : "fair weather";
   },
-  cut({ engine, network, workers }) {
+  cut({ engine, network, workers, graceMs }) {
     const { name } = engine.pick(workers);
     const there = `${CONTROLLER.machine}>${name}`;
     const back = `${name}>${CONTROLLER.machine}`;
     const cuts = engine.pick([[there, back], [there, back], [there], [back]]);
-    const ms = engine.chance(0.5) ? engine.between(50, 2_000) : engine.between(2_000, 12_000);
+    const ms = engine.chance(0.5) ? engine.between(50, 2_000) : engine.between(2_000, 3 * graceMs);
     for (const cut of cuts) network.cuts.add(cut);
     engine.at(ms, () => {
       for (const cut of cuts) network.cuts.delete(cut);

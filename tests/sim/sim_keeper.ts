@@ -70,7 +70,7 @@ export interface TaskWorld {
 }
 
 /** Few enough that the same port is given again and again, and enough for all that runs at once. */
-const PORTS = { from: 20_000, to: 20_039 };
+const PORTS = { from: 20_000, to: 20_007 };
 /** Every port is as good as another: nobody else is on the machine. */
 const PORT_POWERS = { isFree: () => true, lock: () => ({ close() {} }) };
 

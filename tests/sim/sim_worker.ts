@@ -242,7 +242,10 @@ export class SimWorker {
     const program = this.#program;
     if (!this.#options.keeps || !program?.alive) return this.kill();
     await this.#root!.stop(Deadline.in(budgetMs, program.clock), "detach");
-    if (this.#program === program) this.kill();
+    if (this.#program !== program) return;
+    this.kill();
+    // One that stood still meanwhile left later than whoever starts it again had thought.
+    this.#options.engine.at(1_000, () => this.startAgain());
   }
 
   /** Stops as `SIGTERM` does. */

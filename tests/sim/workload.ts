@@ -50,6 +50,8 @@ export interface WorkloadOptions {
   /** A gang larger than this may never find room. */
   readonly gangLimit: number;
   readonly zones: readonly string[];
+  /** How long the longest tasks run, in ms. */
+  readonly longestMs: number;
 }
 
 /** What one attempt does, by chance that depends on nothing but the attempt and the seed. */
@@ -239,6 +241,21 @@ export class Users {
     }
   }
 
+  #behaviour(gang: boolean, longestMs: number): Behaviour {
+    const e = this.#engine;
+    const short = e.chance(0.6);
+    return {
+      minMs: short ? 5 : 200,
+      maxMs: short ? 400 : longestMs,
+      fail: e.chance(gang ? 0.6 : 0.4) ? e.between(0, 0.4) : 0,
+      die: e.chance(0.2) ? 0.05 : 0,
+      late: e.chance(0.3) ? 0.3 : 0,
+      deaf: e.chance(0.2) ? 0.2 : 0,
+      stuck: 0,
+      says: e.chance(0.15) ? 0.5 : 0,
+    };
+  }
+
   #pickBundle(): string {
     const bad = this.#badBundles < 2 && this.#engine.chance(0.3);
     if (bad) this.#badBundles++;
@@ -255,17 +272,7 @@ export class Users {
     const atMs = options.spanMs * (number + e.random.next()) / options.jobs;
     const gang = e.chance(0.2);
     const replicas = gang ? e.int(2, options.gangLimit) : e.int(1, options.maxReplicas);
-    const short = e.chance(0.6);
-    const behaviour: Behaviour = {
-      minMs: short ? 5 : 200,
-      maxMs: short ? 400 : 5_000,
-      fail: e.chance(gang ? 0.6 : 0.4) ? e.between(0, 0.4) : 0,
-      die: e.chance(0.2) ? 0.05 : 0,
-      late: e.chance(0.3) ? 0.3 : 0,
-      deaf: e.chance(0.2) ? 0.2 : 0,
-      stuck: 0,
-      says: e.chance(0.15) ? 0.5 : 0,
-    };
+    const behaviour = this.#behaviour(gang, options.longestMs);
     const body: Record<string, unknown> & { name: string } = {
       name: `j${number}`,
       argv: ["task"],
@@ -287,7 +294,8 @@ export class Users {
     maybe(0.3, () => ({ band: e.pick(["production", "batch"]) }));
     maybe(0.1, () => ({ preemptible: false }));
     maybe(0.1, () => ({ startTimeoutMs: e.int(3_000, 20_000) }));
-    maybe(0.2, () => ({ ports: e.pick([["web"], ["web", "peer"]]) }));
+    // No more at once than a worker has ports.
+    if (!gang) maybe(0.2, () => ({ ports: e.pick([["web"], ["web", "peer"]]), cpuMilli: 1_000 }));
     const bundle = e.chance(0.2) ? this.#pickBundle() : null;
     if (bundle !== null) {
       body.bundle = bundle;

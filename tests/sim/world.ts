@@ -28,6 +28,10 @@ const STOP_SLACK_MS = 1_500;
 
 /** Sizes when nothing else is said: small, for what goes wrong does so among few. */
 const FAULT_MS = 15_000;
+/** Where workers are given up late, some cuts have to be longer. */
+const PATIENT_FAULT_MS = 40_000;
+/** The longest task, in ms. */
+const LONGEST_MS = 5_000;
 const JOBS = 8;
 const REPLICAS = 12;
 const WORKERS = 5;
@@ -87,7 +91,7 @@ class World {
 
   constructor(options: SimOptions, folder: string) {
     const engine = new Engine(options.seed, { trace: options.trace === true });
-    this.#timing = engine.chance(0.25) ? PATIENT : TIMING;
+    this.#timing = engine.chance(0.15) ? PATIENT : TIMING;
     const database = `${folder}/iris.db`;
     const network = new Network(engine);
     const oracle = new Oracle(engine, {
@@ -123,12 +127,15 @@ class World {
       network,
       controller: this.#controller,
       workers: this.#workers,
+      graceMs: this.#timing.graceMs,
     }, options.faults);
   }
 
   /** @throws {Violation} as soon as a promise is broken */
   async run(): Promise<void> {
-    const { faultMs = FAULT_MS, jobs = JOBS, maxReplicas = REPLICAS } = this.#options;
+    const { jobs = JOBS, maxReplicas = REPLICAS } = this.#options;
+    const patience = this.#timing.graceMs / TIMING.graceMs;
+    const { faultMs = patience > 1 ? PATIENT_FAULT_MS : FAULT_MS } = this.#options;
     const engine = this.#engine;
     this.#controller.start();
     for (const worker of this.#workers) worker.start();
@@ -136,6 +143,7 @@ class World {
       jobs: engine.int(1, jobs),
       spanMs: faultMs * 0.8,
       maxReplicas,
+      longestMs: LONGEST_MS * patience,
       gangLimit: this.#workers.length,
       zones: [...new Set(this.#workers.map(({ zone }) => zone))],
     });
@@ -222,7 +230,8 @@ class World {
   async #settle(): Promise<void> {
     const engine = this.#engine;
     const { jobs = JOBS, maxReplicas = REPLICAS } = this.#options;
-    const allowedMs = PEACE_MS + jobs * maxReplicas * PEACE_PER_TASK_MS;
+    const patience = this.#timing.graceMs / TIMING.graceMs;
+    const allowedMs = (PEACE_MS + jobs * maxReplicas * PEACE_PER_TASK_MS) * patience;
     const end = engine.nowMs + allowedMs;
     const busy = () => this.#users.busy > 0 || this.#workers.some((worker) => worker.paused);
     while (busy() || this.oracle.open.length > 0) {

@@ -135,6 +135,8 @@ export interface World {
   readonly registrar: Registrar;
   readonly loop: FakeLoop<LifecycleConfig>;
   readonly server: ServerEnd;
+  /** Runs the same body once more, as after a crash. */
+  again(): Promise<void>;
 }
 
 /** A lifecycle loop with a fake keeper and a controller that is heard by registration. */
@@ -157,7 +159,8 @@ export async function world(
     random: seededRandom(1),
     ...options.ports,
   };
-  loop.run(lifecycleLoop(ports), {
+  const body = lifecycleLoop(ports);
+  const config: LifecycleConfig = {
     worker: "w0",
     controllerUrl: registrar.url,
     controllerToken: "secret",
@@ -174,12 +177,20 @@ export async function world(
     onControllerLost: "finish",
     controllerLostMs: 60_000,
     ...options.config,
-  });
+  };
+  loop.run(body, config);
+  const runs = [loop];
+  const again = async () => {
+    const next = new FakeLoop<LifecycleConfig>();
+    next.run(body, config);
+    runs.push(next);
+    await soon(next.ready, "ready");
+  };
   try {
     await soon(loop.ready, "ready");
-    await test({ keeper, registrar, loop, server });
+    await test({ keeper, registrar, loop, server, again });
   } finally {
-    await soon(loop.stop(100), "end").catch(() => loop.unwind());
+    for (const one of runs) await soon(one.stop(100), "end").catch(() => one.unwind());
   }
 }
 

@@ -21,6 +21,8 @@ async function setup(
     folder: string;
     come: () => void;
     fail: (why: string) => void;
+    /** Generations whose bundle was given back. */
+    released: number[];
   }) => Promise<void>,
 ): Promise<void> {
   using temp = tempFolder();
@@ -31,6 +33,12 @@ async function setup(
     source: () => coming.promise,
   });
   cache.open();
+  const released: number[] = [];
+  const release = cache.release.bind(cache);
+  cache.release = (generation) => {
+    released.push(generation);
+    release(generation);
+  };
   const keeper = new FakeKeeper();
   const link = keeper.connect();
   const starts = new BundleStarts({
@@ -45,6 +53,7 @@ async function setup(
   await test({
     ...{ keeper, starts, folder: temp.path },
     come: () => coming.resolve({ bytes: null, body: ReadableStream.from([BYTES]) }),
+    released,
     fail: (why) => coming.reject(new IrisError("not_found", why)),
   });
   await cache.close();
@@ -121,4 +130,15 @@ Deno.test("relative paths of a job are below its bundle, absolute ones stay", ()
   assertEquals(inBundle({ ...spec, module }, "/b").module?.file, "/b/./train.ts");
   const absolute = { ...module, file: "/x.ts" };
   assertEquals(inBundle({ ...spec, module: absolute }, "/b").module?.file, "/x.ts");
+});
+
+Deno.test("a run of the loop that ends takes no bundle from what runs in it", async () => {
+  await setup(async ({ keeper, starts, come, released }) => {
+    come();
+    await until(() => keeper.began.length === 3);
+    starts.leave();
+    assertEquals(released, []);
+    starts.drop();
+    assertEquals(released, [], "it has left, and knows of nothing any more");
+  });
 });

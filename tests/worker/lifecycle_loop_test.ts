@@ -10,6 +10,8 @@ import { FakeKeeper } from "../fakes/fake_keeper.ts";
 import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
 import { firstCall, soon, URL_A, world } from "../support/lifecycle_world.ts";
 
+const FACTS = { worker: "w0", controllerUrl: "http://c", path: "/bin", home: "/" };
+
 Deno.test("it registers with its address, its capacity and the worker token", async () => {
   await world(async ({ registrar }) => {
     await registrar.seen(1);
@@ -389,6 +391,42 @@ for (const policy of ["finish", "stop", "wait"] as const) {
     }, { config: { onControllerLost: policy, controllerLostMs: 100 } });
   });
 }
+
+Deno.test("a run after a crash knows that nobody called for long", async () => {
+  const config = { onControllerLost: "wait", controllerLostMs: 100 } as const;
+  await world(async ({ keeper, loop, registrar, server, again }) => {
+    await registrar.seen(1);
+    await firstCall(server, { specs: [sampleSpec(1)], run: [[1, 0, 1, 0]] });
+    await registrar.seen(2);
+    assertEquals(keeper.capacity.maxRunning, 0);
+    loop.signal.abort({ cause: "crash", deadline: Deadline.in(1_000, systemClock) });
+    await soon(loop.ended, "end");
+    await loop.unwind(1_000, "crash");
+    await again();
+    assertEquals(keeper.capacity.maxRunning, 0, "nothing begins before somebody calls");
+  }, { config });
+});
+
+Deno.test("a worker that finds tasks and no controller does not wait for one for ever", async () => {
+  const stopped = Promise.withResolvers<void>();
+  await world(async ({ keeper }) => {
+    await soon(stopped.promise, "stop");
+    assertEquals(keeper.stops.length, 1);
+  }, {
+    config: { onControllerLost: "stop", controllerLostMs: 100 },
+    ports: { fetch: () => Promise.reject(new Error("the network is cut")) },
+    before: (keeper) => {
+      keeper.setCapacity({ cpuMilli: 1_000, memoryBytes: 100, maxRunning: 1 });
+      keeper.specs.set(1, processRuntime.plan(sampleSpec(1), FACTS));
+      keeper.start([[1, 0, 1, 0]]);
+      const stop = keeper.stop.bind(keeper);
+      keeper.stop = (...args) => {
+        stop(...args);
+        stopped.resolve();
+      };
+    },
+  });
+});
 
 Deno.test("a controller of another cluster is not obeyed", async () => {
   await world(async ({ registrar, server }) => {
