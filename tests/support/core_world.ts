@@ -59,6 +59,7 @@ export class CoreWorld {
   /** What the next submits call themselves. */
   mark: SubmitMark | null = null;
   #id = 0;
+  #wallShiftMs = 0;
   #writes = 0;
 
   constructor() {
@@ -72,7 +73,13 @@ export class CoreWorld {
   }
 
   get now(): Now {
-    return { wallMs: 1_700_000_000_000 + this.nowMs, monoMs: this.nowMs };
+    return { wallMs: 1_700_000_000_000 + this.nowMs + this.#wallShiftMs, monoMs: this.nowMs };
+  }
+
+  /** Somebody sets the clock of the controller's machine. */
+  setClock(byMs: number): void {
+    this.#wallShiftMs += byMs;
+    this.react({ type: "clock_set", byMs });
   }
 
   /** One event, committed. */
