@@ -27,6 +27,7 @@ import { HealthWatch } from "./health_watch.ts";
 import { Lease } from "./lease.ts";
 import { limitAttributes } from "./limit_attributes.ts";
 import { Registrar } from "./registrar.ts";
+import { Strangers } from "./strangers.ts";
 import { Wakeup } from "./wakeup.ts";
 
 export type { LifecycleConfig, LifecyclePorts };
@@ -43,8 +44,6 @@ const LOST_WORDS = {
   stop: "tasks are stopped",
   wait: "tasks go on, and none begins",
 } as const;
-/** So many different things are said about controllers that were refused. */
-const MAX_STRANGERS = 20;
 /** After the last attempt ended: how long its fact may wait for the controller, in ms. */
 const LAST_FACTS_MS = 1_000;
 /** At a detach, whose facts are safe with the keeper: how long the controller may take, in ms. */
@@ -85,8 +84,7 @@ class Lifecycle {
   readonly #wakeup = new Wakeup();
   readonly #registrar: Registrar;
   readonly #health: HealthWatch;
-  /** Controllers that were refused, by what was said of them. */
-  readonly #strangers = new Set<string>();
+  readonly #strangers = new Strangers();
   readonly #lease: Lease;
   readonly #abandoned: Abandoned;
   /** Whether the controller ever called. */
@@ -329,7 +327,7 @@ class Lifecycle {
     } catch (error) {
       if (!(error instanceof IrisError)) throw error;
       const { code, message } = error;
-      this.#onStranger(message);
+      this.#strangers.called(message);
       return this.#server.post({ type: "refused", id: call.id, code, message });
     }
     const builds = this.#starts.held !== this.#toldHeld;
@@ -386,13 +384,6 @@ class Lifecycle {
     else logger("worker").warn("no new tasks: {problem}", { problem });
     this.#tellProblem();
     if (this.#state.unwell(problem)) this.#held.answer();
-  }
-
-  /** Somebody else's controller calls: said once. */
-  #onStranger(message: string): void {
-    if (this.#strangers.has(message) || this.#strangers.size >= MAX_STRANGERS) return;
-    this.#strangers.add(message);
-    logger("worker").warn("a controller was refused: {message}", { message });
   }
 
   /** @throws {IrisError} `conflict` when it is not this worker's controller that answered */
