@@ -272,7 +272,7 @@ export function takeMissing(turn: Turn, worker: WorkerNode, missing: readonly Ru
 }
 
 /**
- * What was asked back and is in no report: once the worker has nothing waiting and nothing to tell
+ * What was asked back and is in no report: once the worker has nothing else waiting and nothing to tell
  * in the answer to a call that did not name it, it never had it.
  */
 export function settleRecalls(turn: Turn, worker: WorkerNode, version: number): void {

@@ -79,6 +79,13 @@ export class WorkerNode {
     return this.setAside === null ? null : `set aside: ${this.setAside.why}`;
   }
 
+  /** How many attempts are to be here: all but those that were asked back. */
+  get wanted(): number {
+    let sum = 0;
+    for (const { size, recalled } of this.lanes.values()) sum += size - recalled.size;
+    return sum;
+  }
+
   /** The attempts of a job that share a number, if there are any here. */
   lane(generation: number, attempt: number): AttemptLane | undefined {
     return this.lanes.get(`${generation}.${attempt}`);

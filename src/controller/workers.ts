@@ -104,7 +104,10 @@ export function observe(turn: Turn, observed: Observed): void {
   }
   takeMissing(turn, worker, observed.missing);
   takeBuilding(turn, worker, observed.building);
-  if (observed.backlog === 0 && observed.facts === null) {
+  // Others may wait there for long: then what is there has to be what is wanted there, and no more.
+  const known = observed.version === worker.version &&
+    observed.backlog + observed.running <= worker.wanted;
+  if ((observed.backlog === 0 || known) && observed.facts === null) {
     settleRecalls(turn, worker, observed.version);
   }
 }

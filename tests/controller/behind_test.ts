@@ -77,3 +77,19 @@ scenario("a worker that joins is for the higher band that waits elsewhere", (wor
   assertEquals(world.job("high").counts, { RUNNING: 1 });
   assertEquals(world.job("low").counts.RUNNING, undefined);
 });
+
+scenario("what is asked back before a call named it comes back, whatever else waits", (world) => {
+  world.join("w0", { cpuMilli: 1_000 });
+  shortButOne(world, 1);
+  world.submit("high", { band: "production", preempts: false });
+  world.pass();
+  const { generation } = world.job("high");
+  assertEquals(world.job("high").counts, { ASSIGNED: 1 });
+  const recall = [[generation, "w0", 1]] as const;
+  world.react({
+    type: "placed",
+    placement: { assign: [], recall, preempt: [], explanations: [] },
+  });
+  world.talk();
+  assertEquals(world.job("high").counts, { PENDING: 1 });
+});

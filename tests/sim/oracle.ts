@@ -10,6 +10,7 @@ import type { ChargeRow, JobProgress, ResultRow, StoreChanges } from "../../src/
 import { attemptUid } from "../../src/wire/runs.ts";
 import type { JobSpec, JobView } from "../../src/wire/api.ts";
 import type { KeeperSpec } from "../../src/worker/keeper_link.ts";
+import { Bands } from "./bands.ts";
 import { Belongings } from "./belongings.ts";
 import type { Engine } from "./engine.ts";
 import type { SimProcess } from "./sim_keeper.ts";
@@ -69,6 +70,9 @@ export class Oracle {
   readonly #keepsWord: (worker: string, heardAtMs: number) => boolean;
   /** Attempts that could not be started, by task. */
   readonly #unlaunched = new Map<string, number>();
+  readonly #bands = new Bands();
+  /** Workers that get nothing new for a while. */
+  readonly #aside = new Set<string>();
   /** What belongs to attempts. */
   readonly belongings = new Belongings((what) => this.#broken(what));
   #losses = 0;
@@ -206,6 +210,9 @@ export class Oracle {
       this.#charged(generation, index, { failures, losses, crashes });
     }
     for (const progress of [...changes.newJobs, ...changes.jobs]) this.#progress(progress);
+    for (const { worker, setAside } of changes.workerMarks) {
+      if (setAside !== null) this.#aside.add(worker);
+    }
     this.belongings.committed(changes, (uid) => this.#byUid.get(uid));
     if (this.#commits % FULL_CHECK_EVERY === 0) this.checkStore();
   }
@@ -326,6 +333,17 @@ export class Oracle {
         );
       }
     }
+  }
+
+  /** Faults are over: no higher band waits for a lower one. */
+  peace(): void {
+    const running = [...this.#byUid.values()].filter((one) =>
+      one.endedAtMs === null && one.keeper.alive && !this.#excused(one) &&
+      !this.#aside.has(one.keeper.worker)
+    );
+    const jobs = [...this.#jobs].map(([generation, job]) => ({ generation, ...job }));
+    const broken = this.#bands.look(this.#engine.nowMs, { jobs, running });
+    if (broken !== null) this.#broken(broken);
   }
 
   /** What must hold when all faults are over and nothing is left to be done. */

@@ -29,6 +29,9 @@ interface Behaviour {
   readonly deaf: number;
   /** The share that not even SIGKILL ends. */
   readonly stuck: number;
+  /** The share that takes `slowMs`, though all others are short. */
+  readonly slow?: number;
+  readonly slowMs?: number;
   /** The share that registers an endpoint of its own. */
   readonly says?: number;
 }
@@ -62,7 +65,7 @@ export function planOf(
 ): TaskPlan {
   const behaviour = JSON.parse(spec.env.BEHAVIOUR ?? "{}") as Partial<Behaviour>;
   const { minMs = 100, maxMs = 100, fail = 0, die = 0, late = 0, deaf = 0, stuck = 0 } = behaviour;
-  const { says = 0 } = behaviour;
+  const { says = 0, slow: slowShare = 0, slowMs = 0 } = behaviour;
   const roll = (what: number) =>
     hash([seed, spec.generation, which.index, which.attempt, what]) / 2 ** 32;
   const end = roll(1);
@@ -71,7 +74,7 @@ export function planOf(
   const slow = manner < deaf ? Infinity : manner < deaf + late ? 50 + 2_000 * roll(4) : 2;
   return {
     says: roll(7) < says,
-    runMs: minMs + (maxMs - minMs) * roll(5),
+    runMs: roll(8) < slowShare ? slowMs : minMs + (maxMs - minMs) * roll(5),
     code,
     termMs: slow,
     stuck: roll(6) < stuck,
@@ -117,6 +120,29 @@ export class Users {
       this.#engine.at(job.atMs, () => {
         // owner: the simulation, which ends when no user is busy.
         void this.#live(job).finally(() => this.#open--);
+      });
+    }
+  }
+
+  /** A batch job that nobody knows to take long, and one of a higher band soon after. */
+  beginBands(cores: number): void {
+    const e = this.#engine;
+    const short = { minMs: 5, maxMs: 50 };
+    const low = { ...short, slow: 0.3, slowMs: 30_000 };
+    const jobs = [
+      ["batch", e.nowMs, 3 * cores, low],
+      ["production", e.nowMs + e.between(300, 2_500), e.int(1, 3), short],
+    ] as const;
+    for (const [band, atMs, replicas, behaviour] of jobs) {
+      const body = {
+        ...{ name: `of-${band}`, band, replicas, argv: ["task"], cpuMilli: 1_000, memoryBytes: 1 },
+        env: { BEHAVIOUR: JSON.stringify(behaviour) },
+      };
+      this.#open++;
+      e.at(atMs - e.nowMs, () => {
+        const more = { key: body.name, stopAtMs: null, retryAfterMs: null };
+        // owner: the simulation, which ends when no user is busy.
+        void this.#live({ atMs, body, ...more }).finally(() => this.#open--);
       });
     }
   }
@@ -253,6 +279,8 @@ export class Users {
       deaf: e.chance(0.2) ? 0.2 : 0,
       stuck: 0,
       says: e.chance(0.15) ? 0.5 : 0,
+      slow: short && e.chance(0.3) ? 0.2 : 0,
+      slowMs: longestMs,
     };
   }
 

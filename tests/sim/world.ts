@@ -233,9 +233,12 @@ class World {
     const patience = this.#timing.graceMs / TIMING.graceMs;
     const allowedMs = (PEACE_MS + jobs * maxReplicas * PEACE_PER_TASK_MS) * patience;
     const end = engine.nowMs + allowedMs;
+    if (engine.chance(0.1)) this.#users.beginBands(3 * this.#workers.length);
     const busy = () => this.#users.busy > 0 || this.#workers.some((worker) => worker.paused);
     while (busy() || this.oracle.open.length > 0) {
       await this.#until(engine.nowMs + 250);
+      this.oracle.peace();
+      this.#judge();
       if (engine.nowMs < end) continue;
       const users = this.#users.busy > 0 ? [`${this.#users.busy} users have no answer`] : [];
       const open = [...users, ...this.oracle.open].join("; ");
