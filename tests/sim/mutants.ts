@@ -257,14 +257,6 @@ export const MUTANTS: readonly Mutant[] = [
     faults: ["cut"],
   },
   {
-    name: "nothing makes room for what waits at a worker",
-    file: "src/controller/pass_input.ts",
-    from: "mayMakeRoom ? behindTasks(able) : [];",
-    to: "[];",
-    finds: /of a lower band runs on/,
-    faults: [],
-  },
-  {
     name: "nothing makes room for a higher band",
     file: "src/scheduler/place.ts",
     from: "makeRoom(waiting, { state, held: input.held, behind: input.behind });",
