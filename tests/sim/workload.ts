@@ -157,7 +157,7 @@ export class Users {
       die: 0,
       late: e.pick([0, 0.5]),
       deaf: e.pick([0, 0.3]),
-      stuck: e.pick([0, 0, 0.2]),
+      stuck: e.pick([0, 0.2]),
     };
     const body = {
       name: "endless",
