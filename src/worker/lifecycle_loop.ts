@@ -27,7 +27,7 @@ import { HealthWatch } from "./health_watch.ts";
 import { Lease } from "./lease.ts";
 import { limitAttributes } from "./limit_attributes.ts";
 import { Registrar } from "./registrar.ts";
-import { Strangers } from "./strangers.ts";
+import { checkController, Strangers } from "./strangers.ts";
 import { Wakeup } from "./wakeup.ts";
 
 export type { LifecycleConfig, LifecyclePorts };
@@ -391,22 +391,8 @@ class Lifecycle {
     const { cluster, epoch } = answer;
     const graceMs = answer.graceMs ?? null;
     const { folder } = this.#context.config;
-    const { controllerUrl } = this.#registrar;
-    const own = this.#state.cluster;
-    if (own !== null && own !== cluster) {
-      throw new IrisError(
-        "conflict",
-        `The controller at ${controllerUrl} is of cluster ${cluster}, but this worker's folder ` +
-          `${folder} belongs to cluster ${own}: give that one's --controller, or another --state-dir`,
-      );
-    }
-    if (epoch < this.#state.epoch) {
-      throw new IrisError(
-        "conflict",
-        `The controller at ${controllerUrl} is of epoch ${epoch}, but this worker obeyed one of ` +
-          `epoch ${this.#state.epoch}: a newer controller of the cluster runs, or ran`,
-      );
-    }
+    const own = { cluster: this.#state.cluster, epoch: this.#state.epoch, folder };
+    checkController({ url: this.#registrar.controllerUrl, cluster, epoch }, own);
     this.#state.join(cluster);
     this.#ports.remember?.(cluster);
     this.#lease.registered(this.#context.clock.now(), graceMs);

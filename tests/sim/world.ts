@@ -3,7 +3,7 @@
  * a while, then peace in which everything must come to its end, then a stop that must tell the truth.
  */
 import type { StopReport } from "../../src/lifecycle/part.ts";
-import type { HeartbeatTiming } from "../../src/heartbeat/reconcile_session.ts";
+import type { HeartbeatTiming } from "../../src/heartbeat/timing.ts";
 import { Engine } from "./engine.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
