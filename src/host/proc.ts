@@ -129,6 +129,12 @@ export function environOf(pid: number, name: string): string | null {
   return null;
 }
 
+/** How many namespaces of pids a process is in: more for one in a container; 0 when it is gone. */
+export function pidDepth(pid: number | "self"): number {
+  const line = readProc(`${pid}/status`)?.split("\n").find((one) => one.startsWith("NSpid:"));
+  return line === undefined ? 0 : line.trim().split(/\s+/).length - 1;
+}
+
 /** The command line of a process, or its name in brackets. */
 export function commandOf(pid: number): string {
   const text = readProc(`${pid}/cmdline`)?.replaceAll("\0", " ").trim() ?? "";

@@ -47,6 +47,23 @@ export interface CleanupPlan {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/**
+ * Commands by which one gets at what runs where an attempt's own processes are not: in its container.
+ * Each is run with the attempt's `IRIS_UID`.
+ */
+export interface InsidePlan {
+  /**
+   * Runs a command beside the task: behind it come `NAME=VALUE`, which marks the command by a variable
+   * of its environment, and the command. With `IRIS_EXEC_TTY` it gets a terminal, with the `TERM` that
+   * `IRIS_EXEC_TERM` says.
+   */
+  readonly execArgv: readonly string[];
+  /** Sends the task a signal, whose name comes behind it. */
+  readonly signalArgv: readonly string[];
+  /** The environment of both. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** What a keeper needs to start the attempts of a job: the same fields as its `KeeperSpec`. */
 export interface LaunchPlan {
   readonly generation: number;
@@ -63,6 +80,8 @@ export interface LaunchPlan {
   readonly options: TaskOptions;
   /** Left out when the end of its processes is the end of an attempt. */
   readonly cleanup?: CleanupPlan;
+  /** Left out when the processes of an attempt are the task itself. */
+  readonly inside?: InsidePlan;
 }
 
 /** One kind of task. */

@@ -7,7 +7,7 @@
  * round trip, up to the capacity it was given. It keeps every fact until it is acknowledged.
  */
 import type { StopCause, StopReport } from "../lifecycle/part.ts";
-import type { CleanupPlan } from "../runtimes/task_runtime.ts";
+import type { CleanupPlan, InsidePlan } from "../runtimes/task_runtime.ts";
 import type { EndCause, StopReason } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
 import type { TaskOptions } from "../wire/task_options.ts";
@@ -34,6 +34,8 @@ export interface KeeperSpec {
   readonly options?: TaskOptions;
   /** Ends what its processes do not take along; null or left out when there is no such thing. */
   readonly cleanup?: CleanupPlan | null;
+  /** How to get at what its processes only stand for; null or left out when they are the task. */
+  readonly inside?: InsidePlan | null;
   /** By which its tasks speak for their job; none when left out. */
   readonly token?: string | null;
   /** Certificates by which they know the controller, PEM; null or left out: the system's do. */

@@ -33,20 +33,22 @@ function folderOf(worker: string, uid: string): string {
  * Makes the folder of an attempt.
  *
  * @param worker the worker's folder
- * @param owner whose rights the attempt gets; null for the worker's own
+ * @param owner whose rights the attempt gets; null for the worker's own, `anyone` for what is in a
+ *   container: on the host the worker's folder keeps others out
  * @returns the lines of the attempt's environment that name its files
  * @throws {IrisError} `launch` when it cannot be made
  */
 export function makeReturnFolder(
   worker: string,
   uid: string,
-  owner: { readonly uid: number; readonly gid: number } | null = null,
+  owner: { readonly uid: number; readonly gid: number } | "anyone" | null = null,
 ): string[] {
   const folder = folderOf(worker, uid);
   try {
     makeFolder(`${worker}/returns`, PASS_MODE);
     makeFolder(folder, 0o700);
-    if (owner !== null) Deno.chownSync(folder, owner.uid, owner.gid);
+    if (owner === "anyone") Deno.chmodSync(folder, 0o777);
+    else if (owner !== null) Deno.chownSync(folder, owner.uid, owner.gid);
   } catch (error) {
     const message = `No folder for the task's result: ${messageOf(error)}`;
     throw new IrisError("launch", message, { cause: error });

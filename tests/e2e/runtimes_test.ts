@@ -138,7 +138,7 @@ async function withContainers(world: World) {
   const script = `trap "" TERM; echo up; sleep 600.${world.tag}`;
   const job = await client.submit({
     ...{ argv: ["sh", "-c", script], container: { image: TEST_IMAGE }, replicas: 2 },
-    ...{ cpuMilli: 1, lossRetries: 0, crashRetries: 0 },
+    ...{ cpuMilli: 1, lossRetries: 0, crashRetries: 0, graceMs: 500 },
   });
   let up = 0;
   for await (const chunk of client.logs(job.name, { follow: true })) {
@@ -148,6 +148,28 @@ async function withContainers(world: World) {
   const keeper = world.survivors().find((line) => / keeper /.test(line));
   return { cluster, client, job, keeperPid: Number(keeper?.split(" ")[0]) };
 }
+
+Deno.test({
+  name: "task exec runs a command in a task's container, and task signal reaches the task",
+  ...need,
+  async fn() {
+    using world = makeWorld();
+    const { cluster, client, job } = await withContainers(world);
+    const exec = await run(world, [
+      ...["task", "exec", `${job.name}/1`, "--no-stdin", "--"],
+      ...["sh", "-c", 'echo "$IRIS_TASK"; ls /; wc -l < "$IRIS_TOKEN_FILE"; exit 9'],
+    ]);
+    assertEquals(exec.code, 9, exec.stderr);
+    assertEquals(exec.stdout, `${job.name}/1\nbin\ndev\netc\nproc\nrun\nsys\ntmp\n1\n`);
+    assertEquals((await run(world, ["task", "signal", `${job.name}/1`, "KILL"])).code, 0);
+    // The other one is ended with its job.
+    assertEquals((await client.wait(job.name)).state, "FAILED");
+    assertEquals(await containersRunning(world.tag), []);
+    Deno.kill(cluster.pid, "SIGTERM");
+    await cluster.ended;
+    assertNothingLeft(world);
+  },
+});
 
 /** Waits until no process and no container of a world is left. */
 async function untilGone(world: World): Promise<void> {

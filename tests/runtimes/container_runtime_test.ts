@@ -165,7 +165,7 @@ async function withContainers(world: KeeperWorld, count: number) {
   await log.until(() => running() === count, `${count} containers`);
   // A signal that comes before the engine has noted that they run is not passed on.
   const uid = `${world.cluster}.${world.worker}`;
-  while ((await containersOf(uid, true)).length < count);
+  while ((await containersOf(uid, { running: true })).length < count);
   return { keeper, link, log };
 }
 

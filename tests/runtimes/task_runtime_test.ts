@@ -41,5 +41,5 @@ testTaskRuntime({
   killed: "exit",
   refusal: /iris-no-such-image/,
   need,
-  left: containersOf,
+  left: (uid) => containersOf(uid),
 });

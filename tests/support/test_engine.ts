@@ -2,13 +2,15 @@
  * A container engine that works on this machine, with a tiny image: busybox, and nothing else. The
  * image stays for the next run, like any that was fetched.
  */
-import { findEngine } from "../../src/host/container_engine.ts";
+import { findEngine, type FoundEngine } from "../../src/host/container_engine.ts";
 import type { ContainerEngine } from "../../src/runtimes/task_runtime.ts";
 import { type Need, needs } from "./require.ts";
 
 /** The image's name. */
-export const TEST_IMAGE = "localhost/iris-test-busybox";
-const APPLETS = ["sh", "cat", "echo", "env", "ls", "sleep", "true", "wc", "kill", "setsid"];
+export const TEST_IMAGE = "localhost/iris-test-busybox:2";
+const APPLETS = [
+  ...["sh", "cat", "echo", "env", "ls", "sleep", "true", "wc", "kill", "setsid", "stty", "touch"],
+];
 /** What a host needs whose kernel or rights are unusual: tried when it does not work without. */
 const ARGUMENTS = [
   [],
@@ -31,9 +33,12 @@ export function needsContainers(): Promise<Need> {
 }
 
 /** Names of the containers of a worker that there are; `running`: and that the engine says run. */
-export async function containersOf(workerUid: string, running = false): Promise<string[]> {
+export async function containersOf(
+  workerUid: string,
+  { running = false, engine }: { running?: boolean; engine?: ContainerEngine } = {},
+): Promise<string[]> {
   const filter = ["--filter", `label=iris.worker=${workerUid}`, "--format", "{{.Names}}"];
-  return await listContainers([...(running ? [] : ["--all"]), ...filter]);
+  return await listContainers([...(running ? [] : ["--all"]), ...filter], engine);
 }
 
 /** The names of all containers whose command holds a text. */
@@ -47,20 +52,26 @@ export async function containersRunning(text: string): Promise<string[]> {
   return lines.filter((line) => line.includes(text)).map((line) => line.split(" ")[0]!);
 }
 
-async function listContainers(args: string[]): Promise<string[]> {
-  const engine = await testEngine();
+async function listContainers(args: string[], of?: ContainerEngine): Promise<string[]> {
+  const engine = of ?? await testEngine();
   if (engine === null) return [];
-  const { stdout } = await new Deno.Command(engine.path, { args: ["ps", ...args] }).output();
+  const { path, env } = engine;
+  const { stdout } = await new Deno.Command(path, { args: ["ps", ...args], env }).output();
   return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
 }
 
 async function findWorking(): Promise<ContainerEngine | null> {
   const engine = findEngine("auto", (name) => Deno.env.get(name));
-  if (engine === null) return null;
-  await makeImage(engine.path);
+  return engine === null ? null : await madeToWork(engine);
+}
+
+/** An engine with the arguments that it needs here, and the image; null when it runs nothing. */
+export async function madeToWork(engine: FoundEngine): Promise<ContainerEngine | null> {
+  await makeImage(engine);
   for (const args of ARGUMENTS) {
     const { success } = await new Deno.Command(engine.path, {
       args: ["run", "--rm", "--network=host", ...args, TEST_IMAGE, "true"],
+      env: engine.env,
       stdout: "null",
       stderr: "null",
     }).output();
@@ -69,9 +80,10 @@ async function findWorking(): Promise<ContainerEngine | null> {
   return null;
 }
 
-async function makeImage(engine: string): Promise<void> {
-  const there = await new Deno.Command(engine, {
+async function makeImage({ path, env }: FoundEngine): Promise<void> {
+  const there = await new Deno.Command(path, {
     args: ["image", "inspect", TEST_IMAGE],
+    env,
     stdout: "null",
     stderr: "null",
   }).output();
@@ -85,8 +97,10 @@ async function makeImage(engine: string): Promise<void> {
     await new Deno.Command("tar", {
       args: ["-C", `${folder}/root`, "-cf", `${folder}/image.tar`, "."],
     }).output();
-    await new Deno.Command(engine, {
-      args: ["import", "--quiet", `${folder}/image.tar`, TEST_IMAGE],
+    // Docker says nothing else either way, and knows no flag for it.
+    await new Deno.Command(path, {
+      args: ["import", `${folder}/image.tar`, TEST_IMAGE],
+      env,
       stdout: "null",
       stderr: "null",
     }).output();

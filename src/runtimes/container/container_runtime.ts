@@ -6,10 +6,12 @@
 import type { AttemptSpec } from "../../wire/reconcile.ts";
 import { jobVariables, plainPlan } from "../launch_plan.ts";
 import type { ContainerEngine, LaunchPlan, TaskRuntime, WorkerFacts } from "../task_runtime.ts";
-import { CLEAN_UP, RUN, SWEEP } from "./container_scripts.ts";
+import { CLEAN_UP, EXEC, RUN, SIGNAL, SWEEP } from "./container_scripts.ts";
 
 /** Where the task's working directory, or its bundle, is inside the container. */
 export const CONTAINER_CWD = "/work";
+/** Where its bundle is when the task begins outside of it. */
+const CONTAINER_BUNDLE = "/bundle";
 /** What stands for the command on a worker that has no engine. */
 const NO_ENGINE = "podman or docker";
 
@@ -23,7 +25,14 @@ const ATTEMPT_VARIABLES = [
   "IRIS_RESULT_FILE",
   "IRIS_PROGRESS_FILE",
   "IRIS_OUTPUT_DIR",
+  "IRIS_TOKEN_FILE",
+  "IRIS_CA_FILE",
 ] as const;
+/** Variables that decide what is mounted: no job sets them. */
+const MOUNTING: ReadonlySet<string> = new Set([
+  ...ATTEMPT_VARIABLES,
+  ...["IRIS_MOUNT_CWD", "IRIS_BUNDLE_DIR"],
+]);
 
 /** A job's variables that would be understood by the engine itself, were they in its environment. */
 const ENGINES_OWN =
@@ -38,7 +47,8 @@ export const containerRuntime: TaskRuntime = {
     if (engine === null) return plainPlan(spec, { argv: [NO_ENGINE], env: {} });
     const variables = jobVariables(spec, worker);
     const { passed, told } = splitVariables(spec.env);
-    const mounted = spec.cwd !== null || (spec.bundle ?? null) !== null;
+    const bundle = bundleOf(spec);
+    const mounted = spec.cwd !== null && !bundle.holdsCwd;
     const image = spec.container?.image ?? "";
     return {
       ...plainPlan(spec, {
@@ -47,6 +57,7 @@ export const containerRuntime: TaskRuntime = {
           // Ports and the controller's address mean the same inside.
           "--network=host",
           ...limitsOf(spec),
+          ...bundle.args,
           ...told.map(([name, value]) => `--env=${name}=${value}`),
           ...namesOf(spec, { ...variables, ...passed }).map((name) => `--env=${name}`),
           ...engine.args,
@@ -61,6 +72,7 @@ export const containerRuntime: TaskRuntime = {
         },
       }),
       cleanup: cleanupBy(engine),
+      inside: insideBy(engine),
     };
   },
 };
@@ -73,11 +85,31 @@ function cleanupBy({ path, env }: ContainerEngine): NonNullable<LaunchPlan["clea
   };
 }
 
+function insideBy({ path, env }: ContainerEngine): NonNullable<LaunchPlan["inside"]> {
+  return {
+    execArgv: ["/bin/sh", "-c", EXEC, path],
+    signalArgv: ["/bin/sh", "-c", SIGNAL, path],
+    env,
+  };
+}
+
+/** How a job's bundle, which all tasks share, is seen inside: it can only be read. */
+function bundleOf({ bundle, cwd, env }: AttemptSpec): { args: string[]; holdsCwd: boolean } {
+  const folder = (bundle ?? null) === null ? undefined : env.IRIS_BUNDLE_DIR;
+  if (folder === undefined) return { args: [], holdsCwd: false };
+  const holdsCwd = cwd === null || cwd === folder || cwd.startsWith(`${folder}/`);
+  const place = holdsCwd ? CONTAINER_CWD : CONTAINER_BUNDLE;
+  const args = [`--volume=${folder}:${place}:ro`, `--env=IRIS_BUNDLE_DIR=${place}`];
+  if (!holdsCwd) return { args, holdsCwd };
+  return { args: [...args, `--workdir=${place}${cwd?.slice(folder.length) ?? ""}`], holdsCwd };
+}
+
 /** What may stand in the engine's environment, and what only in its arguments. */
 function splitVariables(env: Readonly<Record<string, string>>) {
   const passed: Record<string, string> = {};
   const told: (readonly [string, string])[] = [];
   for (const [name, value] of Object.entries(env)) {
+    if (MOUNTING.has(name)) continue;
     if (ENGINES_OWN.test(name)) told.push([name, value]);
     else passed[name] = value;
   }

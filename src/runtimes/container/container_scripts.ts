@@ -16,8 +16,26 @@ exec "$0" run --name "$name" --label "$label" --log-driver none \\
   \${IRIS_MOUNT_CWD:+"--workdir=$IRIS_MOUNT_CWD"} \\
   \${IRIS_RESULT_FILE:+"--volume=\${IRIS_RESULT_FILE%/*}:\${IRIS_RESULT_FILE%/*}"} \\
   \${IRIS_OUTPUT_DIR:+"--volume=$IRIS_OUTPUT_DIR:$IRIS_OUTPUT_DIR"} \\
+  \${IRIS_TOKEN_FILE:+"--volume=$IRIS_TOKEN_FILE:$IRIS_TOKEN_FILE:ro"} \\
+  \${IRIS_CA_FILE:+"--volume=$IRIS_CA_FILE:$IRIS_CA_FILE:ro"} \\
   "$@"
 `;
+
+/**
+ * Becomes the client of a command inside an attempt's container; its first argument marks that
+ * command, the rest is the command. No sequence that anybody types detaches the client.
+ */
+export const EXEC = `
+mark=$1
+shift
+exec "$0" exec --interactive "--env=$mark" \\
+  \${IRIS_EXEC_TTY:+--tty --detach-keys=ctrl-@,ctrl-@,ctrl-@,ctrl-@} \\
+  \${IRIS_EXEC_TERM:+"--env=TERM=$IRIS_EXEC_TERM"} \\
+  "iris-$IRIS_UID" "$@"
+`;
+
+/** Sends a signal to the first process of an attempt's container. */
+export const SIGNAL = `exec "$0" kill --signal "$1" "iris-$IRIS_UID"`;
 
 /**
  * Ends a container and removes it. Podman waits for a while for one whose processes were killed

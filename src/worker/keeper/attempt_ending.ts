@@ -56,5 +56,12 @@ export function endingOf(
   }
   // With any other code it ran, and somebody else removed it.
   if (!REFUSALS.includes(ending.code)) return ending;
-  return { ...ending, cause: "launch_error", detail: lastWords(attempt) };
+  return { ...ending, cause: "launch_error", detail: refusal(attempt) };
+}
+
+/** What an engine said last, which may be of its registry alone: then of which image it is said. */
+function refusal(attempt: Attempt): string {
+  const words = lastWords(attempt);
+  const image = attempt.spec.options?.container?.image ?? "";
+  return words.includes(image) ? words : `${image}: ${words}`;
 }

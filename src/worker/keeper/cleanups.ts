@@ -18,6 +18,8 @@ const CLEANUP_MS = 20_000;
 const MAX_SAID_CHARS = 500;
 /** The end of an attempt's stderr in which its launch error is looked for, in bytes. */
 const TAIL_BYTES = 8 * 1024;
+/** A line that only says where to read on, as docker ends with. */
+const HINT = /^(See|Run) '.* --help'/;
 
 /** What a cleanup found. */
 export interface CleanupResult {
@@ -199,7 +201,8 @@ export function lastWords(attempt: Attempt): string {
     file.seekSync(from, Deno.SeekMode.Start);
     const bytes = new Uint8Array(Math.max(0, size - from));
     file.readSync(bytes);
-    const lines = new TextDecoder().decode(bytes).split("\n").filter((line) => line.trim() !== "");
+    const lines = new TextDecoder().decode(bytes).split("\n")
+      .filter((line) => line.trim() !== "" && !HINT.test(line));
     return (lines.at(-1) ?? "it could not be started").slice(0, MAX_SAID_CHARS);
   } catch {
     return "it could not be started";

@@ -5,7 +5,6 @@
  */
 import { type Clock, sleep } from "../../base/clock.ts";
 import type { HeldProcess, OutputName } from "../../host/held_process.ts";
-import { signalGroup } from "../../host/process_group.ts";
 import type { ProcessEnd } from "../../host/spawner.ts";
 import {
   EXEC_FRAME,
@@ -30,6 +29,7 @@ export class ExecSession {
   readonly #process: HeldProcess;
   readonly #clock: Clock;
   readonly #onHangUp: () => void;
+  readonly #onSignal: (signal: TaskSignal) => void;
   readonly #buffer = new Uint8Array(MAX_EXEC_PAYLOAD_BYTES);
   readonly #open: Set<OutputName>;
   readonly #over = Promise.withResolvers<void>();
@@ -43,15 +43,24 @@ export class ExecSession {
   #hungUp = false;
   #moved = 0;
 
-  /** @param options.onHangUp the client is gone, or broke the rules: end the process */
+  /**
+   * @param options.onHangUp the client is gone, or broke the rules: end the process
+   * @param options.onSignal the client wants the command's group to have a signal
+   */
   constructor(
     process: HeldProcess,
-    options: { connection: SideConnection; clock: Clock; onHangUp: () => void },
+    options: {
+      readonly connection: SideConnection;
+      readonly clock: Clock;
+      readonly onHangUp: () => void;
+      readonly onSignal: (signal: TaskSignal) => void;
+    },
   ) {
     this.#process = process;
     this.#connection = options.connection;
     this.#clock = options.clock;
     this.#onHangUp = options.onHangUp;
+    this.#onSignal = options.onSignal;
     this.#open = new Set(process.outputs);
     process.onReady(() => this.#move());
     options.connection.send(
@@ -86,7 +95,7 @@ export class ExecSession {
       case EXEC_FRAME.resize:
         return this.#process.resize(JSON.parse(frameText(frame)) as ExecTerminal);
       case EXEC_FRAME.signal:
-        if (this.#end === null) signalGroup(this.#process.pid, frameText(frame) as TaskSignal);
+        if (this.#end === null) this.#onSignal(frameText(frame) as TaskSignal);
         return;
       case EXEC_FRAME.taken:
         return this.#taken(Number(frameText(frame)));

@@ -108,7 +108,7 @@ export class Keeper {
     this.#options = options;
     this.#facts = options.facts;
     this.#slots = new Slots(`${options.folder}/logs`);
-    this.#outputs = new OutputFolders(options.folder, (path) => options.holds.give(path));
+    this.#outputs = new OutputFolders(options.folder, options.holds);
     this.#tokens = new TokenFiles(options.folder, options.holds.runAs);
     const { spawner, cgroup, clock, folder, cluster, worker } = options;
     this.#cleanups = new Cleanups({ spawner, clock, folder, prefix: `${cluster}.${worker}.` });
@@ -424,7 +424,7 @@ export class Keeper {
       env: prepared.env,
       extraEnv: [
         ...attemptLines(spec, which, ports),
-        ...(mayReturn(spec.options) ? this.#returnFolder(uidOf(which)) : []),
+        ...(mayReturn(spec.options) ? this.#returnFolder(uidOf(which), spec) : []),
         ...this.#outputs.begin(spec, which),
         `${MARKER}=${cluster}.${worker}.${uidOf(which)}`,
       ],
@@ -434,9 +434,9 @@ export class Keeper {
     };
   }
 
-  #returnFolder(uid: string): string[] {
-    const { folder, holds } = this.#options;
-    return makeReturnFolder(folder, uid, holds.runAs);
+  #returnFolder(uid: string, { options }: KeeperSpec): string[] {
+    const { folder, holds: { runAs } } = this.#options;
+    return makeReturnFolder(folder, uid, runAs ?? (options?.container ? "anyone" : null));
   }
 
   #neverStarted(

@@ -8,21 +8,22 @@ import { IrisError, messageOf } from "../../base/errors.ts";
 import type { KeeperSpec } from "../keeper_link.ts";
 import { outputsOf } from "../output_place.ts";
 import type { AttemptKey } from "./attempt.ts";
+import type { Holds } from "./holds.ts";
 
 /** See the head of this file. */
 export class OutputFolders {
   readonly #folder: string;
-  readonly #give: (path: string) => void;
+  readonly #holds: Pick<Holds, "give" | "runAs"> | null;
   /** Generations whose limit is written. */
   readonly #known = new Set<number>();
 
   /**
    * @param folder the worker's
-   * @param give makes a folder the user's as whom tasks run
+   * @param holds whose tasks' the folders become; null for the worker's own user
    */
-  constructor(folder: string, give: (path: string) => void = () => {}) {
+  constructor(folder: string, holds: Pick<Holds, "give" | "runAs"> | null = null) {
     this.#folder = folder;
-    this.#give = give;
+    this.#holds = holds;
   }
 
   /**
@@ -45,7 +46,9 @@ export class OutputFolders {
         this.#known.add(generation);
       }
       makeFolder(folder, 0o755);
-      this.#give(folder);
+      this.#holds?.give(folder);
+      // A container's user may be any; on the host the worker's folder keeps others out.
+      if (options?.container && !this.#holds?.runAs) Deno.chmodSync(folder, 0o777);
     } catch (error) {
       const message = `The folder for outputs could not be made: ${messageOf(error)}`;
       throw new IrisError("launch", message, { cause: error });

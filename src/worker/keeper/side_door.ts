@@ -5,6 +5,7 @@
  */
 import { type Clock, sleep } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
+import { randomHex } from "../../base/ids.ts";
 import { logger } from "../../base/log.ts";
 import { HeldSpawner } from "../../host/held_process.ts";
 import { sideSocketFor } from "../../host/socket_path.ts";
@@ -18,6 +19,7 @@ import { type Attempt, type AttemptKey, uidOf } from "./attempt.ts";
 import type { AttemptUsages } from "./attempt_usage.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { ExecTable } from "./exec_table.ts";
+import { isInside, launchInside, signalEachInside } from "./inside_commands.ts";
 import type { Keeper } from "./keeper.ts";
 import { SideConnection } from "./side_connection.ts";
 import type { SideAnswer, SideAnswers, SideQuestion, SideRequest } from "./side_protocol.ts";
@@ -30,6 +32,8 @@ const MAX_CONNECTIONS = 256;
 const HANG_UP_MS = 3_000;
 /** At the end: how long the last words to clients may take to leave, in ms. */
 const FLUSH_MS = 300;
+/** Of what a command inside a container is known by, in bytes. */
+const MARK_BYTES = 8;
 
 /** What it needs of the keeper. */
 export interface SideDoorOptions {
@@ -124,13 +128,14 @@ export class SideDoor {
   async #serve(connection: SideConnection): Promise<void> {
     let session: ExecSession | null = null;
     let asked = false;
+    let answered = Promise.resolve();
     try {
       await connection.read((frame) => {
         if (asked) return session?.receive(frame);
         asked = true;
         const request = JSON.parse(new TextDecoder().decode(frame)) as SideRequest;
         if (request.op === "exec") session = this.#exec(connection, request.request);
-        else connection.sendJson(this.#answer(request));
+        else answered = this.#answer(request).then((answer) => connection.sendJson(answer));
       });
     } catch (error) {
       logger("keeper").error("dropped a question that made no sense: {why}", {
@@ -140,29 +145,39 @@ export class SideDoor {
     // Whoever asked is gone, or has been told everything.
     const begun = session as ExecSession | null;
     begun?.hangUp();
-    if (!this.#closed) await begun?.over;
+    if (!this.#closed) await Promise.all([answered, begun?.over]);
     connection.close();
     this.#connections.delete(connection);
   }
 
-  #answer(question: SideQuestion): SideAnswer<SideAnswers[keyof SideAnswers]> {
+  async #answer(
+    question: SideQuestion,
+  ): Promise<SideAnswer<SideAnswers[keyof SideAnswers]>> {
     try {
-      return { ok: question.op === "signal" ? this.#signal(question) : this.#usage(question) };
+      return {
+        ok: question.op === "signal" ? await this.#signal(question) : this.#usage(question),
+      };
     } catch (error) {
       const code = error instanceof IrisError ? error.code : "internal";
       return { error: { code, message: messageOf(error) } };
     }
   }
 
-  #signal(question: SideQuestion & { op: "signal" }): SideAnswers["signal"] {
+  async #signal(question: SideQuestion & { op: "signal" }): Promise<SideAnswers["signal"]> {
     const { generation, attempt, signal } = question;
     const named = attempt === null
       ? this.#options.attemptsOf(generation)
       : [this.#running({ generation, ...attempt })];
     // A leader that was not reaped keeps its pid and its group's number from being given away.
     const running = named.filter((one) => one.end === null);
-    for (const one of running) signalGroup(one.started.pid, signal);
-    return { signalled: running.length };
+    const { canExec, execs, clock } = this.#options;
+    // Without the power to start anything a client gets the signal, and passes most of them on.
+    const inside = canExec ? running.filter(isInside) : [];
+    for (const one of running) if (!inside.includes(one)) signalGroup(one.started.pid, signal);
+    if (inside.length === 0) return { signalled: running.length };
+    const failures = await signalEachInside(inside, signal, { spawner: this.#held, execs, clock });
+    if (attempt !== null && failures[0] !== undefined) throw failures[0];
+    return { signalled: running.length - failures.length };
   }
 
   #usage(question: SideQuestion & { op: "usage" }): SideAnswers["usage"] {
@@ -192,8 +207,10 @@ export class SideDoor {
   #begin(connection: SideConnection, request: WorkerExecRequest): ExecSession {
     const { execs, clock, canExec } = this.#options;
     const attempt = this.#running(request);
-    if (attempt.spec.options?.container) {
-      throw new IrisError("conflict", "A command cannot be run in a container's task yet");
+    const inside = isInside(attempt) ? randomHex(MARK_BYTES) : null;
+    if (inside === null && attempt.spec.options?.container) {
+      // Its worker was of an earlier version when it began.
+      throw new IrisError("conflict", "A command cannot be run in this task's container");
     }
     if (!canExec) {
       throw new IrisError("conflict", "This worker was started with --spawner plain: no exec");
@@ -201,19 +218,21 @@ export class SideDoor {
     if (execs.size >= MAX_EXECS) {
       throw new IrisError("unavailable", `This worker runs ${MAX_EXECS} such commands already`);
     }
-    this.#spawner ??= new HeldSpawner();
-    const process = this.#spawner.start({
-      ...launchBeside(attempt, request),
-      terminal: request.terminal,
-    });
+    const process = this.#held.start(
+      inside === null
+        ? { ...launchBeside(attempt, request), terminal: request.terminal }
+        : launchInside(attempt, request, inside),
+    );
     const session = new ExecSession(process, {
       connection,
       clock,
       onHangUp: () => execs.hangUp(process.pid, clock.now() + HANG_UP_MS),
+      onSignal: (signal) => execs.signal(process.pid, signal),
     });
     execs.add({
       pid: process.pid,
       uid: uidOf(attempt.started),
+      ...(inside === null ? {} : { inside }),
       onEnd: (end) => {
         if (attempt.end !== null) session.because("the task ended");
         else if (attempt.reason !== null) session.because("the task was stopped");
@@ -225,6 +244,10 @@ export class SideDoor {
     // It may have ended before it was known.
     this.#options.look();
     return session;
+  }
+
+  get #held(): HeldSpawner {
+    return this.#spawner ??= new HeldSpawner();
   }
 
   /** @throws {IrisError} `conflict` when it does not run */

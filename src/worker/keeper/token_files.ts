@@ -1,6 +1,6 @@
 /**
- * The tokens by which tasks speak for their job: a file for each job whose attempts start here, mode
- * 0600, named in `IRIS_TOKEN_FILE`; and beside them the certificates by which the controller is known,
+ * The tokens by which tasks speak for their job: a file for each job whose attempts start here, in a
+ * folder that only their user may pass, named in `IRIS_TOKEN_FILE`; and beside them the certificates by which the controller is known,
  * in `IRIS_CA_FILE`. Owned by the keeper; runs in the keeper process.
  */
 import { removeIfThere } from "../../base/there.ts";
@@ -26,16 +26,18 @@ export class TokenFiles {
   }
 
   /** Writes what a job's tasks need to speak for it. @returns lines of their environment */
-  write({ generation, token = null, trust = null }: KeeperSpec): string[] {
+  write({ generation, token = null, trust = null, options }: KeeperSpec): string[] {
     if (token === null) return [];
     const path = `${this.#folder}/${generation}`;
+    // A container's user may be any, and sees its own alone: on the host the folder keeps others out.
+    const mode = options?.container ? 0o644 : 0o600;
     try {
       Deno.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       if (this.#owner !== null) this.#give(this.#folder);
       this.#files.set(generation, path);
-      const lines = [`IRIS_TOKEN_FILE=${this.#file(path, token)}`];
+      const lines = [`IRIS_TOKEN_FILE=${this.#file(path, token, mode)}`];
       if (trust === null) return lines;
-      return [...lines, `IRIS_CA_FILE=${this.#file(`${this.#folder}/ca.pem`, trust)}`];
+      return [...lines, `IRIS_CA_FILE=${this.#file(`${this.#folder}/ca.pem`, trust, 0o644)}`];
     } catch {
       // A disk that is full: the task runs all the same, and is told of no token.
       return [];
@@ -50,8 +52,10 @@ export class TokenFiles {
     removeIfThere(path);
   }
 
-  #file(path: string, text: string): string {
-    Deno.writeTextFileSync(path, `${text.trimEnd()}\n`, { mode: 0o600 });
+  #file(path: string, text: string, mode: number): string {
+    Deno.writeTextFileSync(path, `${text.trimEnd()}\n`, { mode });
+    // One that was there keeps its mode, and a umask takes from that of a new one.
+    Deno.chmodSync(path, mode);
     if (this.#owner !== null) this.#give(path);
     return path;
   }
