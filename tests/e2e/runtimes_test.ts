@@ -224,3 +224,31 @@ Deno.test({
     await untilGone(world);
   },
 });
+
+Deno.test({
+  name:
+    "a local job's container ends when Iris is killed; killed with its keeper, by the next start",
+  ...inGate(need),
+  async fn() {
+    using world = makeWorld();
+    for (const withKeeper of [false, true]) {
+      const process = startIris(world, [
+        ...["job", "run", "--local", "--grace", "300ms", "--image", TEST_IMAGE, "--"],
+        ...["sh", "-c", `trap "" TERM; echo up; sleep 600.${world.tag}`],
+      ], { env: await engineVariables() });
+      await process.printed(/\| up/, COMMAND_MS);
+      const keeper = world.survivors().find((line) => / keeper /.test(line));
+      Deno.kill(process.pid, "SIGKILL");
+      if (withKeeper) Deno.kill(Number(keeper?.split(" ")[0]), "SIGKILL");
+      await process.ended;
+      if (withKeeper) {
+        assertEquals((await containersRunning(world.tag)).length, 1, "nobody could end it yet");
+        // Any command of the same user that starts a cluster, also one without containers.
+        const next = await run(world, ["job", "run", "--local", "--", "true"]);
+        assertEquals(next.code, 0, next.stderr);
+      }
+      await untilGone(world);
+    }
+    assertEquals(world.tempEntries(), [], "the folders of temporary clusters are gone too");
+  },
+});
