@@ -13,6 +13,7 @@ import type { HostUsage, Signalled, SignalRequest, TaskUsage } from "../wire/usa
 import { parseSignalled, parseUsageResponse } from "../wire/usage_schema.ts";
 import { type ConnectSocket, ExecProxies, type ExecTarget } from "./exec_proxy.ts";
 import type { LiveApi } from "./live_api.ts";
+import { storedUsage } from "./task_detail.ts";
 import type { WorkerInfo } from "./messages.ts";
 
 /** How long a worker may take to answer, in ms. */
@@ -50,9 +51,11 @@ export class LiveCalls implements LiveApi {
     const { generation, task, worker } = this.#find(job, index);
     const { name, attempt } = task;
     const about = { task: name, attempt, worker: task.worker };
-    const nothing = { ...about, running: null, ended: null };
-    if (attempt === null || worker === null) return nothing;
-    const body = { attempts: [{ generation, index, attempt }] };
+    if (attempt === null) return { ...about, running: null, ended: null };
+    const key = { generation, index, attempt };
+    const nothing = { ...about, running: null, ended: storedUsage(this.#options.reader, key) };
+    if (nothing.ended !== null || worker === null) return nothing;
+    const body = { attempts: [key] };
     try {
       const answer = parseUsageResponse(await this.#ask(worker, "/v1/usage", body));
       return { ...about, ...answer.attempts[0] ?? { running: null, ended: null } };

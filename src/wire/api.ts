@@ -8,6 +8,7 @@ import type { PlacementExplanation } from "../model/explanation.ts";
 import type { EndCause } from "./reconcile.ts";
 import type { TaskProgress } from "./returned.ts";
 import type { TaskOptions } from "./task_options.ts";
+import type { AttemptUsage, EndedUsage } from "./usage.ts";
 
 export { type Band, BANDS } from "../model/band.ts";
 export type { PlacementExplanation } from "../model/explanation.ts";
@@ -226,6 +227,10 @@ export interface TaskDetail extends TaskView {
   readonly result: unknown;
   /** How far its latest attempt is, or was at its end, as it said itself. */
   readonly progress: TaskProgress | null;
+  /** What its latest attempt uses, while it runs; null when it does not, or its worker says nothing. */
+  readonly usage: AttemptUsage | null;
+  /** What its latest attempt used until its end; null while it runs, or when nobody knows (any more). */
+  readonly used: EndedUsage | null;
 }
 
 /** Why Iris itself gives a worker nothing new, and until when (ms since the epoch). */

@@ -5,6 +5,7 @@
  * as the JSON text of a {@linkcode Returned}. Pure.
  */
 import type { TaskOptions } from "./task_options.ts";
+import type { EndedUsage } from "./usage.ts";
 
 /** The largest result, in bytes of JSON. What is larger belongs into a file of the task's outputs. */
 export const MAX_RESULT_BYTES = 1024 * 1024;
@@ -33,6 +34,19 @@ export interface TaskProgress {
 export interface Returned {
   readonly result?: unknown;
   readonly progress?: TaskProgress;
+  /** Beside what the task says: what its cgroup counted, where it had one. */
+  readonly usage?: EndedUsage;
+}
+
+/** What was handed back, or null for nothing, with what was used: as it travels. */
+export function withUsage(text: string | null, usage: EndedUsage): string {
+  const more = `"usage":${JSON.stringify(usage)}}`;
+  return text === null ? `{${more}` : `${text.slice(0, -1)},${more}`;
+}
+
+/** True when nothing was handed back but what was used. */
+export function isUsageAlone(text: string): boolean {
+  return text.startsWith('{"usage":');
 }
 
 /** Whether tasks with these options have somewhere to write a result to. */

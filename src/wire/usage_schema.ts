@@ -9,14 +9,18 @@ export const MAX_USAGE_ATTEMPTS = 100;
 
 const count = v.pipe(v.number(), v.minValue(0));
 const processUsage = v.object({ pid: count, cpuMs: count, memoryBytes: count });
-const attemptUsage = v.object({
+
+/** What a running attempt uses. */
+export const ATTEMPT_USAGE_SCHEMA = v.object({
   atMs: count,
   cpuMs: count,
   memoryBytes: count,
   peakBytes: count,
   processes: count,
 });
-const endedUsage = v.object({ cpuMs: count, peakBytes: v.nullable(count) });
+
+/** What an attempt used that ended. */
+export const ENDED_USAGE_SCHEMA = v.object({ cpuMs: count, peakBytes: v.nullable(count) });
 
 /** What a host uses. */
 export const HOST_USAGE_SCHEMA = v.object({
@@ -31,7 +35,7 @@ export const HOST_USAGE_SCHEMA = v.object({
   keeper: v.nullable(processUsage),
 }) satisfies v.GenericSchema<HostUsage, HostUsage>;
 
-const latest = { running: v.nullable(attemptUsage), ended: v.nullable(endedUsage) };
+const latest = { running: v.nullable(ATTEMPT_USAGE_SCHEMA), ended: v.nullable(ENDED_USAGE_SCHEMA) };
 
 /** A worker's answer. A newer worker may say more. */
 export const USAGE_RESPONSE_SCHEMA = v.object({

@@ -20,6 +20,7 @@ import {
 } from "./api.ts";
 import type { TaskProgress } from "./returned.ts";
 import { WARN_SIGNALS } from "./limits.ts";
+import { ATTEMPT_USAGE_SCHEMA, ENDED_USAGE_SCHEMA } from "./usage_schema.ts";
 import { END_CAUSES, type RegisterRequest, type RegisterResponse } from "./reconcile.ts";
 
 /** A schema that gives a type, whatever it takes in. */
@@ -154,6 +155,8 @@ export const TASK_DETAIL_SCHEMA = v.strictObject({
   generation: count,
   result: v.unknown(),
   progress: orNull(PROGRESS_SCHEMA),
+  usage: orNull(ATTEMPT_USAGE_SCHEMA),
+  used: orNull(ENDED_USAGE_SCHEMA),
 }) satisfies SchemaOf<TaskDetail>;
 
 /** A worker. */

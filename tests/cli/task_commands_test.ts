@@ -20,13 +20,14 @@ Deno.test("a task is told in lines, without what there is not", () => {
   const none: TaskDetail = {
     ...{ name: "/ann/sweep/3", index: 3, generation: 1, state: "PENDING", attempt: null },
     ...{ worker: null, startedAtMs: null, endedAtMs: null, exitCode: null, endCause: null },
-    ...{ detail: null, result: null, progress: null },
+    ...{ detail: null, result: null, progress: null, usage: null, used: null },
   };
   assertEquals(taskText(none), "task      /ann/sweep/3\nstate     PENDING");
   const done = taskText({
     ...none,
     ...{ state: "FAILED", attempt: 1, worker: "w0", startedAtMs: 0, endedAtMs: 1_500 },
     ...{ exitCode: 1, endCause: "exit", detail: "its result is no JSON", result: { a: [1] } },
+    used: { cpuMs: 1_500, peakBytes: 40 * 2 ** 20 },
     progress: { fraction: 0.4, done: 4, total: 10, message: "reading\nlines", atMs: 1 },
   });
   assertEquals(done.split("\n").slice(2), [
@@ -37,9 +38,16 @@ Deno.test("a task is told in lines, without what there is not", () => {
     "ended by  exit",
     "exit code 1",
     "why       its result is no JSON",
+    "used      1.5 s of processor time, 40.0 MiB at most",
     "progress  40 %, 4 of 10, reading lines",
     'result    {"a":[1]}',
   ]);
+  const usage = { atMs: 1, cpuMs: 20, memoryBytes: 2 ** 20, peakBytes: 2 ** 21, processes: 1 };
+  const running = taskText({ ...none, state: "RUNNING", usage });
+  assertEquals(
+    running.split("\n").at(-1),
+    "uses      20 ms of processor time, 1.0 MiB now, 2.0 MiB at most, 1 process",
+  );
   assertEquals(taskText({ ...none, result: "x".repeat(200) }).split("\n").length, 4);
 });
 

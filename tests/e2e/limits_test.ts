@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { clientOf, makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { NEEDS_LIMITS, NEEDS_ROOT } from "../support/limits.ts";
+import { inGate } from "../support/require.ts";
 
 const HOG = `exec perl -e '$x = "x" x 200_000_000; sleep 60'`;
 
@@ -54,6 +55,45 @@ Deno.test({
     const workers = JSON.parse((await run(world, ["worker", "list", "--json"])).stdout);
     assertMatch(workers[0].attributes.limits, /^memory,cpu,pids/);
     assertEquals((await run(world, ["cluster", "stop"])).code, 0);
+    await cluster.ended;
+    assertNothingLeft(world);
+  },
+});
+
+Deno.test({
+  name: "task show says what a limited task uses, then used, also after a restart of the cluster",
+  ...inGate(NEEDS_LIMITS),
+  async fn() {
+    using world = makeWorld();
+    const start = () =>
+      startIris(world, ["--mode=local", "--port=0", `--state-dir=${world.stateDir}`]);
+    let cluster = start();
+    const client = await clientOf(world, cluster);
+    const grow = `perl -e '$x = "x" x 20_000_000'; echo up; while [ ! -e go ]; do sleep 0.02; done`;
+    const job = await client.submit({
+      ...{ argv: ["sh", "-c", grow], memoryBytes: 64 * 2 ** 20, cwd: world.dir },
+    });
+    for await (const chunk of client.logs(job.name, { follow: true })) {
+      if (atob(chunk.data).includes("up")) break;
+    }
+    const show = async () =>
+      JSON.parse((await run(world, ["task", "show", `${job.name}/0`, "--json"])).stdout);
+    const during = await show();
+    assert(during.usage.peakBytes > 20_000_000, JSON.stringify(during));
+    assertEquals(during.used, null);
+    Deno.writeTextFileSync(`${world.dir}/go`, "");
+    assertEquals((await client.wait(job.name)).state, "SUCCEEDED");
+    const { usage, used } = await show();
+    assertEquals(usage, null);
+    assert(used.peakBytes >= during.usage.peakBytes && used.cpuMs > 0, JSON.stringify(used));
+    await run(world, ["cluster", "stop"]);
+    await cluster.ended;
+    cluster = start();
+    await clientOf(world, cluster);
+    assertEquals((await show()).used, used, "it is stored with the end");
+    const { stdout } = await run(world, ["task", "show", `${job.name}/0`]);
+    assertMatch(stdout, /^used +\d.* of processor time, \d+\.\d MiB at most$/m);
+    await run(world, ["cluster", "stop"]);
     await cluster.ended;
     assertNothingLeft(world);
   },

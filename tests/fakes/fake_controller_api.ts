@@ -208,7 +208,8 @@ export class FakeControllerApi implements ControllerApi {
   task(name: string, { index }: { index: number }): Promise<TaskDetail> {
     const [task] = this.tasks(name, { offset: index, limit: 1 });
     const { generation } = this.#jobs.get(name)!;
-    return Promise.resolve({ ...task!, generation, result: { n: 1 }, progress: null });
+    const more = { result: { n: 1 }, progress: null, usage: null, used: null };
+    return Promise.resolve({ ...task!, generation, ...more });
   }
 
   tasks(name: string, page: { offset: number; limit: number }): TaskView[] {

@@ -3,6 +3,7 @@ import { IrisError } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { TaskDetail } from "../../wire/api.ts";
 import type { TaskProgress } from "../../wire/returned.ts";
+import type { AttemptUsage, EndedUsage } from "../../wire/usage.ts";
 import { type CliContext, connect, fullJobName } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
@@ -42,9 +43,28 @@ export function taskText(task: TaskDetail): string {
   if (task.endCause !== null) facts.push(["ended by", task.endCause]);
   if (task.exitCode !== null) facts.push(["exit code", String(task.exitCode)]);
   if (task.detail !== null) facts.push(["why", task.detail]);
+  // A controller of an earlier version says neither.
+  if (task.usage ?? null) facts.push(["uses", usesText(task.usage!)]);
+  if (task.used ?? null) facts.push(["used", usedText(task.used!)]);
   if (task.progress !== null) facts.push(["progress", progressText(task.progress)]);
   if (task.result !== null) facts.push(["result", resultText(task.result)]);
   return facts.map(([name, value]) => `${name.padEnd(10)}${value}`).join("\n");
+}
+
+/** `1.5 s of processor time, 3.2 MiB now, 40 MiB at most, 2 processes`. */
+function usesText({ cpuMs, memoryBytes, peakBytes, processes }: AttemptUsage): string {
+  return `${formatDuration(cpuMs)} of processor time, ${mebibytes(memoryBytes)} now, ` +
+    `${mebibytes(peakBytes)} at most, ${processes} ${processes === 1 ? "process" : "processes"}`;
+}
+
+/** `1.5 s of processor time, 40 MiB at most`. */
+function usedText({ cpuMs, peakBytes }: EndedUsage): string {
+  const time = `${formatDuration(cpuMs)} of processor time`;
+  return peakBytes === null ? time : `${time}, ${mebibytes(peakBytes)} at most`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
 /** `40 %, 4 of 10, reading`. */
@@ -75,7 +95,7 @@ async function showTask(
 /** See the head of this file. */
 export const taskShow = command({
   path: ["task", "show"],
-  summary: "Show a task: its state, how far it is, and its result.",
+  summary: "Show a task: its state, what it uses, how far it is, and its result.",
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["TASK"],
   example: "iris task show sweep/0",

@@ -1,7 +1,8 @@
 /** How an attempt that is gone ended, from all that is known of it. Runs in the keeper. */
-import { mayReturn } from "../../wire/returned.ts";
+import { mayReturn, withUsage } from "../../wire/returned.ts";
 import type { EndCause } from "../../wire/reconcile.ts";
 import { takeReturn } from "../returns.ts";
+import type { AttemptUsages } from "./attempt_usage.ts";
 import { type Attempt, causeOf, uidOf } from "./attempt.ts";
 import { type CleanupResult, lastWords } from "./cleanups.ts";
 
@@ -14,6 +15,8 @@ export interface Ending {
   readonly leftovers: readonly string[];
   /** What it handed back, as it travels, or null. */
   readonly returned: string | null;
+  readonly cpuMs: number | null;
+  readonly peakBytes: number | null;
 }
 
 /** The exit codes of what SIGTERM and SIGKILL ended. */
@@ -28,12 +31,19 @@ function stopped(code: number | null): Pick<Ending, "cause" | "code" | "forced">
   return { cause: code === 0 ? "exit" : "cancelled", code, forced: code === KILLED };
 }
 
-/** Puts together what is known. @param of.folder the worker's */
-export function endingOf(
-  attempt: Attempt,
-  of: { alive: readonly string[]; cleanup: CleanupResult; folder: string },
-): Ending {
-  const { alive, cleanup, folder } = of;
+/** What is known. */
+export interface EndingParts {
+  readonly alive: readonly string[];
+  readonly cleanup: CleanupResult;
+  /** The worker's. */
+  readonly folder: string;
+  readonly usages: AttemptUsages;
+}
+
+/** Puts together what is known, before the attempt's hold is dropped. */
+export function endingOf(attempt: Attempt, of: EndingParts): Ending {
+  const { alive, cleanup, folder, usages } = of;
+  const { counted, ...used } = usages.total(attempt);
   const { text, problem } = mayReturn(attempt.spec.options)
     ? takeReturn(folder, uidOf(attempt.started))
     : { text: null, problem: null };
@@ -43,7 +53,11 @@ export function endingOf(
     forced: attempt.forced,
     detail: [detail, problem].filter((part) => part !== null).join("; ") || null,
     leftovers: [...alive, ...cleanup.left],
-    returned: text,
+    // Exact figures are kept with the end: they cost a row, and whoever limits its jobs wants them.
+    returned: counted
+      ? withUsage(text, { cpuMs: used.cpuMs ?? 0, peakBytes: used.peakBytes })
+      : text,
+    ...used,
   };
   if (ending.cause !== "exit" || (!cleanup.never && cleanup.running === null)) {
     if (!cleanup.oom) return ending;

@@ -37,9 +37,12 @@ export class AttemptUsages {
     const pids = new Set(roots.flatMap((pid) => [pid, ...descendants(pid)]));
     const now = usageOf(pids);
     const leaderPeak = peakBytesOf(attempt.started.pid);
-    const peakBytes = Math.max(before?.peakBytes ?? 0, now.memoryBytes, leaderPeak);
+    const counted = countedOf(attempt);
+    const peakBytes = counted.peakBytes ??
+      Math.max(before?.peakBytes ?? 0, now.memoryBytes, leaderPeak);
     // A child that ended takes its time along unless it was waited for: it was used all the same.
-    const usage = { ...now, cpuMs: Math.max(before?.cpuMs ?? 0, now.cpuMs), atMs, peakBytes };
+    const cpuMs = counted.cpuMs ?? Math.max(before?.cpuMs ?? 0, now.cpuMs);
+    const usage = { ...now, cpuMs, atMs, peakBytes };
     this.#seen.set(attempt, usage);
     return usage;
   }
@@ -49,13 +52,18 @@ export class AttemptUsages {
     return this.#seen.get(attempt) ?? null;
   }
 
-  /** What one used that is over: exactly by its end, and more of it by what was seen before. */
-  total(attempt: Attempt): { cpuMs: number | null; peakBytes: number | null } {
-    const exact = attempt.end?.usage ?? null;
+  /**
+   * What one used that is over, before its hold is dropped: what its cgroup counted, else by its end,
+   * and more of it by what was seen before. `counted` is true when all of it is exact.
+   */
+  total(attempt: Attempt): Counted & { counted: boolean } {
+    const exact = countedOf(attempt);
+    const own = attempt.end?.usage ?? null;
     const seen = this.#seen.get(attempt) ?? null;
     return {
-      cpuMs: larger(exact?.cpuMs ?? null, seen?.cpuMs ?? null),
-      peakBytes: larger(exact?.peakBytes ?? null, seen?.peakBytes ?? null),
+      cpuMs: exact.cpuMs ?? larger(own?.cpuMs ?? null, seen?.cpuMs ?? null),
+      peakBytes: exact.peakBytes ?? larger(own?.peakBytes ?? null, seen?.peakBytes ?? null),
+      counted: exact.cpuMs !== null && exact.peakBytes !== null,
     };
   }
 
@@ -72,6 +80,20 @@ export class AttemptUsages {
       if (at++ >= from && attempt.end === null) this.now(attempt);
     }
   }
+}
+
+interface Counted {
+  readonly cpuMs: number | null;
+  readonly peakBytes: number | null;
+}
+
+const NOTHING: Counted = { cpuMs: null, peakBytes: null };
+
+/** What the kernel counted of an attempt that has a cgroup. */
+function countedOf({ hold }: Attempt): Counted {
+  if (hold === null || hold.cgroup === null) return NOTHING;
+  const { cpuMs, peakMemoryBytes } = hold.cgroup.usage();
+  return { cpuMs: cpuMs === null ? null : Math.round(cpuMs), peakBytes: peakMemoryBytes };
 }
 
 function larger(a: number | null, b: number | null): number | null {

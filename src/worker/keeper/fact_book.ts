@@ -3,6 +3,7 @@
  * back is the only thing in them that can be large: it is limited in each batch and as a whole. Pure.
  */
 import type { FactSink } from "./journal.ts";
+import { isUsageAlone } from "../../wire/returned.ts";
 import type { Run } from "../../wire/runs.ts";
 import type { EndedFact, KeeperFacts, StartedFact } from "../keeper_link.ts";
 
@@ -131,7 +132,8 @@ export class FactBook {
 }
 
 /** A fact that says what is missing of it. */
-function withoutReturn({ returned: _, ...fact }: EndedFact): EndedFact {
+function withoutReturn({ returned, ...fact }: EndedFact): EndedFact {
+  if (returned !== undefined && isUsageAlone(returned)) return fact;
   const why = "its result is not kept: too many wait for the controller";
   return { ...fact, detail: fact.detail === null ? why : `${fact.detail}; ${why}` };
 }

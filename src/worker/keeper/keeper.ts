@@ -282,6 +282,7 @@ export class Keeper {
     }
     const { returned, ...ending } = endingOf(attempt, {
       ...{ alive, cleanup: this.#cleanups.take(attempt), folder: this.#options.folder },
+      usages: this.usages,
     });
     if (attempt.hold !== null) this.#options.holds.drop(attempt.hold);
     this.#facts.ended({
@@ -293,7 +294,6 @@ export class Keeper {
       outTo: sizes.out,
       errTo: sizes.err,
       ...(returned === null ? {} : { returned }),
-      ...this.usages.total(attempt),
     }, started);
     const { forced, leftovers } = ending;
     const hard = forced || leftovers.length > 0;

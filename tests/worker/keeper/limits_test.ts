@@ -326,3 +326,27 @@ function exists(path: string): boolean {
     return false;
   }
 }
+
+limitTest(
+  "what a limited task used is told exactly with its end, of all its processes",
+  async () => {
+    await using limits = await LimitWorld.up();
+    // Neither the leader nor anybody else waits for what uses most, and no look need have seen it.
+    const greedy = `perl -e '$x = "x" x 40_000_000; 1 while times < 0.3'; touch "$PWD/done"`;
+    const script = `(setsid sh -c '${greedy.replaceAll("'", `'"'"'`)}' &); ` +
+      "while [ ! -e done ]; do sleep 0.02; done; rm done";
+    const end = await limits.run(script, { memoryBytes: 4 * MEMORY });
+    assertEquals([end.cause, end.code, end.detail], ["exit", 0, null]);
+    assertGreater(end.cpuMs!, 290);
+    assertGreater(end.peakBytes!, 40_000_000);
+    assertLess(end.peakBytes!, 4 * MEMORY + 1);
+    const { cpuMs, peakBytes } = end;
+    assertEquals(JSON.parse(end.returned ?? "{}"), { usage: { cpuMs, peakBytes } });
+    const free = await limits.run("true", { generation: 2 });
+    assertEquals(
+      [free.cause, free.returned],
+      ["exit", undefined],
+      "what has no cgroup costs no row",
+    );
+  },
+);
