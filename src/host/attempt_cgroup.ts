@@ -49,7 +49,7 @@ export class AttemptCgroup {
   readonly #folders: readonly string[];
 
   /** @param folders where it is: they exist */
-  constructor(folders: AttemptFolders, fs: CgroupFs) {
+  constructor(folders: AttemptFolders, fs: CgroupFs = realCgroupFs) {
     this.#fs = fs;
     this.#of = folders;
     this.#folders = [...new Set(Object.values(folders).filter((one) => one !== null))];

@@ -63,18 +63,37 @@ function setpriv(rights: Rights | null): string[] {
   return [...drop, SHELL, "-c", 'exec "$@"', "iris-exec"];
 }
 
+/**
+ * The folders of a process's cgroups that are to be seen, by controller; that of version 2 has the
+ * name "".
+ */
+export function cgroupFolders(pid: number): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of linesOf(pid, "cgroup")) {
+    const entry = line === "" ? undefined : findEntry(line);
+    if (entry === undefined) continue;
+    const folder = entry.slice(0, entry.lastIndexOf("/"));
+    for (const name of line.split(":")[1]!.split(",")) found.set(name, folder);
+  }
+  return found;
+}
+
 /** The file through which one enters the cgroup of a line of /proc/PID/cgroup. */
 function entryOf(line: string): string {
-  const [, controllers = "", ...path] = line.split(":");
-  const name = controllers.startsWith("name=") ? controllers.slice("name=".length) : controllers;
-  const mounts = name === "" ? [ROOT, `${ROOT}/unified`] : [`${ROOT}/${name}`];
-  const files = mounts.map((mount) => `${mount}${path.join(":")}/cgroup.procs`);
-  const file = files.find((one) => isFile(one));
+  const file = findEntry(line);
   if (file !== undefined) return file;
   throw new IrisError(
     "launch",
     `Cannot run where the task is: its cgroup ${line} is not to be seen`,
   );
+}
+
+function findEntry(line: string): string | undefined {
+  const [, controllers = "", ...path] = line.split(":");
+  const name = controllers.startsWith("name=") ? controllers.slice("name=".length) : controllers;
+  const mounts = name === "" ? [ROOT, `${ROOT}/unified`] : [`${ROOT}/${name}`];
+  const files = mounts.map((mount) => `${mount}${path.join(":")}/cgroup.procs`);
+  return files.find((one) => isFile(one));
 }
 
 function isFile(file: string): boolean {

@@ -249,6 +249,25 @@ function endTests(test: Test): void {
 }
 
 function signalTests(test: Test): void {
+  test("what it uses is what its container uses, whoever its processes are children of", async (bench) => {
+    const burn = "x=$(yes | head -c 20000000); echo up; while :; do sleep 0.02; done";
+    const { link, log } = await bench.start(burn);
+    const question = { op: "usage", attempts: [WHICH] } as const;
+    const ask = async () => {
+      const path = sideSocketFor(bench.world.folder);
+      return (await askKeeper(path, question, { clock: systemClock })).attempts[0]!;
+    };
+    let usage = await ask();
+    // A look a moment ago, when more of it ran, is answered again.
+    for (const giveUp = performance.now() + LIMIT_MS; usage.processes > 2; usage = await ask()) {
+      assert(performance.now() < giveUp, JSON.stringify(usage));
+    }
+    assert(usage.memoryBytes > 20_000_000 && usage.cpuMs > 20, JSON.stringify(usage));
+    link.stop([[1, 0, 1, 0]], "cancelled", null);
+    const { cpuMs, peakBytes } = await log.end("1.0.0");
+    assert(cpuMs! >= usage.cpuMs && peakBytes! >= usage.peakBytes, `${cpuMs} ${peakBytes}`);
+  });
+
   test("signals reach the task's first process, those of a client the command", async (bench) => {
     const { out, log } = await bench.start("trap 'echo got usr1' USR1; " + WAITS);
     assertEquals(await bench.signal("SIGUSR1"), { signalled: 1 });

@@ -7,9 +7,10 @@ import type { ContainerEngine } from "../../src/runtimes/task_runtime.ts";
 import { type Need, needs } from "./require.ts";
 
 /** The image's name. */
-export const TEST_IMAGE = "localhost/iris-test-busybox:2";
+export const TEST_IMAGE = "localhost/iris-test-busybox:4";
 const APPLETS = [
   ...["sh", "cat", "echo", "env", "ls", "sleep", "true", "wc", "kill", "setsid", "stty", "touch"],
+  ...["head", "yes"],
 ];
 /** What a host needs whose kernel or rights are unusual: tried when it does not work without. */
 const ARGUMENTS = [

@@ -4,9 +4,12 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { descendants } from "../../host/proc.ts";
-import { peakBytesOf, usageOf } from "../../host/usage.ts";
+import type { CgroupUsage } from "../../host/attempt_cgroup.ts";
+import { peakBytesOf, type ProcessesUsage, usageOf } from "../../host/usage.ts";
 import type { AttemptUsage } from "../../wire/usage.ts";
 import type { Attempt } from "./attempt.ts";
+import { isInside } from "./inside_commands.ts";
+import { InsideUsages } from "./inside_usage.ts";
 
 /** Asked again within this, the answer is the same, in ms. */
 const FRESH_MS = 500;
@@ -19,6 +22,7 @@ export class AttemptUsages {
   readonly #clock: Clock;
   readonly #execs: (attempt: Attempt) => readonly number[];
   readonly #seen = new WeakMap<Attempt, AttemptUsage>();
+  readonly #inside = new InsideUsages();
   #nextRoundMs = 0;
   #turn = 0;
 
@@ -37,14 +41,14 @@ export class AttemptUsages {
     const pids = new Set(roots.flatMap((pid) => [pid, ...descendants(pid)]));
     const now = usageOf(pids);
     const leaderPeak = peakBytesOf(attempt.started.pid);
+    const inside = this.#inside.now(attempt, this.#clock.now());
+    if (inside !== null) return this.#see(attempt, usageInside(inside, { now, before, atMs }));
     const counted = countedOf(attempt);
     const peakBytes = counted.peakBytes ??
       Math.max(before?.peakBytes ?? 0, now.memoryBytes, leaderPeak);
     // A child that ended takes its time along unless it was waited for: it was used all the same.
     const cpuMs = counted.cpuMs ?? Math.max(before?.cpuMs ?? 0, now.cpuMs);
-    const usage = { ...now, cpuMs, atMs, peakBytes };
-    this.#seen.set(attempt, usage);
-    return usage;
+    return this.#see(attempt, { ...now, cpuMs, atMs, peakBytes });
   }
 
   /** What was seen of an attempt last, or null. */
@@ -58,13 +62,19 @@ export class AttemptUsages {
    */
   total(attempt: Attempt): Counted & { counted: boolean } {
     const exact = countedOf(attempt);
-    const own = attempt.end?.usage ?? null;
+    // Of a container the process is only the engine's client.
+    const own = isInside(attempt) ? null : attempt.end?.usage ?? null;
     const seen = this.#seen.get(attempt) ?? null;
     return {
       cpuMs: exact.cpuMs ?? larger(own?.cpuMs ?? null, seen?.cpuMs ?? null),
       peakBytes: exact.peakBytes ?? larger(own?.peakBytes ?? null, seen?.peakBytes ?? null),
       counted: exact.cpuMs !== null && exact.peakBytes !== null,
     };
+  }
+
+  #see(attempt: Attempt, usage: AttemptUsage): AttemptUsage {
+    this.#seen.set(attempt, usage);
+    return usage;
   }
 
   /** Measures the next few in turn, when it is time to. */
@@ -94,6 +104,22 @@ function countedOf({ hold }: Attempt): Counted {
   if (hold === null || hold.cgroup === null) return NOTHING;
   const { cpuMs, peakMemoryBytes } = hold.cgroup.usage();
   return { cpuMs: cpuMs === null ? null : Math.round(cpuMs), peakBytes: peakMemoryBytes };
+}
+
+/** What a container's cgroup counted, and of the rest what is seen of its processes from here. */
+function usageInside(
+  { memoryBytes, peakMemoryBytes, cpuMs, processes }: CgroupUsage,
+  of: { now: ProcessesUsage; before: AttemptUsage | undefined; atMs: number },
+): AttemptUsage {
+  const { now, before, atMs } = of;
+  const memory = memoryBytes ?? now.memoryBytes;
+  return {
+    atMs,
+    cpuMs: cpuMs === null ? Math.max(before?.cpuMs ?? 0, now.cpuMs) : Math.round(cpuMs),
+    memoryBytes: memory,
+    peakBytes: peakMemoryBytes ?? Math.max(before?.peakBytes ?? 0, memory),
+    processes: processes ?? now.processes,
+  };
 }
 
 function larger(a: number | null, b: number | null): number | null {
