@@ -70,6 +70,20 @@ export async function engineVersion({ path, env }: FoundEngine): Promise<string>
   return version === undefined ? name : `${name} ${version}`;
 }
 
+/**
+ * Why an engine that was found is of no use, or null: docker is only the client of a daemon, which may
+ * not run or not be this user's to use.
+ */
+export async function engineProblem({ path, env }: FoundEngine): Promise<string | null> {
+  if (path.split("/").at(-1) !== "docker") return null;
+  const { code, stderr } = await runCommand([path, "version"], {
+    ...{ env, clock: systemClock, timeoutMs: VERSION_MS },
+  });
+  if (code === 0) return null;
+  const said = stderr.split("\n").findLast((line) => line.trim() !== "")?.trim();
+  return said ?? (code === null ? "it does not answer" : `docker version ended with ${code}`);
+}
+
 function pathOf(name: string, env: (name: string) => string | undefined): string | null {
   try {
     return resolveCommand(name, { path: env("PATH") ?? "/usr/bin:/bin", cwd: "/" });

@@ -57,6 +57,13 @@ Deno.test("a module that is not there, and a container without an engine, are re
     container.stderr,
     "iris: --image needs a container engine: --container-engine is none\n",
   );
+  const docker = `${world.dir}/docker`;
+  Deno.writeTextFileSync(docker, "#!/bin/sh\necho no daemon >&2\nexit 1\n", { mode: 0o755 });
+  const alone = await run(world, image, { IRIS_CONTAINER_ENGINE: docker });
+  assertEquals([alone.code, alone.stderr], [
+    2,
+    `iris: --image needs a container engine, and ${docker} runs none: no daemon\n`,
+  ]);
   const odd = await run(world, [
     "job",
     "run",

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { IrisError } from "../../src/base/errors.ts";
-import { engineVersion, findEngine } from "../../src/host/container_engine.ts";
+import { engineProblem, engineVersion, findEngine } from "../../src/host/container_engine.ts";
 
 /** A folder with commands that print something, as the PATH. */
 function withCommands(
@@ -35,6 +35,25 @@ Deno.test(
     assertEquals(await engineVersion(findEngine("docker", env)!), "docker 24.0.5");
     const other = findEngine(`${folder}/other`, env)!;
     assertEquals(await engineVersion(other), "other", "one that does not say its version");
+  }),
+);
+
+Deno.test(
+  "docker without a daemon is of no use, and its own words say why; podman needs none",
+  withCommands({
+    docker:
+      `if [ "$1" = version ]; then printf 'Client:\\n 1\\n'; echo 'no daemon' >&2; exit 1; fi`,
+    podman: "exit 1",
+  }, async (env) => {
+    assertEquals(await engineProblem(findEngine("docker", env)!), "no daemon");
+    assertEquals(await engineProblem(findEngine("podman", env)!), null);
+  }),
+);
+
+Deno.test(
+  "a docker whose daemon answers has no problem",
+  withCommands(BOTH, async (env) => {
+    assertEquals(await engineProblem(findEngine("docker", env)!), null);
   }),
 );
 

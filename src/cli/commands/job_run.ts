@@ -24,7 +24,7 @@ export async function submitAndRun(
   if (values.local) {
     if (values.image !== undefined) {
       const { needEngine } = await import("../parts/runtime_facts.ts");
-      needEngine(context, values.containerEngine);
+      await needEngine(context, values.containerEngine);
     }
     const { runLocalJob } = await import("../modes/local_job.ts");
     const { stopTimeout: stopTimeoutMs } = values;

@@ -26,9 +26,9 @@ exec "$0" run --name "$name" --label "$label" --log-driver none \\
  * command, the rest is the command. No sequence that anybody types detaches the client.
  */
 export const EXEC = `
-mark=$1
+marker=$1
 shift
-exec "$0" exec --interactive "--env=$mark" \\
+exec "$0" exec --interactive "--env=$marker" \\
   \${IRIS_EXEC_TTY:+--tty --detach-keys=ctrl-@,ctrl-@,ctrl-@,ctrl-@} \\
   \${IRIS_EXEC_TERM:+"--env=TERM=$IRIS_EXEC_TERM"} \\
   "iris-$IRIS_UID" "$@"

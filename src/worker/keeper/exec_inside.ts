@@ -1,6 +1,6 @@
 /**
  * Commands beside a task that run where its keeper starts only a client: in its container. Knows each
- * by a mark in its environment, which the kernel shows on the host as well, and ends those whose client
+ * by a marker in its environment, which the kernel shows on the host as well, and ends those whose client
  * is gone. Owns what outlived its client; runs in the keeper.
  */
 import {
@@ -24,7 +24,7 @@ const LOOK_MS = 100;
 const HANG_UP_MS = 3_000;
 
 interface Outliving {
-  readonly mark: string;
+  readonly marker: string;
   /** The uid of its attempt. */
   readonly uid: string;
   /** Whether it was asked to end before its client had ended. */
@@ -51,9 +51,9 @@ export class ExecsInside {
   }
 
   /** The client of a command has ended; `ending`: before its command did, perhaps. */
-  clientEnded(of: { mark: string; uid: string; ending: boolean }): void {
+  clientEnded(of: { marker: string; uid: string; ending: boolean }): void {
     const times = { untilMs: NaN, nextLookMs: -Infinity, killAtMs: Infinity };
-    this.#outliving.set(of.mark, { ...of, ...times, leader: null });
+    this.#outliving.set(of.marker, { ...of, ...times, leader: null });
   }
 
   /** Ends what outlives its client, and forgets what does not. */
@@ -62,10 +62,10 @@ export class ExecsInside {
       if (Number.isNaN(one.untilMs)) one.untilMs = nowMs + (one.ending ? LATE_MS : 0);
       if (nowMs < one.nextLookMs) continue;
       one.nextLookMs = nowMs + LOOK_MS;
-      one.leader = leaderOf(one.mark);
+      one.leader = leaderOf(one.marker);
       if (one.leader === null) {
         const over = one.killAtMs < Infinity || nowMs >= one.untilMs;
-        if (over) this.#outliving.delete(one.mark);
+        if (over) this.#outliving.delete(one.marker);
         continue;
       }
       if (one.killAtMs === Infinity) {
@@ -78,15 +78,15 @@ export class ExecsInside {
 }
 
 /** Signals the session of a marked command; false when there is none to be seen. */
-export function signalInside(mark: string, signal: TaskSignal): boolean {
-  const leader = leaderOf(mark);
+export function signalInside(marker: string, signal: TaskSignal): boolean {
+  const leader = leaderOf(marker);
   if (leader !== null) signalSession(leader, signal);
   return leader !== null;
 }
 
 /** Signals the group of a marked command, as a terminal would; false when there is none. */
-export function signalGroupInside(mark: string, signal: TaskSignal): boolean {
-  const leader = leaderOf(mark);
+export function signalGroupInside(marker: string, signal: TaskSignal): boolean {
+  const leader = leaderOf(marker);
   return leader !== null && signalGroup(leader, signal);
 }
 
@@ -94,11 +94,11 @@ export function signalGroupInside(mark: string, signal: TaskSignal): boolean {
  * The first process of a marked command: its parent is the engine, outside. What that process has left
  * behind is its attempt's, and not looked for.
  */
-function leaderOf(mark: string): number | null {
-  const marked = allPids().filter((pid) => isMarked(pid, mark));
+function leaderOf(marker: string): number | null {
+  const marked = allPids().filter((pid) => isMarked(pid, marker));
   for (const pid of marked) {
     const parent = processStat(pid)?.parent ?? 0;
-    if (isMarked(parent, mark) || !isAlive(pid)) continue;
+    if (isMarked(parent, marker) || !isAlive(pid)) continue;
     const depth = pidDepth(pid);
     // A container may share the host's processes: then all are as deep.
     if (depth > pidDepth(parent) || depth === pidDepth("self")) return pid;
@@ -106,8 +106,8 @@ function leaderOf(mark: string): number | null {
   return null;
 }
 
-function isMarked(pid: number, mark: string): boolean {
-  return environOf(pid, EXEC_MARKER) === mark;
+function isMarked(pid: number, marker: string): boolean {
+  return environOf(pid, EXEC_MARKER) === marker;
 }
 
 function signalSession(leader: number, signal: TaskSignal): void {

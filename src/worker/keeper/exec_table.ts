@@ -56,7 +56,7 @@ export class ExecTable {
     this.#entries.delete(end.pid);
     const { inside, uid, killAtMs } = entry;
     const ending = killAtMs < Infinity || end.code === null;
-    if (inside !== undefined) this.#inside.clientEnded({ mark: inside, uid, ending });
+    if (inside !== undefined) this.#inside.clientEnded({ marker: inside, uid, ending });
     entry.onEnd(end);
     return true;
   }

@@ -26,16 +26,16 @@ export function isInside({ spec }: Attempt): boolean {
   return (spec.inside ?? null) !== null;
 }
 
-/** What to start for a command inside, that is known by a mark there. */
+/** What to start for a command inside, that is known by a marker there. */
 export function launchInside(
   attempt: Attempt,
   { argv, terminal, term }: WorkerExecRequest,
-  mark: string,
+  marker: string,
 ): HeldRequest {
   const command = commandInside(attempt, attempt.spec.inside?.execArgv ?? []);
   return {
     ...command,
-    argv: [...command.argv, `${EXEC_MARKER}=${mark}`, ...argv],
+    argv: [...command.argv, `${EXEC_MARKER}=${marker}`, ...argv],
     env: [
       ...command.env,
       ...(terminal === null ? [] : ["IRIS_EXEC_TTY=1"]),
