@@ -68,9 +68,8 @@ export class ExecBridges {
       if (this.#closed) throw new IrisError("closing", "The worker is stopping");
       const request = parseWorkerExecRequest(data);
       connection = await openExec(this.#options.socketPath, request);
-      const bridge = new ExecBridge({ socket, connection, request });
+      const bridge = new ExecBridge({ socket, connection, request, early });
       await this.#options.owner.own(bridge.part(), { stage: STAGE });
-      for (const frame of early) bridge.send(frame);
     } catch (error) {
       connection?.close();
       const code = error instanceof IrisError ? error.code : "closing";
@@ -85,10 +84,18 @@ class ExecBridge {
   readonly #socket: WebSocket;
   readonly #connection: SideConnection;
   readonly #request: WorkerExecRequest;
+  /** What the client said before this was there. */
+  readonly #early: Uint8Array<ArrayBuffer>[];
   readonly #over = Promise.withResolvers<void>();
   #pid: number | null = null;
 
-  constructor(of: { socket: WebSocket; connection: SideConnection; request: WorkerExecRequest }) {
+  constructor(of: {
+    socket: WebSocket;
+    connection: SideConnection;
+    request: WorkerExecRequest;
+    early: Uint8Array<ArrayBuffer>[];
+  }) {
+    this.#early = of.early;
     this.#socket = of.socket;
     this.#connection = of.connection;
     this.#request = of.request;
@@ -118,7 +125,7 @@ class ExecBridge {
   }
 
   /** Passes on what the client says. */
-  send(frame: Uint8Array<ArrayBuffer>): void {
+  #send(frame: Uint8Array<ArrayBuffer>): void {
     this.#connection.send(frame);
     // The windows allow less: whoever sends more has no window, and gets nothing.
     if (this.#connection.waitingBytes > MAX_EXEC_BUFFERED_BYTES) this.#connection.close();
@@ -126,8 +133,10 @@ class ExecBridge {
 
   #pump(): void {
     const socket = this.#socket;
+    // In one turn: what comes from now on must not overtake what came before.
+    for (const frame of this.#early.splice(0)) this.#send(frame);
     socket.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer) this.send(new Uint8Array(data));
+      if (data instanceof ArrayBuffer) this.#send(new Uint8Array(data));
     };
     const gone = () => this.#connection.send(execFrame(EXEC_FRAME.hangUp));
     socket.addEventListener("close", gone, { once: true });

@@ -15,7 +15,7 @@ import type { ExecTable } from "./exec_table.ts";
 import { MARKER } from "./marker.ts";
 
 /** How long a signal may take to be sent, in ms. */
-const SIGNAL_MS = 10_000;
+const SIGNAL_MS = 4_000;
 /** How many are sent at the same time. */
 const AT_ONCE = 8;
 /** How much of what a command says is told, in bytes. */
