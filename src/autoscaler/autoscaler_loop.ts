@@ -6,7 +6,8 @@ import { logger } from "../base/log.ts";
 import type { LoopBody } from "../lifecycle/loop.ts";
 import type { Fleet, FromVmManager, ToVmManager, WorkerSeen } from "../vm/fleet.ts";
 import { decide, type Decision } from "./decide.ts";
-import { CORE_CHANNEL, type Demand, VM_CHANNEL } from "./messages.ts";
+import { CORE_CHANNEL, type Demand, type Retire, VM_CHANNEL } from "./messages.ts";
+import { WorkerTracker } from "./worker_tracker.ts";
 
 /** How often it looks when nothing changed: idle time passes without news. In ms. */
 const LOOK_MS = 500;
@@ -17,23 +18,39 @@ const COALESCE_MS = 10;
 export function autoscalerLoop(): LoopBody {
   return async (context) => {
     const { signal, closing, clock } = context;
-    const core = context.channel<Demand, never>(CORE_CHANNEL);
+    const core = context.channel<Demand, Retire>(CORE_CHANNEL);
     const vm = context.channel<FromVmManager, ToVmManager>(VM_CHANNEL);
-    const tracker = new IdleTracker();
+    const tracker = new WorkerTracker();
     const over = Promise.withResolvers<void>();
-    let demand: Demand = { type: "demand", jobs: [], workers: [] };
+    let demand: Demand = { type: "demand", jobs: [], workers: [], usage: {} };
     let fleet: Fleet | null = null;
     let told = "";
+    let retiring: string | null = null;
+    const retire = (workers: readonly string[]) => {
+      const text = workers.join();
+      if (text === retiring) return;
+      retiring = text;
+      core.post({ type: "retire", workers });
+    };
     const look = () => {
       context.tick();
       timer.cancel();
       timer = clock.setTimer(LOOK_MS, look);
       if (fleet === null || closing.aborted) return;
       const workers = tracker.see(demand, clock.now());
-      const decision = decide({ jobs: demand.jobs, workers, groups: fleet.groups });
+      const groups = tracker.learn(fleet, workers);
+      const { jobs, usage } = demand;
+      const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, groups });
+      // What this process has itself is not scaled: nobody has to say what is pending.
+      if (fleet.groups.some(({ provider }) => provider !== "local")) retire(decision.retire);
       const message = {
         type: "wanted",
-        groups: decision.wanted,
+        groups: decision.groups.map(({ group, count, reason, remove }) => ({
+          group,
+          count,
+          reason,
+          remove,
+        })),
         workers: workersOf(fleet, demand.seen ?? []),
       } as const;
       const text = JSON.stringify(message);
@@ -78,27 +95,9 @@ function workersOf(fleet: Fleet, seen: readonly WorkerSeen[]): WorkerSeen[] {
   return seen.filter(({ vm }) => vms.has(vm));
 }
 
-/** Since when each worker has had nothing to do. */
-export class IdleTracker {
-  #since = new Map<string, number>();
-
-  /** The workers of a demand, with how long each has been idle at `nowMs`. */
-  see(demand: Demand, nowMs: number): (Demand["workers"][number] & { idleForMs: number })[] {
-    const since = new Map<string, number>();
-    const workers = demand.workers.map((worker) => {
-      if (worker.running > 0) return { ...worker, idleForMs: 0 };
-      const from = this.#since.get(worker.name) ?? nowMs;
-      since.set(worker.name, from);
-      return { ...worker, idleForMs: nowMs - from };
-    });
-    this.#since = since;
-    return workers;
-  }
-}
-
 function report(decision: Decision): void {
   const log = logger("autoscaler");
-  for (const { group, count, reason } of decision.wanted) {
+  for (const { group, count, reason } of decision.groups) {
     log.debug("group {group}: {count}: {reason}", { group, count, reason });
   }
   for (const { generation, count, reason } of decision.unplaced) {

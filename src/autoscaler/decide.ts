@@ -1,33 +1,32 @@
 /**
- * How many VMs each group shall have: a dry run places what is pending on what is there and on its
- * way; what does not fit becomes VMs, and workers that have nothing to do may go. Pure: the same
- * input gives the same answer. Tasks of a job are alike, so they are placed by count, never one by one.
+ * How many slices each group shall have. A dry run of the scheduler places what is pending on what is
+ * there and on its way; what does not fit is routed to groups and packed into VMs that are asked for;
+ * slices with nothing to do retire, and go when they are empty. Pure: the same input gives the same
+ * answer.
  */
-import type { FleetGroup, FleetSlice, WantedSlices } from "../vm/fleet.ts";
-import type { DemandJob, WorkerLoad } from "./messages.ts";
+import type { Constraint } from "../model/constraints.ts";
+import type { PendingGroup, WorkerRoom } from "../scheduler/pass.ts";
+import { place } from "../scheduler/place.ts";
+import { describeConstraint } from "../model/constraints.ts";
+import { type DecideGroup, type GroupDecision, GroupPlan } from "./group_plan.ts";
+import type { Demand, WorkerLoad } from "./messages.ts";
+
+export type { DecideGroup, GroupDecision, IdleSlice } from "./group_plan.ts";
 
 /** What a decision is made from. */
-export interface DecideInput {
-  /** In the order in which they shall be placed. */
-  readonly jobs: readonly DemandJob[];
+export interface DecideInput extends Pick<Demand, "usage"> {
+  /** Wall time, in ms. */
+  readonly nowMs: number;
+  readonly jobs: readonly PendingGroup[];
   readonly workers: readonly (WorkerLoad & {
     /** Since it last had something to do, in ms; 0 while it has. */
     readonly idleForMs: number;
   })[];
-  /** In order of preference. */
+  /** In the order of the configuration. */
   readonly groups: readonly DecideGroup[];
 }
 
-/** What of a group a decision looks at. */
-export type DecideGroup =
-  & Pick<FleetGroup, "name" | "sliceVms" | "min" | "max" | "idleMs" | "cpuMilli" | "memoryBytes">
-  & {
-    readonly slices: readonly (Pick<FleetSlice, "slice"> & {
-      readonly vms: readonly Pick<FleetSlice["vms"][number], "vm" | "state">[];
-    })[];
-  };
-
-/** Pending tasks that no decision can help. */
+/** Pending tasks that no decision can help now. */
 export interface Unplaced {
   readonly generation: number;
   readonly count: number;
@@ -37,209 +36,189 @@ export interface Unplaced {
 
 /** What to do. */
 export interface Decision {
-  readonly wanted: readonly WantedSlices[];
+  readonly groups: readonly GroupDecision[];
+  /** Workers that shall get nothing new. */
+  readonly retire: readonly string[];
   readonly unplaced: readonly Unplaced[];
 }
 
-/** Room of a number of like VMs or workers. */
-interface Bin {
-  readonly cpuMilli: number;
-  readonly memoryBytes: number;
-  readonly count: number;
-}
-
-interface WorkerBin {
-  readonly name: string;
-  cpuMilli: number;
-  memoryBytes: number;
-  used: boolean;
-}
-
-interface GroupPlan {
-  readonly group: DecideGroup;
-  /** On their way: room that nobody has to ask for. */
-  coming: Bin[];
-  /** Room of those that are to be asked for. */
-  fresh: Bin[];
-  /** Slices to ask for. */
-  asked: number;
-  /** Pending tasks that they are for. */
-  tasks: number;
-  readonly live: DecideGroup["slices"];
-}
-
-const LIVE = new Set(["REQUESTED", "BOOTING", "INITIALIZING", "READY", "UNHEALTHY"]);
-const COMING = new Set(["REQUESTED", "BOOTING", "INITIALIZING"]);
+/** The most groups that a reason names. */
+const MAX_NAMED = 3;
 
 /** Decides for all groups at once. */
 export function decide(input: DecideInput): Decision {
-  const workers = workerBins(input.workers);
-  const known = new Set(workers.map(({ name }) => name));
-  const plans = input.groups.map((group) => planOf(group, known));
+  const workers = new Map(input.workers.map((worker) => [worker.worker, worker]));
+  const plans = input.groups.map((group) => new GroupPlan(group, workers));
   const unplaced: Unplaced[] = [];
-  for (const job of input.jobs) {
-    let left = placeOnWorkers(job, workers);
-    for (const plan of plans) left = placeOnComing(plan, job, left);
-    for (const plan of plans) left = placeOnFresh(plan, job, left);
-    for (const plan of plans) left = askForMore(plan, job, left);
-    if (left > 0) {
-      unplaced.push({ generation: job.generation, count: left, reason: whyUnplaced(job, plans) });
-    }
+  for (const ask of dryRun(input, plans)) {
+    const left = ask.job.gang === null ? askForTasks(ask, plans) : askForGang(ask, plans);
+    if (left === 0) continue;
+    const { generation } = ask.job;
+    unplaced.push({ generation, count: left, reason: whyUnplaced(ask.job, plans) });
   }
-  const idle = new Map(input.workers.map((worker) => [worker.name, worker.idleForMs]));
-  const busy = new Set(workers.filter((worker) => worker.used).map(({ name }) => name));
-  return { wanted: plans.map((plan) => wantedOf(plan, { idle, busy })), unplaced };
+  const decided = plans.map((plan) => plan.decide());
+  return {
+    groups: decided.map(({ decision }) => decision),
+    retire: decided.flatMap(({ retire }) => retire),
+    unplaced,
+  };
 }
 
-/** Busy ones first, so that idle ones stay idle when there is a choice. */
-function workerBins(workers: DecideInput["workers"]): WorkerBin[] {
-  return [...workers]
-    .sort((a, b) => b.running - a.running || (a.name < b.name ? -1 : 1))
-    .map((worker) => ({
-      name: worker.name,
-      cpuMilli: worker.freeCpuMilli ?? (worker.running === 0 ? worker.cpuMilli : 0),
-      memoryBytes: worker.freeMemoryBytes ?? (worker.running === 0 ? worker.memoryBytes : 0),
-      used: worker.running > 0,
-    }));
+/** Pending tasks of a job that fit nowhere. */
+interface Ask {
+  readonly job: PendingGroup;
+  readonly count: number;
 }
 
-function planOf(group: DecideGroup, known: ReadonlySet<string>): GroupPlan {
-  const live = group.slices.filter(({ vms }) => vms.every(({ state }) => LIVE.has(state)));
-  // A VM can be up a moment before its worker is known, and the other way round.
-  const coming = live.flatMap(({ vms }) => vms).filter((vm) =>
-    !known.has(vm.vm) && (COMING.has(vm.state) || vm.state === "READY")
-  );
-  const owed = Math.max(0, group.min - live.length) * group.sliceVms;
-  const count = coming.length + owed;
-  const bins = count === 0 ? [] : [{ ...sizeOf(group), count }];
-  return { group, coming: bins, fresh: [], asked: 0, tasks: 0, live };
+/** Places what is pending as the scheduler would. @returns what is left, in its order */
+function dryRun(input: DecideInput, plans: readonly GroupPlan[]): Ask[] {
+  const staying = input.workers.filter(({ retiring }) => !retiring);
+  const retiring = input.workers.filter((worker) => worker.retiring);
+  const coming = plans.flatMap((plan) => plan.comingRooms());
+  const first = placeOn([...staying, ...coming], input.jobs, { input, plans });
+  // Only what fits nowhere else takes back what was about to go.
+  return retiring.length === 0 ? first : placeOn(retiring, first.map(jobOf), { input, plans });
 }
 
-function sizeOf(group: DecideGroup): { cpuMilli: number; memoryBytes: number } {
-  return { cpuMilli: group.cpuMilli, memoryBytes: group.memoryBytes };
+function jobOf({ job, count }: Ask): PendingGroup {
+  return { ...job, count, maxNow: count };
 }
 
-/** How many tasks fit; a task that needs nothing fits without end. */
-function fit(room: { cpuMilli: number; memoryBytes: number }, job: DemandJob): number {
-  const cpu = job.cpuMilli > 0 ? Math.floor(room.cpuMilli / job.cpuMilli) : Infinity;
-  const memory = job.memoryBytes > 0 ? Math.floor(room.memoryBytes / job.memoryBytes) : Infinity;
-  return Math.max(0, Math.min(cpu, memory));
+function placeOn(
+  rooms: readonly WorkerRoom[],
+  jobs: readonly PendingGroup[],
+  { input, plans }: { input: DecideInput; plans: readonly GroupPlan[] },
+): Ask[] {
+  const placed = new Map<string, number>();
+  const allowance = new Map(jobs.map(({ generation, maxNow }) => [generation, maxNow]));
+  if (rooms.length > 0 && jobs.length > 0) {
+    const { assign } = place({
+      ...{ nowMs: input.nowMs, jobs, usage: input.usage, policy: "best_fit" },
+      ...{ unavailable: 0, queued: [], held: [] },
+      workers: rooms.map((room) => ({ ...room, backlogRoom: 0 })),
+    });
+    const used = new Set<string>();
+    for (const [generation, worker, count, group] of assign) {
+      const key = `${generation}.${group}`;
+      placed.set(key, (placed.get(key) ?? 0) + count);
+      allowance.set(generation, (allowance.get(generation) ?? 0) - count);
+      used.add(worker);
+    }
+    for (const vm of used) for (const plan of plans) plan.use(vm);
+  }
+  return jobs.flatMap((job) => {
+    const missing = job.count - (placed.get(`${job.generation}.${job.group}`) ?? 0);
+    const allowed = Math.max(0, allowance.get(job.generation) ?? 0);
+    const count = Math.min(missing, allowed);
+    allowance.set(job.generation, allowed - count);
+    return count > 0 ? [{ job, count }] : [];
+  });
 }
 
-function placeOnWorkers(job: DemandJob, workers: readonly WorkerBin[]): number {
-  let left = job.count;
-  for (const worker of workers) {
+/** Groups that could run a job, best first: what it prefers, then by priority, then as configured. */
+function candidates(job: PendingGroup, plans: readonly GroupPlan[]): GroupPlan[] {
+  return plans.filter((plan) => plan.fits(job) > 0 && plan.misfit(job.constraints) === null)
+    .map((plan) => ({ plan, likes: plan.preference(job.constraints) }))
+    .sort((a, b) => b.likes - a.likes || b.plan.group.priority - a.plan.group.priority)
+    .map(({ plan }) => plan);
+}
+
+/** @returns how many tasks no group takes */
+function askForTasks({ job, count }: Ask, plans: readonly GroupPlan[]): number {
+  const { generation } = job;
+  const able = candidates(job, plans);
+  let left = count;
+  for (const plan of able) {
+    const rest = plan.fresh.place(job, left);
+    plan.count({ generation, tasks: left - rest });
+    left = rest;
+  }
+  for (const plan of able) {
     if (left === 0) return 0;
-    const here = Math.min(left, fit(worker, job));
-    if (here === 0) continue;
-    left -= here;
-    worker.used = true;
-    worker.cpuMilli -= here * job.cpuMilli;
-    worker.memoryBytes -= here * job.memoryBytes;
+    if (plan.room <= 0 || whyBlocked(plan, plans) !== null) continue;
+    const each = plan.fits(job) * plan.group.sliceVms;
+    plan.ask(Math.min(plan.room, Math.max(1, Math.ceil(left / each))), { generation, tasks: 0 });
+    const rest = plan.fresh.place(job, left);
+    plan.count({ generation, tasks: left - rest });
+    left = rest;
   }
   return left;
 }
 
-function placeOnComing(plan: GroupPlan, job: DemandJob, count: number): number {
-  const placed = placeOnBins(plan.coming, job, count);
-  plan.coming = placed.bins;
-  return placed.left;
-}
-
-function placeOnFresh(plan: GroupPlan, job: DemandJob, count: number): number {
-  const placed = placeOnBins(plan.fresh, job, count);
-  plan.fresh = placed.bins;
-  plan.tasks += count - placed.left;
-  return placed.left;
-}
-
-function placeOnBins(
-  from: readonly Bin[],
-  job: DemandJob,
-  count: number,
-): { bins: Bin[]; left: number } {
-  let left = count;
-  const bins: Bin[] = [];
-  for (const bin of from) {
-    const each = fit(bin, job);
-    if (left === 0 || each === 0) bins.push(bin);
-    else left = fillBin(bins, bin, { job, left, each });
-  }
-  return { bins, left };
-}
-
-/** Splits a bin into full, partly filled and untouched ones. @returns the tasks still left */
-function fillBin(
-  bins: Bin[],
-  bin: Bin,
-  fill: { job: DemandJob; left: number; each: number },
-): number {
-  const { job, left, each } = fill;
-  const minus = (tasks: number, count: number): void => {
-    if (count === 0) return;
-    bins.push({
-      cpuMilli: bin.cpuMilli - tasks * job.cpuMilli,
-      memoryBytes: bin.memoryBytes - tasks * job.memoryBytes,
-      count,
-    });
-  };
-  if (each === Infinity) {
-    bins.push(bin);
+/** A gang goes whole to one group, or not at all. @returns its size when none takes it */
+function askForGang({ job, count }: Ask, plans: readonly GroupPlan[]): number {
+  for (const plan of candidates(job, plans)) {
+    const slices = slicesForGang(plan, job, count);
+    if (slices === null) continue;
+    const more = Math.max(0, slices - plan.free.length);
+    if (more > plan.room || (more > 0 && whyBlocked(plan, plans) !== null)) continue;
+    plan.keep(slices);
+    if (more > 0) plan.ask(more, { generation: job.generation, tasks: count });
+    plan.fresh.place(job, count);
     return 0;
   }
-  const full = Math.min(bin.count, Math.floor(left / each));
-  const rest = full < bin.count ? left - full * each : 0;
-  minus(each, full);
-  minus(rest, rest > 0 ? 1 : 0);
-  minus(0, bin.count - full - (rest > 0 ? 1 : 0));
-  return left - full * each - rest;
+  return count;
 }
 
-function askForMore(plan: GroupPlan, job: DemandJob, left: number): number {
-  if (left === 0) return 0;
-  const each = fit(plan.group, job);
-  const room = plan.group.max - Math.max(plan.live.length, plan.group.min) - plan.asked;
-  if (each === 0 || room <= 0) return left;
-  const slices = Math.min(room, Math.ceil(left / each / plan.group.sliceVms));
-  plan.asked += slices;
-  const count = slices * plan.group.sliceVms;
-  const rest = fillBin(plan.fresh, { ...sizeOf(plan.group), count }, { job, left, each });
-  plan.tasks += left - rest;
-  return rest;
+/** How many whole slices of a group a gang needs; null when they would not share what it groups by. */
+function slicesForGang(plan: GroupPlan, job: PendingGroup, count: number): number | null {
+  const key = job.gang!.groupBy;
+  const slices = Math.max(1, Math.ceil(count / (plan.fits(job) * plan.group.sliceVms)));
+  if (key === "slice") return slices === 1 ? 1 : null;
+  return plan.attribute(key) === undefined ? null : slices;
 }
 
-function whyUnplaced(job: DemandJob, plans: readonly GroupPlan[]): string {
-  const fits = plans.filter((plan) => fit(plan.group, job) > 0);
-  if (fits.length > 0) {
-    const full = fits.map(({ group }) => `${group.name} has its most, ${group.max}`);
-    return full.join("; ");
-  }
-  return `no group has VMs with ${job.cpuMilli / 1000} cores and ${job.memoryBytes} bytes`;
-}
-
-function wantedOf(
-  plan: GroupPlan,
-  workers: { idle: ReadonlyMap<string, number>; busy: ReadonlySet<string> },
-): WantedSlices {
-  const { group, live, asked } = plan;
-  const name = group.name;
-  const floor = Math.max(group.min, Math.min(live.length, group.max));
-  if (asked > 0) {
-    const reason = `${plan.tasks} pending tasks fit nowhere: ${asked} more`;
-    return { group: name, count: floor + asked, reason, remove: [] };
-  }
-  const idle = live.filter(({ vms }) =>
-    vms.every(({ vm, state }) =>
-      state === "READY" && !workers.busy.has(vm) && (workers.idle.get(vm) ?? 0) >= group.idleMs
-    )
+/**
+ * Why a group is not asked for more now. A group without quota speaks for those of its pool that are
+ * of its rank or a higher one.
+ */
+function whyBlocked(plan: GroupPlan, plans: readonly GroupPlan[]): string | null {
+  const { availability, quotaPool = null, quotaRank = 0 } = plan.group;
+  const state = availability?.state ?? "ok";
+  if (state === "backoff" || state === "halted" || state === "quota") return availability!.reason;
+  if (quotaPool === null) return null;
+  const refused = plans.find(({ group }) =>
+    group.quotaPool === quotaPool && (group.quotaRank ?? 0) <= quotaRank &&
+    group.availability?.state === "quota"
   );
-  const surplus = Math.max(0, live.length - group.min);
-  const remove = idle.slice(0, surplus).map(({ slice }) => slice);
-  if (remove.length > 0) {
-    const reason = `${remove.length} idle for ${group.idleMs} ms or longer`;
-    const count = Math.max(group.min, Math.min(group.max, live.length - remove.length));
-    return { group: name, count, reason, remove };
+  return refused === undefined
+    ? null
+    : `${refused.group.name} of the same quota pool is blocked: ${
+      refused.group.availability!.reason
+    }`;
+}
+
+function whyUnplaced(job: PendingGroup, plans: readonly GroupPlan[]): string {
+  const able = candidates(job, plans);
+  const reasons = able.length > 0
+    ? able.map((plan) => {
+      const { name, max } = plan.group;
+      const blocked = whyBlocked(plan, plans);
+      if (blocked !== null) return `${name}: ${blocked}`;
+      if (job.gang !== null && slicesForGang(plan, job, job.count) === null) {
+        return `${name}: ${job.count} tasks at once do not share one ${job.gang.groupBy} there`;
+      }
+      return `${name} has its most, ${max}`;
+    })
+    : plans.map((plan) => `${plan.group.name}: ${whyNot(plan, job)}`);
+  if (reasons.length === 0) return "there are no groups";
+  const more = reasons.length - MAX_NAMED;
+  return reasons.slice(0, MAX_NAMED).join("; ") + (more > 0 ? `; and ${more} more groups` : "");
+}
+
+/** What the VMs of a group lack for a task. */
+function whyNot(plan: GroupPlan, job: PendingGroup): string {
+  const constraint: Constraint | null = plan.misfit(job.constraints);
+  if (constraint !== null) return `not ${describeConstraint(constraint)}`;
+  const { cpuMilli, memoryBytes, resources } = plan.group;
+  if (job.cpuMilli > cpuMilli) {
+    return `${cpuMilli / 1_000} cores of the ${job.cpuMilli / 1_000} needed`;
   }
-  const reason = live.length < group.min ? `min is ${group.min}` : "enough for what is pending";
-  return { group: name, count: floor, reason, remove: [] };
+  if (job.memoryBytes > memoryBytes) {
+    return `${memoryBytes} bytes of memory of the ${job.memoryBytes} needed`;
+  }
+  const lacking = Object.entries(job.resources).find(([name, each]) =>
+    each > (resources[name] ?? 0)
+  );
+  return `too little ${lacking?.[0] ?? "room"}`;
 }

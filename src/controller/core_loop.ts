@@ -4,7 +4,7 @@
  * which owns the store. Everybody else talks to the core and to nobody else, so it is the last to
  * stop: until then it stores what workers report.
  */
-import type { Demand } from "../autoscaler/messages.ts";
+import type { Demand, Retire } from "../autoscaler/messages.ts";
 import { afterTurn, turnEnd } from "../base/turn.ts";
 import type { Timer } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
@@ -81,7 +81,7 @@ class Core {
   readonly #server: Channel<ServerToCore, CoreToServer>;
   readonly #heartbeat: Channel<FromHeartbeat, ToHeartbeat>;
   readonly #scheduling: Channel<FromScheduling, ToScheduling>;
-  readonly #autoscaler: Channel<never, Demand>;
+  readonly #autoscaler: Channel<Retire, Demand>;
   readonly #over = Promise.withResolvers<void>();
   #flushCancel: (() => void) | null = null;
   /** The pass under way, or null. */
@@ -90,6 +90,8 @@ class Core {
   #nextPassAtMs = -Infinity;
   #passTimer: Timer | null = null;
   #demandDue = true;
+  /** Whether there is anything to scale: without a fleet nobody asks for demand. */
+  #demandAsked = false;
   /** What the disk refused to take: nothing of it was told to anybody. */
   #refused: Effects | null = null;
   #retryAtMs = -Infinity;
@@ -167,6 +169,7 @@ class Core {
     this.#server.onMessage(on ? (message) => this.#fromServer(message) : null);
     this.#heartbeat.onMessage(on ? (message) => this.#fromHeartbeat(message) : null);
     this.#scheduling.onMessage(on ? (message) => this.#fromScheduling(message) : null);
+    this.#autoscaler.onMessage(on ? (message) => this.#fromAutoscaler(message) : null);
   }
 
   #fromServer(message: ServerToCore): void {
@@ -397,6 +400,12 @@ class Core {
     this.#server.post({ type: "workers", workers: [...workers, ...refused] });
   }
 
+  #fromAutoscaler(message: Retire): void {
+    this.#demandAsked = true;
+    this.#demandDue = true;
+    this.#event(message);
+  }
+
   /** One pass at a time; when something changed meanwhile, another follows it. */
   #askForPass(): void {
     if (this.#pass !== null || this.#passTimer !== null) return;
@@ -421,7 +430,7 @@ class Core {
   #tellDemand(): void {
     const nowMs = this.#context.clock.now();
     // Skipped is not lost: the next tick comes by here.
-    if (!this.#demandDue || nowMs - this.#demandAtMs < DEMAND_GAP_MS) return;
+    if (!this.#demandAsked || !this.#demandDue || nowMs - this.#demandAtMs < DEMAND_GAP_MS) return;
     this.#demandDue = false;
     this.#demandAtMs = nowMs;
     this.#autoscaler.post(demandOf(this.#reactor.state, nowMs));

@@ -83,24 +83,13 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
   const closing = state.closing !== null;
   return {
     type: "demand",
-    jobs: closing ? [] : [...state.placeable].slice(0, MAX_JOBS_PER_PASS).map((job) => ({
-      generation: job.generation,
-      count: job.pending.ready,
-      cpuMilli: job.spec.cpuMilli,
-      memoryBytes: job.spec.memoryBytes,
-    })),
-    workers: [...state.workers.values()].filter((worker) => worker.placeable).map((worker) => {
-      const room = worker.room(monoMs);
-      let running = 0;
-      for (const lane of worker.lanes.values()) running += lane.size;
-      return {
-        name: worker.name,
-        running,
-        cpuMilli: room.totalCpuMilli,
-        memoryBytes: room.totalMemoryBytes,
-        freeCpuMilli: Math.max(0, room.freeCpuMilli),
-        freeMemoryBytes: Math.max(0, room.freeMemoryBytes),
-      };
+    jobs: closing ? [] : pendingGroups(state),
+    usage: usageOf(state),
+    workers: [...state.workers.values()].filter((worker) => worker.able).map((worker) => {
+      const { waiting: _, ...room } = worker.room(monoMs);
+      let held = 0;
+      for (const lane of worker.lanes.values()) held += lane.size;
+      return { ...room, held, retiring: worker.retiring };
     }),
     seen: [...state.workers.values()].flatMap(seenOf),
   };

@@ -4,6 +4,7 @@
  * gives what is to be done about all of them, once: one transaction, then messages.
  */
 import { AssertionFailure } from "../base/assert.ts";
+import type { Retire } from "../autoscaler/messages.ts";
 import type { FromHeartbeat } from "../heartbeat/messages.ts";
 import type { StopCause } from "../lifecycle/part.ts";
 import type { Placement } from "../scheduler/pass.ts";
@@ -46,6 +47,8 @@ export type CoreEvent =
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
   | { readonly type: "placed"; readonly placement: Placement }
+  /** These workers, and no others, are about to go for want of work. */
+  | Retire
   | { readonly type: "started"; readonly epoch: number }
   | { readonly type: "closing"; readonly cause: StopCause }
   /** The wall clock was set forward, or back for a negative number of ms. */
@@ -140,6 +143,8 @@ export class Reactor {
         return retryJob(turn, event);
       case "register":
         return register(turn, event);
+      case "retire":
+        return retire(this.state, new Set(event.workers));
       case "drain_worker":
         return drainWorker(turn, event);
       case "release_worker":
@@ -230,6 +235,10 @@ export class Reactor {
 
 /** What makes no room and brings nothing to place. */
 const QUIET_EVENTS: ReadonlySet<string> = new Set(["sent", "liveness", "register_endpoint"]);
+
+function retire({ workers }: ClusterState, names: ReadonlySet<string>): void {
+  for (const worker of workers.values()) worker.retiring = names.has(worker.name);
+}
 
 /** False for what leaves the next pass with nothing else to find than the last one found. */
 function mayOpenRoom(event: CoreEvent): boolean {

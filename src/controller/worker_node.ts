@@ -45,6 +45,8 @@ export class WorkerNode {
   setAside: SetAside | null = null;
   /** Why its last call failed, while it is suspect or lost. */
   trouble: string | null = null;
+  /** The autoscaler wants it to go: it gets nothing new until that changes, or it is gone. */
+  retiring = false;
   backlog = 0;
   running = 0;
   lastSeenAtMs: number;
@@ -63,6 +65,11 @@ export class WorkerNode {
 
   /** Whether it may get new work. */
   get placeable(): boolean {
+    return this.able && !this.retiring;
+  }
+
+  /** The same, were it not about to go. */
+  get able(): boolean {
     return this.state === "alive" && this.probed && this.refusal === null && !this.isMarked;
   }
 

@@ -1,16 +1,24 @@
 import { assertEquals } from "@std/assert";
 import { autoscalerLoop } from "../../src/autoscaler/autoscaler_loop.ts";
-import { CORE_CHANNEL, type Demand, VM_CHANNEL } from "../../src/autoscaler/messages.ts";
+import {
+  CORE_CHANNEL,
+  type Demand,
+  type Retire,
+  VM_CHANNEL,
+} from "../../src/autoscaler/messages.ts";
 import type { Fleet, ToVmManager } from "../../src/vm/fleet.ts";
 import type { VmStateName } from "../../src/vm/managed_vm.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { ManualClock, settle } from "../fakes/manual_clock.ts";
 import { scaleGroup } from "../fakes/scale_groups.ts";
+import { job, room } from "../support/pass_samples.ts";
 
 Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after their time", async () => {
   const clock = new ManualClock();
   const loop = new FakeLoop<unknown>(clock);
-  const core = loop.far<never, Demand>(CORE_CHANNEL);
+  const core = loop.far<Retire, Demand>(CORE_CHANNEL);
+  const retired: string[][] = [];
+  core.onMessage(({ workers }) => retired.push([...workers]));
   const vm = loop.far<ToVmManager, Fleet>(VM_CHANNEL);
   const told: string[] = [];
   vm.onMessage((message) => {
@@ -38,27 +46,33 @@ Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after 
     }],
     ended: [],
   });
-  const load = (name: string, running: number) => {
-    return { name, running, cpuMilli: 1_000, memoryBytes: 10 };
-  };
+  const load = (name: string, held: number, retiring = false) => ({
+    ...room(name, 1, { freeCpuMilli: held > 0 ? 0 : 1_000 }),
+    ...{ held, retiring },
+  });
+  const demand = (workers: Demand["workers"], jobs: Demand["jobs"] = []): Demand => ({
+    ...{ type: "demand", jobs, workers, usage: {} },
+  });
   loop.run(autoscalerLoop(), {});
   await loop.ready;
   await tell(fleet({ vm: "w0", state: "READY" }));
   assertEquals(told, ["1"]);
-  const job = { generation: 1, count: 2, cpuMilli: 1_000, memoryBytes: 1 };
-  await tell({ type: "demand", jobs: [job], workers: [load("w0", 1)] });
+  await tell(demand([load("w0", 1)], [job(1, 2)]));
   assertEquals(told, ["1", "3"]);
   await tell(fleet(
     { vm: "w0", state: "READY" },
     { vm: "w1", state: "READY" },
     { vm: "w2", state: "BOOTING" },
   ));
-  await tell({ type: "demand", jobs: [], workers: [load("w0", 0), load("w1", 0)] });
-  assertEquals(told.slice(2), ["3"]);
+  await tell(demand([load("w0", 0), load("w1", 0)]));
+  assertEquals([told.slice(2), retired], [["3"], [[]]]);
   await clock.advance(2_500);
-  assertEquals(told.slice(2), ["3"]);
+  assertEquals(retired, [[]]);
   await clock.advance(1_000);
-  assertEquals(told.slice(3), ["1 w0 w1"]);
+  // First nothing new goes there; when the core has seen to that, they may go.
+  assertEquals([told.slice(3), retired.slice(1)], [["3"], [["w0", "w1"]]]);
+  await tell(demand([load("w0", 0, true), load("w1", 0, true)]));
+  assertEquals(told.slice(4), ["1 w0 w1"]);
   assertEquals(loop.ticks > 5, true);
   assertEquals(await loop.stop(), []);
   assertEquals(clock.timers, 0);

@@ -1,113 +1,296 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { decide, type DecideInput } from "../../src/autoscaler/decide.ts";
-import { IdleTracker } from "../../src/autoscaler/autoscaler_loop.ts";
+import { decide, type DecideGroup, type DecideInput } from "../../src/autoscaler/decide.ts";
+import { WorkerTracker } from "../../src/autoscaler/worker_tracker.ts";
+import type { Constraint } from "../../src/model/constraints.ts";
+import type { Availability } from "../../src/vm/fleet.ts";
+import { scaleGroup } from "../fakes/scale_groups.ts";
+import { job, NOW_MS, room } from "../support/pass_samples.ts";
 
-type Group = DecideInput["groups"][number];
-type Vm = Group["slices"][number]["vms"][number];
+type Vm = DecideGroup["slices"][number]["vms"][number];
 type Worker = DecideInput["workers"][number];
 
-function group({ vms = [], ...more }: Partial<Group> & { vms?: Vm[] } = {}): Group {
-  const size = { sliceVms: 1, cpuMilli: 4_000, memoryBytes: 100 };
-  return { name: "g", min: 0, max: 10, idleMs: 1_000, ...size, slices: slicesOf(vms), ...more };
+const GIB = 2 ** 30;
+
+/** A group of VMs with four cores. */
+function group({ vms = [], ...more }: Partial<DecideGroup> & { vms?: Vm[] } = {}): DecideGroup {
+  const size = { cpuMilli: 4_000, memoryBytes: GIB, min: 0, max: 10 };
+  return { ...scaleGroup({ name: "g", ...size }), slices: slicesOf(vms), ...more };
 }
 
 /** Slices of one VM each. */
-function slicesOf(vms: readonly Vm[]): Group["slices"] {
+function slicesOf(vms: readonly Vm[]): DecideGroup["slices"] {
   return vms.map((vm) => ({ slice: vm.vm, vms: [vm] }));
 }
 
-function worker(name: string, more: Partial<Worker> = {}): Worker {
-  return { name, running: 0, cpuMilli: 4_000, memoryBytes: 100, idleForMs: 0, ...more };
+/** A worker on such a VM; `held` tasks have a core each. */
+function worker(
+  name: string,
+  { held = 0, ...more }: Partial<Worker> & { cores?: number } = {},
+): Worker {
+  const { cores = 4, ...rest } = more;
+  const free = cores * 1_000 - held * 1_000;
+  return {
+    ...room(name, cores, { freeCpuMilli: free }),
+    ...{ held, retiring: false, idleForMs: 0 },
+    ...rest,
+  };
 }
 
-function job(count: number, cpuMilli: number, memoryBytes = 1, generation = 1) {
-  return { generation, count, cpuMilli, memoryBytes };
+function run(more: Partial<DecideInput>) {
+  return decide({ nowMs: NOW_MS, jobs: [], workers: [], groups: [], usage: {}, ...more });
 }
 
 const ready = (...names: string[]) => names.map((vm) => ({ vm, state: "READY" as const }));
+const constraint = (key: string, value: string, required = true): Constraint => ({
+  ...{ key, op: "eq", values: [value], required },
+});
+const blocked = (state: Availability["state"], reason: string): Availability => ({
+  ...{ state, untilMs: NOW_MS + 1_000, reason },
+});
+/** A job whose tasks have four cores. */
+const large = (generation: number, count: number, more: Parameters<typeof job>[2] = {}) =>
+  job(generation, count, { cpuMilli: 4_000, ...more });
 
 Deno.test("what fits on what is there or on its way asks for nothing", () => {
   const groups = [group({ vms: [...ready("w0"), { vm: "w1", state: "BOOTING" }] })];
-  const { wanted, unplaced } = decide({ jobs: [job(8, 1_000)], workers: [worker("w0")], groups });
-  assertEquals([wanted[0]?.count, wanted[0]?.reason, unplaced], [
+  const { groups: [one], unplaced } = run({ jobs: [job(1, 8)], workers: [worker("w0")], groups });
+  assertEquals([one?.count, one?.reason, one?.needed, unplaced], [
     2,
     "enough for what is pending",
+    2,
     [],
   ]);
 });
 
 Deno.test("what fits nowhere asks for just enough VMs, tasks packed together", () => {
-  const input = { jobs: [job(5, 2_000), job(3, 1_000, 1, 2)], workers: [], groups: [group()] };
-  const { wanted } = decide(input);
-  assertEquals([wanted[0]?.count, wanted[0]?.reason], [
-    4,
-    "8 pending tasks fit nowhere: 4 more",
-  ]);
-  const memory = decide({ jobs: [job(3, 1_000, 60)], workers: [], groups: [group()] });
-  assertEquals(memory.wanted[0]?.count, 3);
+  const jobs = [job(1, 5, { cpuMilli: 2_000 }), job(2, 3)];
+  const { groups: [one] } = run({ jobs, groups: [group()] });
+  assertEquals([one?.count, one?.reason], [4, "8 pending tasks fit nowhere: 4 more"]);
+  assertEquals(one?.asking, [{ generation: 1, tasks: 5 }, { generation: 2, tasks: 3 }]);
+  const memory = run({ jobs: [job(1, 3, { memoryBytes: 0.6 * GIB })], groups: [group()] });
+  assertEquals(memory.groups[0]?.count, 3);
+  const licence = { resources: { licence: 1_000 } };
+  const named = run({
+    jobs: [job(1, 5, licence)],
+    groups: [group({ resources: { licence: 2_000 } })],
+  });
+  assertEquals(named.groups[0]?.count, 3);
 });
 
 Deno.test("never more than max; the rest is named with its reason", () => {
-  const { wanted, unplaced } = decide({
-    jobs: [job(1_000_000, 4_000), job(2, 9_000, 1, 2)],
-    workers: [],
+  const { groups: [one], unplaced } = run({
+    jobs: [large(1, 1_000_000), job(2, 2, { cpuMilli: 9_000 })],
     groups: [group({ max: 7 })],
   });
-  assertEquals(wanted[0]?.count, 7);
+  assertEquals(one?.count, 7);
   assertEquals(unplaced, [
     { generation: 1, count: 999_993, reason: "g has its most, 7" },
-    { generation: 2, count: 2, reason: "no group has VMs with 9 cores and 1 bytes" },
+    { generation: 2, count: 2, reason: "g: 4 cores of the 9 needed" },
   ]);
 });
 
-Deno.test("the first group that fits is preferred, the next takes what it cannot", () => {
-  const groups = [group({ name: "small", max: 2 }), group({ name: "big", cpuMilli: 8_000 })];
-  const { wanted } = decide({ jobs: [job(4, 4_000), job(1, 8_000)], workers: [], groups });
-  assertEquals(wanted.map(({ group, count }) => [group, count]), [["small", 2], ["big", 2]]);
+Deno.test("no more is asked for than may be placed", () => {
+  const { groups: [one], unplaced } = run({
+    jobs: [large(1, 9, { maxNow: 2 })],
+    groups: [group()],
+  });
+  assertEquals([one?.count, unplaced], [2, []]);
 });
 
-Deno.test("idle workers may go after their time, down to min, and not those that are needed", () => {
+Deno.test("the group of the highest priority is asked first, the next takes what it cannot", () => {
+  const groups = [
+    group({ name: "big", cpuMilli: 8_000 }),
+    group({ name: "small", max: 2, priority: 1 }),
+  ];
+  const { groups: decided } = run({ jobs: [large(1, 4), job(2, 1, { cpuMilli: 8_000 })], groups });
+  assertEquals(decided.map(({ group, count }) => [group, count]), [["big", 2], ["small", 2]]);
+});
+
+Deno.test("constraints rule groups out, and preferred ones come before priority", () => {
+  const groups = [
+    group({ name: "a", priority: 5, attributes: { zone: "a" } }),
+    group({ name: "b", attributes: { zone: "b", fast: "yes" } }),
+  ];
+  const counts = (jobs: DecideInput["jobs"]) =>
+    run({ jobs, groups }).groups.map((one) => one.count);
+  assertEquals(counts([large(1, 1)]), [1, 0]);
+  assertEquals(counts([large(1, 1, { constraints: [constraint("zone", "b")] })]), [0, 1]);
+  assertEquals(counts([large(1, 1, { constraints: [constraint("fast", "yes", false)] })]), [0, 1]);
+  assertEquals(counts([large(1, 1, { constraints: [constraint("group", "b")] })]), [0, 1]);
+  const { unplaced } = run({
+    jobs: [large(1, 1, { constraints: [constraint("zone", "c")] })],
+    groups,
+  });
+  assertEquals(unplaced[0]?.reason, "a: not zone=c; b: not zone=c");
+});
+
+Deno.test("what workers find out for themselves is believed until one was seen", () => {
+  const needs: Constraint = { key: "runtime-container", op: "exists", values: [], required: true };
+  const jobs = [large(1, 1, { constraints: [needs] })];
+  assertEquals(run({ jobs, groups: [group()] }).groups[0]?.count, 1);
+  assertEquals(run({ jobs, groups: [group({ learned: {} })] }).groups[0]?.count, 0);
+  const learned = { "runtime-container": "podman 4.3.1" };
+  assertEquals(run({ jobs, groups: [group({ learned })] }).groups[0]?.count, 1);
+});
+
+Deno.test("demand falls through a group that is blocked, and says why when none is left", () => {
+  const no = blocked("quota", "no quota until 12:00");
+  const groups = [group({ name: "a", priority: 1, availability: no }), group({ name: "b" })];
+  assertEquals(run({ jobs: [large(1, 2)], groups }).groups.map((one) => one.count), [0, 2]);
+  const { unplaced, groups: [only] } = run({ jobs: [large(1, 2)], groups: groups.slice(0, 1) });
+  assertEquals([unplaced[0]?.reason, only?.blocked], [
+    "a: no quota until 12:00",
+    "no quota until 12:00",
+  ]);
+});
+
+Deno.test("one group without quota speaks for those of its pool that are of its rank or after", () => {
+  const pool = { quotaPool: "p" };
+  const groups = [
+    group({ name: "first", ...pool, quotaRank: 0, priority: -1 }),
+    group({ name: "second", ...pool, quotaRank: 1, availability: blocked("quota", "none") }),
+    group({ name: "third", ...pool, quotaRank: 2 }),
+    group({ name: "other", priority: -2 }),
+  ];
+  assertEquals(run({ jobs: [large(1, 1)], groups }).groups.map((one) => one.count), [1, 0, 0, 0]);
+  const [, , third] = groups;
+  const { unplaced } = run({ jobs: [large(1, 1)], groups: [groups[1]!, third!] });
+  assertMatch(unplaced[0]!.reason, /third: second of the same quota pool is blocked: none/);
+});
+
+Deno.test("idle workers retire after their time, down to min, and go when they are empty", () => {
   const groups = [group({ min: 1, vms: ready("w0", "w1", "w2") })];
   const workers = [
-    worker("w0", { running: 1 }),
+    worker("w0", { held: 1 }),
     worker("w1", { idleForMs: 1_000 }),
     worker("w2", { idleForMs: 999 }),
   ];
-  const [first] = decide({ jobs: [], workers, groups }).wanted;
-  assertEquals([first?.count, first?.remove], [2, ["w1"]]);
-  const later = workers.map((w) => w.running > 0 ? w : { ...w, idleForMs: 5_000 });
-  assertEquals(decide({ jobs: [], workers: later, groups }).wanted[0]?.remove, ["w1", "w2"]);
-  assertEquals(decide({ jobs: [job(2, 4_000)], workers: later, groups }).wanted[0]?.remove, []);
-  const allIdle = later.map((w) => ({ ...w, running: 0, idleForMs: 5_000 }));
-  assertEquals(decide({ jobs: [], workers: allIdle, groups }).wanted[0]?.remove.length, 2);
+  const first = run({ workers, groups });
+  assertEquals([first.retire, first.groups[0]?.count, first.groups[0]?.remove], [["w1"], 3, []]);
+  assertEquals(first.groups[0]?.idle, [
+    { slice: "w1", idleMs: 1_000, goesInMs: 0 },
+    { slice: "w2", idleMs: 999, goesInMs: 1 },
+  ]);
+  const later = workers.map((one) => one.worker === "w1" ? { ...one, retiring: true } : one);
+  const second = run({ workers: later, groups });
+  assertEquals([second.retire, second.groups[0]?.count, second.groups[0]?.remove], [
+    ["w1"],
+    2,
+    ["w1"],
+  ]);
+});
+
+Deno.test("work that comes takes a retiring worker back, and only when nothing else has room", () => {
+  const groups = [group({ vms: ready("w0", "w1") })];
+  const workers = [
+    worker("w0", { idleForMs: 500 }),
+    worker("w1", { idleForMs: 9_000, retiring: true }),
+  ];
+  assertEquals(run({ workers, groups, jobs: [job(1, 4)] }).retire, ["w1"]);
+  const both = run({ workers, groups, jobs: [job(1, 5)] });
+  assertEquals([both.retire, both.groups[0]?.asked], [[], 0]);
+});
+
+Deno.test("a buffer is kept ready beyond what is in use, within max", () => {
+  const count = (more: Partial<DecideInput>, of: Parameters<typeof group>[0]) =>
+    run({ groups: [group(of)], ...more }).groups[0];
+  assertEquals(count({}, { buffer: 2 })?.count, 2);
+  assertEquals(count({}, { buffer: 2 })?.reason, "a buffer of 2 beyond the 0 in use");
+  assertEquals(count({ jobs: [large(1, 3)] }, { buffer: 2 })?.count, 5);
+  assertEquals(count({ jobs: [large(1, 3)] }, { buffer: 2, max: 4 })?.count, 4);
+  const workers = ["w0", "w1", "w2", "w3"].map((name, at) =>
+    worker(name, at === 0 ? { held: 1 } : { idleForMs: at * 9_000 })
+  );
+  const vms = ready("w0", "w1", "w2", "w3");
+  const kept = run({ workers, groups: [group({ buffer: 2, vms })] });
+  assertEquals(kept.retire, ["w3"]);
+});
+
+Deno.test("a group that is halted gives nothing back, so that it has something when it fails", () => {
+  const groups = [group({ vms: ready("w0"), availability: blocked("halted", "9 of 9 failed") })];
+  const workers = [worker("w0", { idleForMs: 9_000 })];
+  assertEquals([run({ groups, workers }).retire, run({ groups, workers }).groups[0]?.count], [
+    [],
+    1,
+  ]);
+});
+
+Deno.test("what was only asked for goes first when nobody needs it any more", () => {
+  const vms: Vm[] = [...ready("w0"), { vm: "w1", state: "REQUESTED" }, {
+    vm: "w2",
+    state: "BOOTING",
+  }];
+  const { groups: [one] } = run({ groups: [group({ vms })], workers: [worker("w0", { held: 1 })] });
+  assertEquals([one?.count, one?.remove], [2, ["w1"]]);
 });
 
 Deno.test("a group of larger slices asks for whole ones, and gives back whole ones", () => {
   const pair = group({ sliceVms: 2 });
-  const { wanted } = decide({ jobs: [job(5, 4_000)], workers: [], groups: [pair] });
-  assertEquals([wanted[0]?.count, wanted[0]?.remove], [3, []]);
+  const { groups: [one] } = run({ jobs: [large(1, 5)], groups: [pair] });
+  assertEquals([one?.count, one?.remove], [3, []]);
   const slices = [
     { slice: "a", vms: ready("a-0", "a-1") },
     { slice: "b", vms: ready("b-0", "b-1") },
   ];
   const workers = ["a-0", "a-1", "b-0", "b-1"].map((name) =>
-    worker(name, name === "a-1" ? { running: 1 } : { idleForMs: 5_000 })
+    worker(name, name === "a-1" ? { held: 1 } : { idleForMs: 5_000, retiring: true })
   );
-  const [idle] = decide({ jobs: [], workers, groups: [{ ...pair, slices }] }).wanted;
+  const { groups: [idle] } = run({ workers, groups: [{ ...pair, slices }] });
   assertEquals([idle?.count, idle?.remove], [1, ["b"]]);
 });
 
-Deno.test("min is wanted without any demand", () => {
-  const { wanted } = decide({ jobs: [], workers: [], groups: [group({ min: 2 })] });
-  assertEquals([wanted[0]?.count, wanted[0]?.reason], [2, "min is 2"]);
+Deno.test("a gang gets whole slices of one group that share what it groups by, or nothing", () => {
+  const gang = (groupBy: string, count: number) => large(1, count, { gang: { groupBy } });
+  const pair = { sliceVms: 2, max: 3 };
+  const groups = [
+    group({ name: "one", max: 3 }),
+    group({ name: "pairs", ...pair, attributes: { rack: "r" } }),
+  ];
+  const counts = (jobs: DecideInput["jobs"]) =>
+    run({ jobs, groups }).groups.map((one) => one.count);
+  assertEquals(counts([gang("slice", 2)]), [0, 1]);
+  assertEquals(counts([gang("rack", 5)]), [0, 3]);
+  assertEquals(counts([gang("group", 3)]), [3, 0]);
+  assertEquals(counts([gang("rack", 7)]), [0, 0]);
+  const { unplaced } = run({ jobs: [gang("slice", 3)], groups });
+  assertEquals(unplaced[0], {
+    ...{ generation: 1, count: 3 },
+    reason: "one: 3 tasks at once do not share one slice there; " +
+      "pairs: 3 tasks at once do not share one slice there",
+  });
+});
+
+Deno.test("idle slices that a gang will use are kept and not asked for twice", () => {
+  const groups = [group({ max: 4, attributes: { rack: "r" }, vms: ready("w0", "w1") })];
+  const workers = ["w0", "w1"].map((name) =>
+    worker(name, { idleForMs: 9_000, attributes: { rack: "r" } })
+  );
+  const jobs = [large(1, 4, { gang: { groupBy: "rack" } })];
+  const { groups: [one], retire, unplaced } = run({ jobs, groups, workers });
+  assertEquals([one?.count, one?.asked, retire, unplaced], [4, 2, [], []]);
+});
+
+Deno.test("a slice that is up and takes no work is neither room nor given back", () => {
+  const vms = [...ready("w0"), { vm: "w1", state: "UNHEALTHY" as const }];
+  const { groups: [one] } = run({ jobs: [large(1, 2)], groups: [group({ vms, max: 3 })] });
+  assertEquals([one?.count, one?.asked], [3, 1]);
+  assertEquals(run({ groups: [group({ vms })] }).groups[0]?.count, 2);
+});
+
+Deno.test("min is wanted without any demand, and is room that is on its way", () => {
+  const { groups: [one] } = run({ groups: [group({ min: 2 })] });
+  assertEquals([one?.count, one?.reason], [2, "min is 2"]);
+  assertEquals(run({ jobs: [large(1, 2)], groups: [group({ min: 2 })] }).groups[0]?.count, 2);
 });
 
 Deno.test("idle time counts from when a worker was first seen with nothing to do", () => {
-  const tracker = new IdleTracker();
-  const see = (running: number, nowMs: number) =>
-    tracker.see({ type: "demand", jobs: [], workers: [worker("w0", { running })] }, nowMs)
+  const tracker = new WorkerTracker();
+  const see = (held: number, nowMs: number) => {
+    const workers = [worker("w0", { held })];
+    return tracker.see({ type: "demand", jobs: [], workers, usage: {} }, nowMs)
       .map(({ idleForMs }) => idleForMs)[0];
+  };
   assertEquals([see(1, 0), see(0, 10), see(0, 30), see(2, 40), see(0, 50)], [0, 0, 20, 0, 0]);
 });
 
@@ -125,12 +308,14 @@ const arbitrary = fc.record({
     fc.record({
       min: fc.nat({ max: 3 }),
       extra: fc.nat({ max: 5 }),
+      buffer: fc.nat({ max: 2 }),
       cpuMilli: fc.integer({ min: 500, max: 8_000 }),
       memoryBytes: fc.integer({ min: 10, max: 200 }),
       vms: fc.array(
         fc.record({
           state: fc.constantFrom("REQUESTED", "BOOTING", "READY", "UNHEALTHY", "STOPPING"),
-          running: fc.nat({ max: 2 }),
+          held: fc.nat({ max: 2 }),
+          retiring: fc.boolean(),
           idleForMs: fc.nat({ max: 2_000 }),
         }),
         { maxLength: 4 },
@@ -141,40 +326,57 @@ const arbitrary = fc.record({
 }).map(({ jobs, groups }): DecideInput => {
   const workers: Worker[] = [];
   return {
-    jobs,
-    groups: groups.map(({ min, extra, vms, ...size }, g) => ({
-      name: `g${g}`,
-      min,
-      max: min + extra,
-      idleMs: 1_000,
-      sliceVms: 1,
-      ...size,
-      slices: slicesOf(vms.map(({ state, running, idleForMs }, i) => {
-        const name = `w${g}-${i}`;
-        if (state === "READY") {
-          workers.push({ name, running, ...size, idleForMs: running > 0 ? 0 : idleForMs });
-        }
-        return { vm: name, state } as Vm;
-      })),
-    })),
+    nowMs: NOW_MS,
+    usage: {},
+    jobs: jobs.map(({ generation, count, ...shape }, at) =>
+      job(generation * 10 + at, count, shape)
+    ),
+    groups: groups.map(({ min, extra, vms, buffer, ...size }, g) =>
+      group({
+        ...{ name: `g${g}`, min, max: min + extra, buffer },
+        ...size,
+        vms: vms.map(({ state, held, idleForMs, retiring }, i) => {
+          const name = `w${g}-${i}`;
+          if (state === "READY") {
+            workers.push({
+              ...room(name, size.cpuMilli / 1_000, {
+                totalMemoryBytes: size.memoryBytes,
+                freeMemoryBytes: size.memoryBytes,
+                freeCpuMilli: held > 0 ? 0 : size.cpuMilli,
+              }),
+              ...{ held, retiring, idleForMs: held > 0 ? 0 : idleForMs },
+            });
+          }
+          return { vm: name, state } as Vm;
+        }),
+      })
+    ),
     workers,
   };
 });
 
+const liveIn = ({ slices }: DecideGroup) =>
+  slices.filter(({ vms }) => vms[0]!.state !== "STOPPING").length;
+
 Deno.test("whatever the demand: counts stay in bounds and no busy worker is given up", () => {
   fc.assert(fc.property(arbitrary, (input) => {
     const decision = decide(input);
-    for (const [g, want] of decision.wanted.entries()) {
-      const { min, max, slices, idleMs } = input.groups[g]!;
-      const live = slices.filter(({ vms }) => vms[0]!.state !== "STOPPING").length;
-      assert(want.count >= min && want.count <= Math.max(max, min));
+    for (const [g, want] of decision.groups.entries()) {
+      const { min, max, idleMs, slices } = input.groups[g]!;
+      const live = liveIn(input.groups[g]!);
+      assert(want.count >= min && want.count <= Math.max(max, min, live));
       assert(want.remove.length <= Math.max(0, live - min));
-      assert(want.count + want.remove.length <= Math.max(live, min) || want.remove.length === 0);
+      assert(want.remove.length === 0 || want.count >= live - want.remove.length);
       for (const name of want.remove) {
-        const worker = input.workers.find((w) => w.name === name);
-        assert(worker !== undefined && worker.running === 0 && worker.idleForMs >= idleMs);
+        const worker = input.workers.find((one) => one.worker === name);
+        const state = slices.find(({ slice }) => slice === name)!.vms[0]!.state;
+        if (worker === undefined) assertEquals(state, "REQUESTED");
+        else assert(worker.held === 0 && worker.idleForMs >= idleMs && worker.retiring);
       }
       assert(want.reason !== "");
+    }
+    for (const name of decision.retire) {
+      assert((input.workers.find((one) => one.worker === name)?.held ?? 0) === 0);
     }
     assertEquals(decide(input), decision, "the same input gives the same answer");
   }));
@@ -182,16 +384,13 @@ Deno.test("whatever the demand: counts stay in bounds and no busy worker is give
 
 Deno.test("whatever the demand: all is placed, or every group that could help has its most", () => {
   fc.assert(fc.property(arbitrary, (input) => {
-    const { wanted, unplaced } = decide(input);
+    const { groups: decided, unplaced } = decide(input);
     for (const { generation, count } of unplaced) {
-      const jobs = input.jobs.filter((j) => j.generation === generation);
-      assert(count > 0 && count <= Math.max(...jobs.map((j) => j.count)));
+      const [one] = input.jobs.filter((job) => job.generation === generation);
+      assert(one !== undefined && count > 0 && count <= one.count);
       for (const [g, group] of input.groups.entries()) {
-        const helps = jobs.every((j) =>
-          j.cpuMilli <= group.cpuMilli && j.memoryBytes <= group.memoryBytes
-        );
-        const live = group.slices.filter(({ vms }) => vms[0]!.state !== "STOPPING").length;
-        if (helps && live <= group.max) assertEquals(wanted[g]?.count, group.max);
+        const helps = one.cpuMilli <= group.cpuMilli && one.memoryBytes <= group.memoryBytes;
+        if (helps && liveIn(group) <= group.max) assertEquals(decided[g]?.count, group.max);
       }
     }
   }));

@@ -1,7 +1,7 @@
 /** Core, scheduling and heartbeat as they are composed, in one isolate, with workers on loopback. */
 import { FakeBundles } from "../fakes/fake_bundles.ts";
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
-import type { Demand } from "../../src/autoscaler/messages.ts";
+import type { Demand, Retire } from "../../src/autoscaler/messages.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { coreLoop } from "../../src/controller/core_loop.ts";
@@ -56,7 +56,9 @@ class Controller {
     this.scheduling.run(schedulingLoop() as never, {});
     join(this.core, "heartbeat", this.heartbeat);
     join(this.core, "scheduling", this.scheduling);
-    this.core.far<Demand, never>("autoscaler").onMessage((demand) => this.demands.push(demand));
+    const autoscaler = this.core.far<Demand, Retire>("autoscaler");
+    autoscaler.onMessage((demand) => this.demands.push(demand));
+    autoscaler.post({ type: "retire", workers: [] });
     this.reader = openReader(this.path);
     this.bridge = new ServerBridge({
       core: this.core.far("server"),

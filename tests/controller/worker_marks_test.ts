@@ -85,6 +85,21 @@ scenario("a drained worker gets nothing new; what runs there goes on", (world) =
   assertEquals(kinds(world), ["worker_drained", "worker_released"]);
 });
 
+scenario("a worker that shall go gets nothing new, and gets work again when it stays", (world) => {
+  const worker = world.join("w0");
+  world.submit("a");
+  world.settle();
+  world.react({ type: "retire", workers: ["w0"] });
+  world.submit("b");
+  world.settle();
+  worker.finish(1, { atMs: world.now.wallMs });
+  world.settle();
+  assertEquals([world.job("a").state, world.job("b").state], ["SUCCEEDED", "PENDING"]);
+  world.react({ type: "retire", workers: [] });
+  world.settle();
+  assertEquals(world.job("b").state, "RUNNING");
+});
+
 scenario("what waits at a worker that is drained goes to another one", (world) => {
   world.join("w0", { cpuMilli: 1_000 });
   world.submit("a", { replicas: 3 });

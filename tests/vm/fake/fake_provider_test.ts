@@ -5,7 +5,7 @@ import { FakeCloud, fakeProvider } from "../../../src/vm/fake/fake_provider.ts";
 import type { FakeProviderConfig } from "../../../src/vm/provider_config.ts";
 import { HeardEvents, providerContract, type ProviderWorld } from "../../contracts/vm_provider.ts";
 import { ManualClock, settle } from "../../fakes/manual_clock.ts";
-import { providerGroup } from "../../support/provider_group.ts";
+import { scaleGroup } from "../../fakes/scale_groups.ts";
 
 const CONFIG: FakeProviderConfig = {
   ...{ kind: "fake", bootMs: 20, deleteMs: 20, script: [], quota: null },
@@ -14,7 +14,7 @@ const CONFIG: FakeProviderConfig = {
 function world(sliceVms: number): ProviderWorld {
   const cloud = new FakeCloud(CONFIG, systemClock);
   return {
-    group: providerGroup({ sliceVms }),
+    group: scaleGroup({ name: "g", sliceVms, cpuMilli: 500, memoryBytes: 64 * 1024 ** 2 }),
     make: (context) =>
       fakeProvider(cloud)(CONFIG, {
         ...{ ...context, cluster: "c", folder: "/nowhere" },

@@ -5,7 +5,7 @@ import { Owner } from "../../../src/lifecycle/owner.ts";
 import { makeProcessProvider } from "../../../src/vm/process/process_provider.ts";
 import { HeardEvents, providerContract, type ProviderWorld } from "../../contracts/vm_provider.ts";
 import { type IrisProcess, makeWorld, startIris } from "../../support/iris_process.ts";
-import { providerGroup } from "../../support/provider_group.ts";
+import { scaleGroup } from "../../fakes/scale_groups.ts";
 import { inGate } from "../../support/require.ts";
 
 const UP_MS = 30_000;
@@ -41,7 +41,7 @@ async function world(sliceVms: number): Promise<ProcessWorld> {
   const folder = `${at.dir}/vms`;
   return {
     ...{ client, folder, tag: at.tag, until },
-    group: providerGroup({ sliceVms }),
+    group: scaleGroup({ name: "g", sliceVms, cpuMilli: 500, memoryBytes: 64 * 1024 ** 2 }),
     make: (context) =>
       makeProcessProvider({ kind: "process" }, {
         ...context,

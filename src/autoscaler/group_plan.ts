@@ -1,0 +1,272 @@
+/**
+ * One group while a decision is made: which of its slices are needed, how many more are asked for,
+ * and what follows from both. Pure.
+ */
+import { type Constraint, holds } from "../model/constraints.ts";
+import type { TaskShape, WorkerRoom } from "../scheduler/pass.ts";
+import type { Availability, FleetGroup, FleetSlice, WantedSlices } from "../vm/fleet.ts";
+import { RUNTIME_ATTRIBUTES } from "../wire/runtime_needs.ts";
+import { fit, FreshBins } from "./fresh_bins.ts";
+
+/** What of a group a decision looks at. */
+export interface DecideGroup
+  extends Omit<FleetGroup, "slices" | "provider" | "availability" | "quotaPool" | "quotaRank"> {
+  readonly slices: readonly (Pick<FleetSlice, "slice"> & {
+    readonly vms: readonly Pick<FleetSlice["vms"][number], "vm" | "state">[];
+  })[];
+  readonly availability?: Availability;
+  readonly quotaPool?: string | null;
+  readonly quotaRank?: number;
+  /** What workers of the group were seen to say of themselves beside what is configured. */
+  readonly learned?: Readonly<Record<string, string>>;
+}
+
+/** A worker on a VM, as far as a decision needs it. */
+export interface SeenWorker {
+  readonly held: number;
+  readonly retiring: boolean;
+  /** Since it last had something to do, in ms; 0 while it has. */
+  readonly idleForMs: number;
+}
+
+/** A slice that has nothing to do. */
+export interface IdleSlice {
+  readonly slice: string;
+  readonly idleMs: number;
+  /** Until it may go, in ms: 0 when it may now. */
+  readonly goesInMs: number;
+}
+
+/** What was decided for a group, and everything that led to it. Plain data. */
+export interface GroupDecision extends WantedSlices {
+  /** Slices that work or are on their way. */
+  readonly have: number;
+  /** Of these: with something to do, or needed by what is pending. */
+  readonly needed: number;
+  readonly coming: number;
+  readonly asked: number;
+  readonly idle: readonly IdleSlice[];
+  /** Whom it was asked for: how many tasks of which job. */
+  readonly asking: readonly { readonly generation: number; readonly tasks: number }[];
+  /** Why it could not be asked, or gives nothing back; null when neither holds. */
+  readonly blocked: string | null;
+}
+
+const LIVE = new Set(["REQUESTED", "BOOTING", "INITIALIZING", "READY", "UNHEALTHY"]);
+const COMING = new Set(["REQUESTED", "BOOTING", "INITIALIZING"]);
+/** Attributes that a worker finds out for itself: a group of which none was seen may have them. */
+const FOUND_OUT = /^(limits$|limits\.)/;
+
+/** See the head of this file. */
+export class GroupPlan {
+  readonly group: DecideGroup;
+  readonly live: DecideGroup["slices"];
+  readonly fresh = new FreshBins();
+  /** Slices to ask for. */
+  asked = 0;
+  readonly #asking = new Map<number, number>();
+  readonly #needed = new Set<string>();
+  readonly #sliceOf = new Map<string, string>();
+  readonly #workers: ReadonlyMap<string, SeenWorker>;
+  readonly #attributes: Readonly<Record<string, string>>;
+
+  /** @param workers those that are known, by name */
+  constructor(group: DecideGroup, workers: ReadonlyMap<string, SeenWorker>) {
+    this.group = group;
+    this.live = group.slices.filter(({ vms }) => vms.every(({ state }) => LIVE.has(state)));
+    this.#workers = workers;
+    this.#attributes = { ...group.learned, ...group.attributes, group: group.name };
+    for (const { slice, vms } of this.live) {
+      for (const { vm } of vms) this.#sliceOf.set(vm, slice);
+      if (vms.some(({ vm }) => (workers.get(vm)?.held ?? 0) > 0)) this.#needed.add(slice);
+    }
+  }
+
+  /** Slices of which the controller does not know all workers yet. */
+  get coming(): DecideGroup["slices"] {
+    return this.live.filter(({ vms }) =>
+      vms.some(({ vm, state }) =>
+        !this.#workers.has(vm) && (COMING.has(state) || state === "READY")
+      )
+    );
+  }
+
+  /** Room that is on its way: of VMs whose workers are not known yet, and of those owed to `min`. */
+  comingRooms(): WorkerRoom[] {
+    const rooms = this.coming.flatMap(({ slice, vms }) =>
+      vms.filter(({ vm }) => !this.#workers.has(vm)).map(({ vm }) => this.#room(vm, slice))
+    );
+    for (let at = this.live.length; at < this.group.min; at++) {
+      const slice = `${this.group.name}+${at}`;
+      for (let vm = 0; vm < this.group.sliceVms; vm++) {
+        rooms.push(this.#room(`${slice}.${vm}`, slice));
+      }
+    }
+    return rooms;
+  }
+
+  /** What is pending goes to this worker or VM. */
+  use(vm: string): void {
+    const slice = this.#sliceOf.get(vm);
+    if (slice !== undefined) this.#needed.add(slice);
+  }
+
+  /** Slices that nothing needs, those on their way among them. */
+  get free(): DecideGroup["slices"] {
+    return this.live.filter(({ slice, vms }) => !this.#needed.has(slice) && this.#isUsable(vms));
+  }
+
+  /** Keeps free slices for a gang. */
+  keep(count: number): void {
+    for (const { slice } of this.free.slice(0, count)) this.#needed.add(slice);
+  }
+
+  /** How many more slices may be asked for. */
+  get room(): number {
+    return this.group.max - Math.max(this.live.length, this.group.min) - this.asked;
+  }
+
+  /** Asks for slices, for tasks of a job. */
+  ask(slices: number, of: { generation: number; tasks: number }): void {
+    this.asked += slices;
+    this.fresh.add(this.group, slices * this.group.sliceVms);
+    this.count(of);
+  }
+
+  /** Notes whom it is asked for. */
+  count({ generation, tasks }: { generation: number; tasks: number }): void {
+    if (tasks > 0) this.#asking.set(generation, (this.#asking.get(generation) ?? 0) + tasks);
+  }
+
+  /** How many tasks fit on one VM with nothing on it. */
+  fits(task: TaskShape): number {
+    return fit(this.group, task);
+  }
+
+  /** The first required constraint that its VMs do not satisfy; null when they do. */
+  misfit(constraints: readonly Constraint[]): Constraint | null {
+    return constraints.find((one) => one.required && !this.#holds(one)) ?? null;
+  }
+
+  /** How many of the preferred constraints its VMs satisfy. */
+  preference(constraints: readonly Constraint[]): number {
+    return constraints.filter((one) => !one.required && this.#holds(one)).length;
+  }
+
+  /** The value of an attribute that all VMs of the group share; undefined when there is none. */
+  attribute(key: string): string | undefined {
+    return this.#attributes[key];
+  }
+
+  /** What follows: how many slices there shall be, and which may go. */
+  decide(): { decision: GroupDecision; retire: readonly string[] } {
+    const { group, live, asked } = this;
+    const needed = this.#needed.size;
+    const free = this.free.length;
+    // What is there but takes no work holds its place: it is somebody's to mend.
+    const unusable = live.length - needed - free;
+    const least = Math.max(group.min, needed + unusable + group.buffer);
+    const more = asked + Math.max(0, group.buffer - free);
+    const idle = this.#idle();
+    const blocked = this.#blocked();
+    const facts = {
+      ...{ group: group.name, have: live.length, needed, asked, idle, blocked },
+      coming: this.coming.length,
+      asking: [...this.#asking].map(([generation, tasks]) => ({ generation, tasks })),
+    };
+    const surplus = asked > 0 ? 0 : live.length - least;
+    const going = surplus > 0 && group.availability?.state !== "halted"
+      ? this.#going(idle).slice(0, surplus)
+      : [];
+    if (going.length > 0) {
+      const remove = going.filter((slice) => this.#isEmpty(slice)).map(({ slice }) => slice);
+      const retire = going.flatMap(({ vms }) => vms.map(({ vm }) => vm));
+      const reason = `${going.length} idle for ${group.idleMs} ms or longer`;
+      const count = live.length - remove.length;
+      return { decision: { ...facts, count, reason, remove }, retire };
+    }
+    const base = Math.max(live.length, group.min);
+    const count = Math.max(Math.min(base, group.max), Math.min(base + more, group.max));
+    return { decision: { ...facts, count, reason: this.#reason(count), remove: [] }, retire: [] };
+  }
+
+  #reason(count: number): string {
+    const { group, asked, live } = this;
+    const tasks = [...this.#asking.values()].reduce((sum, of) => sum + of, 0);
+    if (asked > 0) return `${tasks} pending tasks fit nowhere: ${asked} more`;
+    if (live.length < group.min) return `min is ${group.min}`;
+    if (count > live.length) {
+      return `a buffer of ${group.buffer} beyond the ${this.#needed.size} in use`;
+    }
+    return "enough for what is pending";
+  }
+
+  /** Why the group cannot be asked now, in one line. */
+  #blocked(): string | null {
+    const { availability } = this.group;
+    return availability === undefined || availability.state === "ok" ? null : availability.reason;
+  }
+
+  /** What has nothing to do, longest first; among the same those that retire already. */
+  #idle(): IdleSlice[] {
+    return this.free.filter(({ vms }) =>
+      vms.every(({ vm, state }) => state === "READY" && this.#workers.has(vm))
+    ).map(({ slice, vms }) => {
+      const idleMs = Math.min(...vms.map(({ vm }) => this.#workers.get(vm)!.idleForMs));
+      return { slice, idleMs, goesInMs: Math.max(0, this.group.idleMs - idleMs) };
+    }).sort((a, b) => b.idleMs - a.idleMs || (a.slice < b.slice ? -1 : 1));
+  }
+
+  /** What may go, in order: what was only asked for, what retires already, what is idle longest. */
+  #going(idle: readonly IdleSlice[]): DecideGroup["slices"] {
+    const requested = this.free.filter(({ vms }) =>
+      vms.every(({ state }) => state === "REQUESTED")
+    );
+    const bySlice = new Map(this.free.map((one) => [one.slice, one]));
+    const due = idle.filter(({ goesInMs }) => goesInMs === 0).map(({ slice }) =>
+      bySlice.get(slice)!
+    );
+    const retiring = due.filter((slice) => this.#isEmpty(slice));
+    return [...requested, ...retiring, ...due.filter((slice) => !retiring.includes(slice))];
+  }
+
+  /** Whether nothing is there that could get work: its workers retire, or there are none yet. */
+  #isEmpty({ vms }: DecideGroup["slices"][number]): boolean {
+    return vms.every(({ vm }) => this.#workers.get(vm)?.retiring ?? true);
+  }
+
+  /** Whether each of them takes work, or is on its way to. */
+  #isUsable(vms: DecideGroup["slices"][number]["vms"]): boolean {
+    return vms.every(({ vm, state }) => this.#workers.has(vm) || COMING.has(state));
+  }
+
+  #holds(constraint: Constraint): boolean {
+    const { key } = constraint;
+    const value = this.#attributes[key];
+    if (value === undefined && this.group.learned === undefined && isFoundOut(key)) return true;
+    return holds(constraint, value);
+  }
+
+  #room(worker: string, slice: string): WorkerRoom {
+    const { cpuMilli, memoryBytes, resources } = this.group;
+    return {
+      worker,
+      attributes: { ...optimistic(this.group.learned), ...this.#attributes, slice },
+      ...{ totalCpuMilli: cpuMilli, totalMemoryBytes: memoryBytes, totalResources: resources },
+      ...{ freeCpuMilli: cpuMilli, freeMemoryBytes: memoryBytes, freeResources: resources },
+      leaving: { cpuMilli: 0, memoryBytes: 0, resources: {} },
+      ...{ slots: Number.MAX_SAFE_INTEGER, backlogRoom: 0 },
+    };
+  }
+}
+
+function isFoundOut(key: string): boolean {
+  return FOUND_OUT.test(key) || key === RUNTIME_ATTRIBUTES.module ||
+    key === RUNTIME_ATTRIBUTES.container;
+}
+
+/** What a worker of a group of which none was seen may turn out to have. */
+function optimistic(learned: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  if (learned !== undefined) return {};
+  return { [RUNTIME_ATTRIBUTES.module]: "yes", [RUNTIME_ATTRIBUTES.container]: "yes" };
+}
