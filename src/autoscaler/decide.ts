@@ -94,7 +94,7 @@ function placeOn(
   if (rooms.length > 0 && jobs.length > 0) {
     const { assign } = place({
       ...{ nowMs: input.nowMs, jobs, usage: input.usage, policy: "best_fit" },
-      ...{ unavailable: 0, queued: [], held: [] },
+      ...{ unavailable: 0, queued: [], held: [], behind: [] },
       workers: rooms.map((room) => ({ ...room, backlogRoom: 0 })),
     });
     const used = new Set<string>();
