@@ -4,9 +4,15 @@
  */
 import { logger } from "../base/log.ts";
 import type { LoopBody } from "../lifecycle/loop.ts";
-import type { Fleet, FromVmManager, ToVmManager, WorkerSeen } from "../vm/fleet.ts";
 import { decide, type Decision } from "./decide.ts";
-import { CORE_CHANNEL, type Demand, type Retire, VM_CHANNEL } from "./messages.ts";
+import { FleetDesk } from "./fleet_desk.ts";
+import {
+  CORE_CHANNEL,
+  type Demand,
+  type FromAutoscaler,
+  SERVER_CHANNEL,
+  VM_CHANNEL,
+} from "./messages.ts";
 import { WorkerTracker } from "./worker_tracker.ts";
 
 /** How often it looks when nothing changed: idle time passes without news. In ms. */
@@ -18,13 +24,10 @@ const COALESCE_MS = 10;
 export function autoscalerLoop(): LoopBody {
   return async (context) => {
     const { signal, closing, clock } = context;
-    const core = context.channel<Demand, Retire>(CORE_CHANNEL);
-    const vm = context.channel<FromVmManager, ToVmManager>(VM_CHANNEL);
+    const core = context.channel<Demand, FromAutoscaler>(CORE_CHANNEL);
     const tracker = new WorkerTracker();
     const over = Promise.withResolvers<void>();
     let demand: Demand = { type: "demand", jobs: [], workers: [], usage: {} };
-    let fleet: Fleet | null = null;
-    let told = "";
     let retiring: string | null = null;
     const retire = (workers: readonly string[]) => {
       const text = workers.join();
@@ -36,43 +39,34 @@ export function autoscalerLoop(): LoopBody {
       context.tick();
       timer.cancel();
       timer = clock.setTimer(LOOK_MS, look);
-      if (fleet === null || closing.aborted) return;
+      if (!desk.known || closing.aborted) return;
       const workers = tracker.see(demand, clock.now());
-      const groups = tracker.learn(fleet, workers);
+      const groups = tracker.learn(desk.groups, workers);
       const { jobs, usage } = demand;
       const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, groups });
       // What this process has itself is not scaled: nobody has to say what is pending.
-      if (fleet.groups.some(({ provider }) => provider !== "local")) retire(decision.retire);
-      const message = {
-        type: "wanted",
-        groups: decision.groups.map(({ group, count, reason, remove }) => ({
-          group,
-          count,
-          reason,
-          remove,
-        })),
-        workers: workersOf(fleet, demand.seen ?? []),
-      } as const;
-      const text = JSON.stringify(message);
-      if (text === told) return;
-      told = text;
-      report(decision);
-      vm.post(message);
+      if (desk.groups.some(({ provider }) => provider !== "local")) retire(decision.retire);
+      const wanted = decision.groups.map(({ group, count, reason, remove }) => ({
+        ...{ group, count, reason, remove },
+      }));
+      if (desk.want(wanted, demand.seen ?? [])) report(decision);
     };
     let timer = clock.setTimer(LOOK_MS, look);
     const soon = () => {
       timer.cancel();
       timer = clock.setTimer(COALESCE_MS, look);
     };
-    core.onMessage((message) => {
-      demand = message;
-      soon();
+    const desk = new FleetDesk({
+      clock,
+      local: context.channel(VM_CHANNEL),
+      server: context.channel(SERVER_CHANNEL),
+      note: (notes) => core.post(notes),
+      changed: soon,
     });
-    vm.onMessage((message) => {
-      if (message.type !== "fleet") return;
-      // Something moved there: what was asked for before may have to be asked for again.
-      fleet = message;
-      told = "";
+    core.onMessage((message) => {
+      // A core that begins anew knows nothing of what retires, nor that anybody wants to know.
+      if (message.begun === true) retiring = null;
+      demand = message;
       soon();
     });
     const onAbort = () => over.resolve();
@@ -82,17 +76,8 @@ export function autoscalerLoop(): LoopBody {
     await over.promise;
     timer.cancel();
     core.onMessage(null);
-    vm.onMessage(null);
+    desk.close();
   };
-}
-
-/** What is known of those workers that are VMs of a fleet. */
-function workersOf(fleet: Fleet, seen: readonly WorkerSeen[]): WorkerSeen[] {
-  const vms = new Set<string>();
-  for (const { slices } of fleet.groups) {
-    for (const slice of slices) for (const { vm } of slice.vms) vms.add(vm);
-  }
-  return seen.filter(({ vm }) => vms.has(vm));
 }
 
 function report(decision: Decision): void {

@@ -1,6 +1,7 @@
-/** What the core and the autoscaler tell each other. Plain data, by structured clone. */
+/** What the autoscaler and others tell each other. Plain data, by structured clone. */
 import type { PendingGroup, WorkerRoom } from "../scheduler/pass.ts";
-import type { WorkerSeen } from "../vm/fleet.ts";
+import type { FromVmManager, ToVmManager, VmAnswer, VmQuestion, WorkerSeen } from "../vm/fleet.ts";
+import type { GroupView, VmView } from "../wire/vms.ts";
 
 /** One worker that takes work, or would if it did not retire. */
 export interface WorkerLoad extends WorkerRoom {
@@ -13,6 +14,8 @@ export interface WorkerLoad extends WorkerRoom {
 /** Core to autoscaler, when it changed: at most a few times a second. */
 export interface Demand {
   readonly type: "demand";
+  /** True for the first of a run of the core. */
+  readonly begun?: boolean;
   /** What is pending, as a scheduling pass would see it. */
   readonly jobs: readonly PendingGroup[];
   readonly workers: readonly WorkerLoad[];
@@ -31,3 +34,57 @@ export interface Retire {
 /** The names of the autoscaler's channels, at its own end. */
 export const CORE_CHANNEL = "core";
 export const VM_CHANNEL = "vm";
+export const SERVER_CHANNEL = "server";
+
+/** The name of the VM manager beside the controller; others bring theirs. */
+export const LOCAL_MANAGER = "local";
+
+/** What happened to a VM, for the list of events. */
+export interface VmNote {
+  readonly vm: string;
+  readonly slice: string;
+  readonly group: string;
+  readonly state: VmView["state"];
+  readonly reason: string;
+}
+
+/** Autoscaler to core: what to put into the list of events. */
+export interface VmNotes {
+  readonly type: "vms";
+  readonly notes: readonly VmNote[];
+}
+
+/** Autoscaler to core. */
+export type FromAutoscaler = Retire | VmNotes;
+
+/** A question of a user, before it is known whom to ask. */
+export type VmAsk = VmQuestion extends infer Question
+  ? Question extends VmQuestion ? Omit<Question, "id" | "type"> : never
+  : never;
+
+/** Server to autoscaler. */
+export type ServerToDesk =
+  /** A run of the server's loop began: it knows nothing, and nobody waits for earlier answers. */
+  | { readonly type: "hello" }
+  /** Answered once by its `id`. */
+  | { readonly type: "ask"; readonly id: number; readonly ask: VmAsk }
+  /** A VM manager from elsewhere is heard, or is not any more. */
+  | { readonly type: "attached" | "detached"; readonly manager: string }
+  | {
+    readonly type: "from_manager";
+    readonly manager: string;
+    readonly message: FromVmManager;
+  };
+
+/** Autoscaler to server. */
+export type DeskToServer =
+  /** A run of the autoscaler began: who is attached shall be told anew. */
+  | { readonly type: "hello" }
+  | {
+    readonly type: "fleet";
+    readonly groups: readonly GroupView[];
+    /** With those that are gone lately, at the end. */
+    readonly vms: readonly VmView[];
+  }
+  | { readonly type: "answered"; readonly id: number; readonly result: VmAnswer["result"] }
+  | { readonly type: "to_manager"; readonly manager: string; readonly message: ToVmManager };

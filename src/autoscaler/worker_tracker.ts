@@ -1,5 +1,5 @@
 /** What the autoscaler remembers of workers between two decisions. Pure: time comes in. */
-import type { Fleet } from "../vm/fleet.ts";
+import type { FleetGroup } from "../vm/fleet.ts";
 import type { DecideGroup, DecideInput } from "./decide.ts";
 import type { Demand } from "./messages.ts";
 
@@ -25,10 +25,10 @@ export class WorkerTracker {
     return workers;
   }
 
-  /** The groups of a fleet, with what is known of their workers' attributes. */
-  learn(fleet: Fleet, workers: DecideInput["workers"]): DecideGroup[] {
+  /** The groups, with what is known of their workers' attributes. */
+  learn(groups: readonly FleetGroup[], workers: DecideInput["workers"]): DecideGroup[] {
     const byName = new Map(workers.map((worker) => [worker.worker, worker]));
-    return fleet.groups.map((group) => {
+    return groups.map((group) => {
       const one = group.slices.flatMap(({ vms }) => vms).map(({ vm }) => byName.get(vm))
         .find((worker) => worker !== undefined);
       if (one !== undefined) {

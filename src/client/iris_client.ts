@@ -6,6 +6,7 @@ import { sleep, systemClock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
 import { fetchProblem } from "../base/fetch_problem.ts";
 import { randomHex } from "../base/ids.ts";
+import { FleetClient } from "./fleet_client.ts";
 import { ExecStream, type TakeOutput } from "./exec_stream.ts";
 import type { ExecRequest } from "../wire/exec.ts";
 import type { HostUsage, Signalled, TaskUsage } from "../wire/usage.ts";
@@ -70,6 +71,8 @@ const EVENTS_PAUSE_MS = 500;
 /** Speaks to one controller. */
 export class IrisClient {
   readonly #options: ClientOptions;
+  /** VMs and scale groups. */
+  readonly fleet = new FleetClient((method, path, options) => this.#json(method, path, options));
 
   /** @param options where the controller is, and the token to show */
   constructor(options: ClientOptions) {
@@ -370,10 +373,10 @@ export class IrisClient {
   async #json<T>(
     method: string,
     path: string,
-    options: { body?: unknown; key?: string; signal?: AbortSignal | undefined } = {},
+    options: JsonOptions = {},
   ): Promise<T> {
-    const limit = AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    const { body, key, signal } = options;
+    const { body, key, signal, timeoutMs = this.#options.timeoutMs } = options;
+    const limit = AbortSignal.timeout(timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const response = await this.#fetch(method, path, {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(key === undefined ? {} : { headers: { "Idempotency-Key": key } }),
@@ -422,6 +425,13 @@ export class IrisClient {
       ...(this.#options.user === undefined ? {} : { "X-Iris-User": this.#options.user }),
     };
   }
+}
+
+interface JsonOptions {
+  readonly body?: unknown;
+  readonly key?: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
 }
 
 function jobPath(name: string): string {

@@ -28,6 +28,7 @@ import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 import type { EventFilter } from "../store/reader.ts";
 import type { SubmitMark } from "../store/rows.ts";
+import type { FleetApi } from "./fleet_api.ts";
 import type { LiveApi } from "./live_api.ts";
 import type { JobVerb } from "./messages.ts";
 import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
@@ -136,6 +137,8 @@ export interface ControllerApi {
   health(): Health;
   /** What runs now, asked of its workers. */
   readonly live: LiveApi;
+  /** VMs and scale groups. */
+  readonly fleet: FleetApi;
   /** Begins the stop of the whole cluster and says where its report will be. */
   stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer>;
 }

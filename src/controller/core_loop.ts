@@ -4,7 +4,7 @@
  * which owns the store. Everybody else talks to the core and to nobody else, so it is the last to
  * stop: until then it stores what workers report.
  */
-import type { Demand, Retire } from "../autoscaler/messages.ts";
+import type { Demand, FromAutoscaler } from "../autoscaler/messages.ts";
 import { afterTurn, turnEnd } from "../base/turn.ts";
 import type { Timer } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
@@ -81,7 +81,7 @@ class Core {
   readonly #server: Channel<ServerToCore, CoreToServer>;
   readonly #heartbeat: Channel<FromHeartbeat, ToHeartbeat>;
   readonly #scheduling: Channel<FromScheduling, ToScheduling>;
-  readonly #autoscaler: Channel<Retire, Demand>;
+  readonly #autoscaler: Channel<FromAutoscaler, Demand>;
   readonly #over = Promise.withResolvers<void>();
   #flushCancel: (() => void) | null = null;
   /** The pass under way, or null. */
@@ -400,9 +400,8 @@ class Core {
     this.#server.post({ type: "workers", workers: [...workers, ...refused] });
   }
 
-  #fromAutoscaler(message: Retire): void {
-    this.#demandAsked = true;
-    this.#demandDue = true;
+  #fromAutoscaler(message: FromAutoscaler): void {
+    if (message.type === "retire") this.#demandAsked = this.#demandDue = true;
     this.#event(message);
   }
 
@@ -430,10 +429,13 @@ class Core {
   #tellDemand(): void {
     const nowMs = this.#context.clock.now();
     // Skipped is not lost: the next tick comes by here.
-    if (!this.#demandAsked || !this.#demandDue || nowMs - this.#demandAtMs < DEMAND_GAP_MS) return;
+    const begun = this.#demandAtMs === -Infinity;
+    if (
+      !this.#demandDue || !(this.#demandAsked || begun) || nowMs - this.#demandAtMs < DEMAND_GAP_MS
+    ) return;
     this.#demandDue = false;
     this.#demandAtMs = nowMs;
-    this.#autoscaler.post(demandOf(this.#reactor.state, nowMs));
+    this.#autoscaler.post({ ...demandOf(this.#reactor.state, nowMs), begun });
   }
 
   #now(): Now {

@@ -1,6 +1,7 @@
 /**
  * What the controller's loops say to each other, and the server to main. Plain data, by structured
- * clone. The core is the hub: every loop talks to it, and to no other.
+ * clone. The core is the hub: every loop talks to it, and only server and autoscaler to each other as
+ * well (`src/autoscaler/messages.ts`): about VMs the core decides nothing.
  */
 import type { ErrorCode } from "../base/errors.ts";
 import type { TreeNode } from "../lifecycle/part.ts";
@@ -29,6 +30,8 @@ export const CORE_CHANNELS = {
 export const CORE_CHANNEL = "core";
 /** The name of the server's channel to main, at its own end. */
 export const MAIN_CHANNEL = "main";
+/** The name of the server's channel to the autoscaler, at its own end. */
+export const AUTOSCALER_CHANNEL = "autoscaler";
 
 /** Core to scheduling: what waits and where there is room. One pass is under way at a time. */
 export interface ToScheduling {

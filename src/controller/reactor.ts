@@ -4,8 +4,8 @@
  * gives what is to be done about all of them, once: one transaction, then messages.
  */
 import { AssertionFailure } from "../base/assert.ts";
-import type { Retire } from "../autoscaler/messages.ts";
 import type { FromHeartbeat } from "../heartbeat/messages.ts";
+import type { FromAutoscaler, VmNotes } from "../autoscaler/messages.ts";
 import type { StopCause } from "../lifecycle/part.ts";
 import type { Placement } from "../scheduler/pass.ts";
 import { assignJob, giveSpec, preempt, recall, takeBackUnsent } from "./attempts.ts";
@@ -47,8 +47,8 @@ export type CoreEvent =
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
   | { readonly type: "placed"; readonly placement: Placement }
-  /** These workers, and no others, are about to go for want of work. */
-  | Retire
+  /** Which workers are about to go for want of work; what happened to VMs, which is only told. */
+  | FromAutoscaler
   | { readonly type: "started"; readonly epoch: number }
   | { readonly type: "closing"; readonly cause: StopCause }
   /** The wall clock was set forward, or back for a negative number of ms. */
@@ -161,6 +161,8 @@ export class Reactor {
         return lose(turn, event);
       case "placed":
         return this.#placed(turn, event.placement);
+      case "vms":
+        return tellVms(turn, event);
       case "closing":
         return this.#close(turn, event.cause);
       case "started":
@@ -233,8 +235,20 @@ export class Reactor {
   }
 }
 
+function tellVms({ log, now }: Turn, { notes }: VmNotes): void {
+  for (const { vm, ...data } of notes) {
+    const of = { job: null, generation: null, worker: vm };
+    log.events.push({ atMs: now.wallMs, kind: "vm_state", ...of, data });
+  }
+}
+
 /** What makes no room and brings nothing to place. */
-const QUIET_EVENTS: ReadonlySet<string> = new Set(["sent", "liveness", "register_endpoint"]);
+const QUIET_EVENTS: ReadonlySet<string> = new Set([
+  "sent",
+  "liveness",
+  "register_endpoint",
+  "vms",
+]);
 
 function retire({ workers }: ClusterState, names: ReadonlySet<string>): void {
   for (const worker of workers.values()) worker.retiring = names.has(worker.name);

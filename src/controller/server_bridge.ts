@@ -47,7 +47,9 @@ import { LogAnswers } from "./log_answers.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
 import { LogRoom } from "./log_room.ts";
 import { taskDetail } from "./task_detail.ts";
+import type { DeskToServer, ServerToDesk } from "../autoscaler/messages.ts";
 import type { ConnectSocket } from "./exec_proxy.ts";
+import { FleetCalls } from "./fleet_calls.ts";
 import { LiveCalls } from "./live_calls.ts";
 import { WorkerTrees } from "./worker_trees.ts";
 import type {
@@ -76,6 +78,8 @@ const EVENT_PAUSE_MS = 200;
 export interface ServerBridgeOptions {
   readonly core: Channel<CoreToServer, ServerToCore>;
   readonly main: Channel<MainToServer, ServerToMain>;
+  /** The autoscaler's desk, where VM managers are known. */
+  readonly desk: Channel<DeskToServer, ServerToDesk>;
   /** Owned by whoever made it. */
   readonly reader: StoreReader;
   /** The database's file, beside which backups are made. */
@@ -101,6 +105,7 @@ interface Call {
 /** See the head of this file. */
 export class ServerBridge implements ControllerApi {
   readonly live: LiveCalls;
+  readonly fleet: FleetCalls;
   readonly #options: ServerBridgeOptions;
   readonly #logRoom = new LogRoom();
   readonly #logAnswers = new LogAnswers(() => this.#logRoom.readers);
@@ -132,6 +137,7 @@ export class ServerBridge implements ControllerApi {
     const { reader, post, connect, clock } = options;
     this.live = new LiveCalls({ reader, post, connect, clock, workers: () => this.#workers });
     this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
+    this.fleet = new FleetCalls(options.desk, clock);
     options.core.onMessage((message) => this.#fromCore(message));
     options.main.onMessage((message) => this.#fromMain(message));
     options.core.post({ type: "hello" });
@@ -349,6 +355,7 @@ export class ServerBridge implements ControllerApi {
     this.#closed.abort();
     this.live.close();
     this.#trees.close();
+    this.fleet.close();
     this.#options.core.onMessage(null);
     this.#options.main.onMessage(null);
     this.#rejectAll(new IrisError("closing", "The server is stopping"));

@@ -14,6 +14,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { outputRoutes } from "./routes/outputs.ts";
 import { execRoute, liveRoutes } from "./routes/live.ts";
+import { vmRoutes } from "./routes/vms.ts";
 
 /** What the application needs beside the controller itself. */
 export interface AppOptions {
@@ -71,6 +72,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   app.route("/api/v1/bundles", bundleRoutes(api.bundles));
   app.route("/api/v1/events", eventRoutes(api));
   app.route("/api/v1", liveRoutes(api));
+  app.route("/api/v1", vmRoutes(api.fleet));
   app.route("/api/v1", clusterRoutes(api, options));
 
   app.route("/", dashboard(api, options));

@@ -32,6 +32,7 @@ import {
   FORGOTTEN_SCHEMA,
   PURGE_SCHEMA,
 } from "./routes/cluster.ts";
+import { VM_ROUTES } from "./openapi_vms.ts";
 
 /** One route, as it is described. */
 export interface ApiRoute {
@@ -60,6 +61,8 @@ const PATH_WORDS: Readonly<Record<string, string>> = {
   name: "A full name such as /user/job, percent-encoded.",
   task: "A task's index.",
   index: "The index of a task, from 0.",
+  vm: "A VM's name, which is its worker's too.",
+  group: "A scale group's name.",
   hash: "64 hex digits.",
   worker: "A worker's name.",
 };
@@ -236,6 +239,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "What a worker's host uses.",
     answer: HOST_USAGE_SCHEMA,
   },
+  ...VM_ROUTES,
   {
     ...{ method: "get", path: "/api/v1/tree", status: 200 },
     summary: "The live ownership tree; ?workers=N: with the trees of so many workers elsewhere.",

@@ -2,7 +2,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 import { WITH_LOG } from "../base/log.ts";
-import { CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
+import { AUTOSCALER_CHANNEL, CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
 import { BundleStore } from "../controller/bundle_store.ts";
 import { ServerBridge } from "../controller/server_bridge.ts";
 import { fetchStream } from "../controller/stream_call.ts";
@@ -32,6 +32,7 @@ serveIsolate(
       const bridge = new ServerBridge({
         core: channel(CORE_CHANNEL),
         main: channel(MAIN_CHANNEL),
+        desk: channel(AUTOSCALER_CHANNEL),
         reader,
         database: config.database,
         post: fetchPost(connections),

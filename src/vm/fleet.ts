@@ -125,5 +125,10 @@ export interface ControllerHeard {
   readonly heard: boolean;
 }
 
+/** The autoscaler began anew and knows nothing of the fleet. */
+export interface TellFleet {
+  readonly type: "tell";
+}
+
 /** Everything a VM manager is told. */
-export type ToVmManager = WantedFleet | VmQuestion | ControllerHeard;
+export type ToVmManager = WantedFleet | VmQuestion | ControllerHeard | TellFleet;

@@ -248,6 +248,8 @@ class VmManager {
         }
         for (const group of this.#groups) group.converge();
         return;
+      case "tell":
+        return this.#post();
       case "controller":
         if (message.heard === this.#controller.heard) return;
         this.#controller = { heard: message.heard, sinceMs: this.#context.clock.now() };

@@ -179,6 +179,7 @@ export const EVENT_KINDS = [
   "worker_drained",
   "worker_set_aside",
   "worker_released",
+  "vm_state",
 ] as const;
 
 /** See {@linkcode EVENT_KINDS}. */

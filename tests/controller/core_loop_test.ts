@@ -1,4 +1,5 @@
 /** Core, scheduling and heartbeat as they are composed, in one isolate, with workers on loopback. */
+import { SILENT } from "../fakes/silent_channel.ts";
 import { FakeBundles } from "../fakes/fake_bundles.ts";
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import type { Demand, Retire } from "../../src/autoscaler/messages.ts";
@@ -61,6 +62,7 @@ class Controller {
     autoscaler.post({ type: "retire", workers: [] });
     this.reader = openReader(this.path);
     this.bridge = new ServerBridge({
+      desk: SILENT,
       core: this.core.far("server"),
       main: this.#main[0],
       reader: this.reader,

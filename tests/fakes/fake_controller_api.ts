@@ -33,6 +33,7 @@ import { formatJobCursor, parseJobCursor } from "../../src/wire/log_chunks.ts";
 import type { ForgottenResponse } from "../../src/wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../../src/wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
+import { FakeFleet } from "./fake_fleet.ts";
 import { FakeLive } from "./fake_live.ts";
 
 import { FakeBundles, FakeOutputs } from "./fake_bundles.ts";
@@ -50,6 +51,7 @@ export class FakeControllerApi implements ControllerApi {
   readonly bundles = new FakeBundles();
   readonly outputs = new FakeOutputs();
   readonly live = new FakeLive(this);
+  readonly fleet = new FakeFleet();
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
   /** Every question for logs. */

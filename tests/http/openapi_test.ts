@@ -64,6 +64,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "post /api/v1/workers/forgotten": { generations: [1, 77] },
   "post /api/v1/jobs/:name/signal": { signal: "USR1" },
   "post /api/v1/jobs/:name/tasks/:index/signal": { signal: "sigusr1" },
+  "post /api/v1/vms/:vm/stop": { reason: "a broken disk" },
   "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
   "post /api/v1/bundles": { hash: "0".repeat(64), bytes: 10 },
   "put /api/v1/bundles/:hash": "a bundle",
@@ -79,7 +80,8 @@ for (const { method, path, status, answer } of API_ROUTES) {
     const name = path.includes("/workers/") ? "w9" : encodeURIComponent("/local/a");
     await (await call("post", "/api/v1/endpoints", BODIES["post /api/v1/endpoints"])).body
       ?.cancel();
-    const at = path.replace(":name", name).replace(":hash", hash).replace(":index", "0") +
+    const at = path.replace(":name", name).replace(":vm", "cpu-0").replace(":group", "cpu")
+      .replace(":hash", hash).replace(":index", "0") +
       (path.endsWith("/wait") ? "?waitMs=0" : "");
     const response = await call(method, at, BODIES[`${method} ${path}`]);
     const body = await response.json();

@@ -3,6 +3,7 @@
  * of the server over a real database, in a program that dies between any two statements. Started
  * again it begins with what the database holds.
  */
+import { SILENT } from "../fakes/silent_channel.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { Deadline } from "../../src/lifecycle/deadline.ts";
 import {
@@ -281,6 +282,7 @@ export class SimController {
       program.onDeath(close);
       await owner.own({ name: "reader", kind: "resource", release: close });
       const bridge = new ServerBridge({
+        desk: SILENT,
         core: context.channel<CoreToServer, ServerToCore>(CORE_CHANNEL),
         main: context.channel<MainToServer, ServerToMain>(MAIN_CHANNEL),
         reader,

@@ -9,6 +9,7 @@ import { flagSwitch, flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.t
 import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
 import { ENDPOINT_COMMANDS } from "./endpoint_commands.ts";
+import { VM_COMMANDS } from "./vm_declarations.ts";
 import { WORKER_COMMANDS } from "./worker_commands.ts";
 import { taskShow } from "./task_commands.ts";
 import { JOB_RUN_FLAGS } from "../flags/job_run_flags.ts";
@@ -385,6 +386,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   ...ENDPOINT_COMMANDS,
   events,
   ...WORKER_COMMANDS,
+  ...VM_COMMANDS,
   tree,
   status,
   stop,

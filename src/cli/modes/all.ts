@@ -15,6 +15,7 @@ import {
   WORKER_FLAGS,
 } from "../flags/shared.ts";
 import { parseCount } from "../flags/quantities.ts";
+import type { GroupConfig } from "../../vm/scale_group.ts";
 
 /** A local cluster is for this machine. */
 const LOOPBACK = "127.0.0.1";
@@ -44,6 +45,7 @@ const local = command({
     const { runLocal } = await import("./local.ts");
     return await runLocal(context, {
       ...values,
+      groups: await groupsOf(values.config),
       stateDir: values.stateDir ?? `${stateHome(context.env)}/local`,
       temporary: false,
       hostname: LOOPBACK,
@@ -126,6 +128,14 @@ const worker = command({
     });
   },
 });
+
+/** The scale groups of a configuration file; undefined when it has none. */
+async function groupsOf(path: string | undefined): Promise<readonly GroupConfig[] | undefined> {
+  if (path === undefined) return undefined;
+  const { needConfig } = await import("../config/config_file.ts");
+  const { groups } = needConfig(path, sections());
+  return groups.length === 0 ? undefined : groups;
+}
 
 function missing(flag: string): IrisError {
   return new IrisError("usage", `--mode=worker needs ${flag}`, { field: flag });

@@ -21,7 +21,7 @@ import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart, type ControllerPartOptions } from "../parts/controller_part.ts";
-import { LOCAL_GROUP, localGroup } from "../parts/local_groups.ts";
+import { localGroup } from "../parts/local_groups.ts";
 import { type LocalWorkerRequest, LocalWorkers } from "../parts/local_workers.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { clusterTokens } from "../parts/tokens.ts";
@@ -188,7 +188,7 @@ export class ClusterManager implements Part {
     const folder = from.state.folder(`workers/${name}`);
     const { cpuMilli, memoryBytes, resources, attributes: own } = from.config.group;
     const { hostname } = readHardware();
-    const labels = group === LOCAL_GROUP ? {} : { ...own, group, slice };
+    const labels = this.#options.groups === undefined ? {} : { ...own, group, slice };
     const { context } = this.#ports;
     const home = context.env("HOME") ?? "/";
     return {

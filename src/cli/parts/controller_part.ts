@@ -4,12 +4,13 @@
  * Runs in main.
  */
 import {
+  AUTOSCALER_CHANNEL,
   CORE_CHANNEL,
   CORE_CHANNELS,
   type CoreConfig,
   MAIN_CHANNEL,
 } from "../../controller/messages.ts";
-import { VM_CHANNEL } from "../../autoscaler/messages.ts";
+import { SERVER_CHANNEL, VM_CHANNEL } from "../../autoscaler/messages.ts";
 import type { HeartbeatConfig } from "../../heartbeat/heartbeat_loop.ts";
 import type { ControllerServerConfig } from "../../http/server_loop.ts";
 import type { Part } from "../../lifecycle/part.ts";
@@ -34,7 +35,8 @@ export function controllerPart(options: ControllerPartOptions): Part {
     name: "controller",
     kind: "component",
     async start({ owner }) {
-      const [scheduling, heartbeat, server, autoscaler] = [
+      const [scheduling, heartbeat, server, autoscaler, desk] = [
+        new MessageChannel(),
         new MessageChannel(),
         new MessageChannel(),
         new MessageChannel(),
@@ -62,13 +64,21 @@ export function controllerPart(options: ControllerPartOptions): Part {
         loopPart<ControllerServerConfig>("server", {
           name: "server",
           config: coreUp.promise.then(() => options.server),
-          channels: { [CORE_CHANNEL]: server.port2, [MAIN_CHANNEL]: options.mainPort },
+          channels: {
+            [CORE_CHANNEL]: server.port2,
+            [MAIN_CHANNEL]: options.mainPort,
+            [AUTOSCALER_CHANNEL]: desk.port1,
+          },
           onReady: (info) => options.onListening((info as { url: string }).url),
         }),
         loopPart<null>("autoscaler", {
           name: "autoscaler",
           config: coreUp.promise.then(() => null),
-          channels: { [CORE_CHANNEL]: autoscaler.port2, [VM_CHANNEL]: options.vmPort },
+          channels: {
+            [CORE_CHANNEL]: autoscaler.port2,
+            [VM_CHANNEL]: options.vmPort,
+            [SERVER_CHANNEL]: desk.port2,
+          },
         }),
         loopPart<null>("scheduling", {
           name: "scheduling",

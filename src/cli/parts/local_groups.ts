@@ -3,7 +3,7 @@ import { readHardware } from "../../host/hardware.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
 
 /** The name of the one group of a local cluster that has no configuration. */
-export const LOCAL_GROUP = "local";
+const LOCAL_GROUP = "local";
 
 /** Workers that share this machine evenly, and of which there are always so many. */
 export function localGroup(workers: number): GroupConfig {

@@ -1,0 +1,22 @@
+/**
+ * What the controller's server knows of VMs and can ask about them. `fleet_calls.ts` is the real one;
+ * tests of routes use a fake. Every method may throw an `IrisError`.
+ */
+import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
+
+/** See the head of this file. */
+export interface FleetApi {
+  /** Every VM; with `gone` those that ended lately as well, at the end. */
+  vms(of: { readonly gone: boolean }): VmView[];
+  /** One VM, also when it ended lately. @throws `not_found` */
+  vm(name: string): VmView;
+  groups(): GroupView[];
+  /** @throws `not_found` */
+  group(name: string): GroupView;
+  /** The last lines that a VM and its bootstrap said, also when it ended lately. @throws `not_found` */
+  vmLogs(name: string, tail: number): Promise<VmLogs>;
+  /** Its whole slice goes, whatever runs there. Resolves when that was taken. @throws `not_found` */
+  stopVm(name: string, reason: string): Promise<VmView>;
+  /** Starts its worker anew in place. @throws `not_found`, `conflict`, `invalid`, `timeout` */
+  reloadVm(name: string): Promise<VmView>;
+}

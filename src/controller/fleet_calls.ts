@@ -1,0 +1,129 @@
+/**
+ * VMs as the controller's server knows them: what the autoscaler shows of them, and its answers to
+ * questions. Used in the server isolate; closed by its owner.
+ */
+import type { Clock } from "../base/clock.ts";
+import { type ErrorCode, IrisError } from "../base/errors.ts";
+import type { DeskToServer, ServerToDesk, VmAsk } from "../autoscaler/messages.ts";
+import type { Channel } from "../lifecycle/loop.ts";
+import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
+import type { FleetApi } from "./fleet_api.ts";
+
+/** How long an answer may take, in ms; of a reload. */
+const ANSWER_MS = 15_000;
+const RELOAD_MS = 130_000;
+
+type Result = Extract<DeskToServer, { type: "answered" }>["result"];
+
+/** See the head of this file. */
+export class FleetCalls implements FleetApi {
+  readonly #desk: Channel<DeskToServer, ServerToDesk>;
+  readonly #clock: Clock;
+  readonly #calls = new Map<number, (result: Result) => void>();
+  #groups: readonly GroupView[] = [];
+  #vms: readonly VmView[] = [];
+  #nextId = 1;
+  #closed = false;
+
+  /** Says hello to the autoscaler at once. */
+  constructor(desk: Channel<DeskToServer, ServerToDesk>, clock: Clock) {
+    this.#desk = desk;
+    this.#clock = clock;
+    desk.onMessage((message) => this.#fromDesk(message));
+    desk.post({ type: "hello" });
+  }
+
+  vms({ gone }: { gone: boolean }): VmView[] {
+    return this.#vms.filter(({ createdMs }) => gone || createdMs !== null);
+  }
+
+  vm(name: string): VmView {
+    const found = this.#vms.find(({ vm }) => vm === name);
+    if (found === undefined) throw noSuch(name);
+    return found;
+  }
+
+  groups(): GroupView[] {
+    return [...this.#groups];
+  }
+
+  group(name: string): GroupView {
+    const found = this.#groups.find((group) => group.name === name);
+    if (found !== undefined) return found;
+    throw new IrisError("not_found", `No such group: ${name}`, { field: "group" });
+  }
+
+  async vmLogs(vm: string, tail: number): Promise<VmLogs> {
+    const lines = await this.#ask({ verb: "logs", vm, tail }, ANSWER_MS);
+    return { vm, lines: lines.map((line) => ({ ...line })) };
+  }
+
+  async stopVm(vm: string, reason: string): Promise<VmView> {
+    const before = this.vm(vm);
+    await this.#ask({ verb: "stop", vm, reason }, ANSWER_MS);
+    return this.#after(before);
+  }
+
+  async reloadVm(vm: string): Promise<VmView> {
+    const before = this.vm(vm);
+    await this.#ask({ verb: "reload", vm }, RELOAD_MS);
+    return this.#after(before);
+  }
+
+  /** Answers everybody who waits, and listens no more. */
+  close(): void {
+    this.#closed = true;
+    this.#desk.onMessage(null);
+    const message = "The server is stopping";
+    for (const answer of this.#calls.values()) answer({ ok: false, code: "closing", message });
+  }
+
+  #after(before: VmView): VmView {
+    return this.#vms.find(({ vm }) => vm === before.vm) ?? before;
+  }
+
+  async #ask(ask: VmAsk, ms: number): Promise<readonly VmLogs["lines"][number][]> {
+    if (this.#closed) throw new IrisError("closing", "The server is stopping");
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<Result>();
+    this.#calls.set(id, resolve);
+    const timer = this.#clock.setTimer(ms, () => {
+      const message = `The VM manager did not answer within ${ms} ms`;
+      resolve({ ok: false, code: "timeout", message });
+    });
+    this.#desk.post({ type: "ask", id, ask });
+    try {
+      const result = await promise;
+      if (result.ok) return result.lines;
+      throw new IrisError(result.code as ErrorCode, result.message, { field: "vm" });
+    } finally {
+      timer.cancel();
+      this.#calls.delete(id);
+    }
+  }
+
+  #fromDesk(message: DeskToServer): void {
+    switch (message.type) {
+      case "fleet":
+        this.#groups = message.groups;
+        this.#vms = message.vms;
+        return;
+      case "answered":
+        return this.#calls.get(message.id)?.(message.result);
+      case "hello": {
+        // Whoever asked the autoscaler of before gets no answer any more.
+        const why = "The autoscaler was restarted meanwhile: look, then try again";
+        for (const answer of this.#calls.values()) {
+          answer({ ok: false, code: "unavailable", message: why });
+        }
+        return;
+      }
+      case "to_manager":
+        return;
+    }
+  }
+}
+
+function noSuch(name: string): IrisError {
+  return new IrisError("not_found", `No such VM: ${name}`, { field: "vm" });
+}

@@ -1,0 +1,48 @@
+/** The rows of `/openapi.json` about VMs and scale groups. */
+import * as v from "valibot";
+import { GROUP_SCHEMA, VM_LOGS_SCHEMA, VM_SCHEMA, VM_STOP_SCHEMA } from "../wire/vms.ts";
+import type { ApiRoute } from "./openapi.ts";
+
+const VM = "/api/v1/vms/:vm";
+
+/** See the head of this file. */
+export const VM_ROUTES: readonly ApiRoute[] = [
+  {
+    ...{ method: "get", path: "/api/v1/vms", status: 200 },
+    summary: "VMs of all scale groups.",
+    query: { gone: "true: with those that ended within the last hour" },
+    answer: v.array(VM_SCHEMA),
+  },
+  {
+    ...{ method: "get", path: VM, status: 200 },
+    summary: "One VM, also when it ended lately.",
+    answer: VM_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: `${VM}/logs`, status: 200 },
+    summary: "What a VM and its bootstrap said last, also when it ended lately.",
+    query: { tail: "so many last lines; 500 when left out" },
+    answer: VM_LOGS_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: `${VM}/stop`, status: 202 },
+    summary: "End a VM's whole slice, whatever runs there: answered when that was taken.",
+    body: VM_STOP_SCHEMA,
+    answer: VM_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: `${VM}/reload`, status: 200 },
+    summary: "Start a VM's worker anew in place, with the newest program and settings.",
+    answer: VM_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: "/api/v1/groups", status: 200 },
+    summary: "Scale groups: how many slices each has and shall have, and whether it can get more.",
+    answer: v.array(GROUP_SCHEMA),
+  },
+  {
+    ...{ method: "get", path: "/api/v1/groups/:group", status: 200 },
+    summary: "One scale group.",
+    answer: GROUP_SCHEMA,
+  },
+];

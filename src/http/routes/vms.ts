@@ -1,0 +1,37 @@
+/** `/vms` and `/groups`: what there is of machines, and what can be done about one. */
+import { type Context, Hono } from "hono";
+import { IrisError } from "../../base/errors.ts";
+import type { FleetApi } from "../../controller/fleet_api.ts";
+import { checked } from "../../wire/invalid_field.ts";
+import { MAX_VM_LINES } from "../../wire/vm_limits.ts";
+import { VM_STOP_SCHEMA } from "../../wire/vms.ts";
+import { jsonBody } from "../body.ts";
+
+/** Lines of a VM's log when nobody says how many. */
+const DEFAULT_LINES = 500;
+
+/** The routes under `/api/v1` that only an admin may call. */
+export function vmRoutes(fleet: FleetApi): Hono {
+  const app = new Hono();
+  app.get("/vms", (c) => c.json(fleet.vms({ gone: c.req.query("gone") === "true" })));
+  app.get("/vms/:vm", (c) => c.json(fleet.vm(c.req.param("vm"))));
+  app.get(
+    "/vms/:vm/logs",
+    async (c) => c.json(await fleet.vmLogs(c.req.param("vm"), tailOf(c))),
+  );
+  app.post("/vms/:vm/stop", async (c) => {
+    const { reason } = checked(VM_STOP_SCHEMA, await jsonBody(c));
+    return c.json(await fleet.stopVm(c.req.param("vm"), reason), 202);
+  });
+  app.post("/vms/:vm/reload", async (c) => c.json(await fleet.reloadVm(c.req.param("vm"))));
+  app.get("/groups", (c) => c.json(fleet.groups()));
+  app.get("/groups/:group", (c) => c.json(fleet.group(c.req.param("group"))));
+  return app;
+}
+
+function tailOf(c: Context): number {
+  const given = c.req.query("tail") ?? String(DEFAULT_LINES);
+  if (/^\d{1,6}$/.test(given) && Number(given) <= MAX_VM_LINES) return Number(given);
+  const message = `tail must be a whole number from 0 to ${MAX_VM_LINES}: it is "${given}"`;
+  throw new IrisError("invalid", message, { field: "tail" });
+}

@@ -1,0 +1,96 @@
+/** VMs and scale groups as the API shows them, and their schemas. Pure. */
+import * as v from "valibot";
+
+/** Where a VM is in its life. */
+export const VM_STATES = [
+  "REQUESTED",
+  "BOOTING",
+  "INITIALIZING",
+  "READY",
+  "UNHEALTHY",
+  "STOPPING",
+  "TERMINATED",
+  "FAILED",
+  "PREEMPTED",
+] as const;
+
+/** Whether a group can be asked for more. */
+export const AVAILABILITY_STATES = ["ok", "slowed", "backoff", "quota", "halted"] as const;
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.number(), v.minValue(0));
+const text = v.string();
+
+/** A VM: `GET /api/v1/vms/:vm`. Times are wall time in ms. */
+export const VM_SCHEMA = v.strictObject({
+  /** Also the name of the worker on it. */
+  vm: text,
+  /** VMs of a slice live and die together. */
+  slice: text,
+  group: text,
+  /** Of which kind its provider is. */
+  provider: text,
+  /** Which VM manager has it; `local` for the one beside the controller. */
+  manager: text,
+  state: v.picklist(VM_STATES),
+  sinceMs: time,
+  /** Why it is ill, goes or went; empty otherwise. */
+  reason: text,
+  /** What it does on its way up, in a word or two; empty when nothing is to be said. */
+  phase: text,
+  /** Null for one that is gone. */
+  createdMs: v.nullable(time),
+  /** The provider's own name for its slice. */
+  externalId: v.nullable(text),
+});
+
+/** See {@linkcode VM_SCHEMA}. */
+export type VmView = v.InferOutput<typeof VM_SCHEMA>;
+
+/** A scale group: `GET /api/v1/groups/:group`. Counts of slices unless said otherwise. */
+export const GROUP_SCHEMA = v.strictObject({
+  name: text,
+  provider: text,
+  manager: text,
+  /** False while its VM manager is not heard. */
+  heard: v.boolean(),
+  sliceVms: count,
+  min: count,
+  max: count,
+  buffer: count,
+  priority: v.number(),
+  cpuMilli: count,
+  memoryBytes: count,
+  resources: v.record(text, count),
+  attributes: v.record(text, text),
+  /** Null for never. */
+  idleMs: v.nullable(time),
+  quotaPool: v.nullable(text),
+  /** How many it shall have, and why; null before that was decided. */
+  wanted: v.nullable(v.strictObject({ count, reason: text })),
+  ready: count,
+  coming: count,
+  going: count,
+  availability: v.strictObject({
+    state: v.picklist(AVAILABILITY_STATES),
+    untilMs: v.nullable(time),
+    reason: text,
+  }),
+});
+
+/** See {@linkcode GROUP_SCHEMA}. */
+export type GroupView = v.InferOutput<typeof GROUP_SCHEMA>;
+
+/** What a VM and its bootstrap said last: `GET /api/v1/vms/:vm/logs`. */
+export const VM_LOGS_SCHEMA = v.strictObject({
+  vm: text,
+  lines: v.array(v.strictObject({ atMs: time, text })),
+});
+
+/** See {@linkcode VM_LOGS_SCHEMA}. */
+export type VmLogs = v.InferOutput<typeof VM_LOGS_SCHEMA>;
+
+/** The body of a VM's stop. */
+export const VM_STOP_SCHEMA = v.strictObject({
+  reason: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(500)), "asked for"),
+}, "must be an object");

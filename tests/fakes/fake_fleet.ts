@@ -1,0 +1,60 @@
+/** VMs of a controller, with state and no machines behind them. */
+import { IrisError } from "../../src/base/errors.ts";
+import type { FleetApi } from "../../src/controller/fleet_api.ts";
+import type { GroupView, VmLogs, VmView } from "../../src/wire/vms.ts";
+import { scaleGroup } from "./scale_groups.ts";
+
+/** One group with one VM, and one that is gone. */
+export class FakeFleet implements FleetApi {
+  readonly asked: string[] = [];
+  readonly #vms: VmView[] = [vmView("cpu-0", "READY"), vmView("cpu-9", "FAILED")];
+
+  vms({ gone }: { gone: boolean }): VmView[] {
+    return this.#vms.filter(({ createdMs }) => gone || createdMs !== null);
+  }
+
+  vm(name: string): VmView {
+    const found = this.#vms.find(({ vm }) => vm === name);
+    if (found === undefined) throw new IrisError("not_found", `No such VM: ${name}`);
+    return found;
+  }
+
+  groups(): GroupView[] {
+    const { quotaRank: _, ...group } = scaleGroup();
+    return [{
+      ...group,
+      ...{ provider: "process", manager: "local", heard: true, wanted: null },
+      resources: {},
+      attributes: {},
+      ...{ ready: 1, coming: 0, going: 0 },
+      availability: { state: "ok", untilMs: null, reason: "" },
+    }];
+  }
+
+  group(name: string): GroupView {
+    const found = this.groups().find((group) => group.name === name);
+    if (found === undefined) throw new IrisError("not_found", `No such group: ${name}`);
+    return found;
+  }
+
+  vmLogs(name: string, tail: number): Promise<VmLogs> {
+    this.asked.push(`logs ${name} ${tail}`);
+    return Promise.resolve({ vm: this.vm(name).vm, lines: [{ atMs: 1, text: "up" }] });
+  }
+
+  stopVm(name: string, reason: string): Promise<VmView> {
+    this.asked.push(`stop ${name}: ${reason}`);
+    return Promise.resolve({ ...this.vm(name), state: "STOPPING", reason });
+  }
+
+  reloadVm(name: string): Promise<VmView> {
+    this.asked.push(`reload ${name}`);
+    return Promise.resolve(this.vm(name));
+  }
+}
+
+function vmView(vm: string, state: VmView["state"]): VmView {
+  const of = { group: "cpu", provider: "process", manager: "local", sinceMs: 5, phase: "" };
+  const createdMs = state === "FAILED" ? null : 4;
+  return { vm, slice: vm, ...of, state, createdMs, externalId: null, reason: "" };
+}
