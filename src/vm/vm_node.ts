@@ -56,8 +56,11 @@ export class VmNode implements Part {
 
   /** Takes in what happened. @returns false when that is out of date */
   apply(event: VmEvent): boolean {
-    const next = stepVm(this.#state, event, this.#options.clock.now());
-    if (next === null) return false;
+    const step = stepVm(this.#state, event, this.#options.clock.now());
+    if (step === null) return false;
+    // Why it had to go says more than how it went.
+    const stopped = this.#state.name === "STOPPING" && isTerminal(step);
+    const next = stopped ? { ...step, reason: this.reason } as VmState : step;
     if (next.name !== this.#state.name) {
       this.sinceMs = this.#options.clock.wall();
       this.phase = "";

@@ -35,7 +35,9 @@ import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
 /** A worker of a local cluster is lost after this long without an answer, in ms. */
 const LOCAL_GRACE_MS = 5_000;
-/** A worker outside of this process ends itself after so long without the cluster, in ms. */
+/** A worker outside of this process stops its tasks before the controller gives it up, in ms. */
+const WORKER_LEASE_MS = 3_000;
+/** ... and ends itself after so long without the cluster, in ms. */
 const END_AFTER_MS = 60_000;
 /** Never more processes than this at a time on one worker. */
 const MAX_RUNNING = 10_000;
@@ -236,7 +238,7 @@ function launchAt(url: string, token: string): WorkerLaunch {
     trust: null,
     insecure: !near,
     version: VERSION,
-    controllerLostMs: LOCAL_GRACE_MS,
+    controllerLostMs: WORKER_LEASE_MS,
     endAfterLostMs: END_AFTER_MS,
   };
 }

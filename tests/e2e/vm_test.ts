@@ -1,0 +1,76 @@
+/** VMs as users see them: scale groups of a local cluster, with workers as real processes. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { makeWorld, startIris, type World } from "../support/iris_process.ts";
+import type { VmView } from "../../src/wire/vms.ts";
+
+const UP_MS = 60_000;
+
+const CONFIG = `groups:
+  - name: cpu
+    vm: { cpu: 1, memory: 256MiB }
+    min: 1
+    max: 2
+    provider: { kind: process }
+`;
+
+async function run(world: World, args: string[]) {
+  const process = startIris(world, args);
+  const { code } = await process.ended;
+  return { code, ...process.output() };
+}
+
+async function clusterUp(world: World) {
+  const process = startIris(world, [
+    ...["--mode=local", "--port=0", `--state-dir=${world.stateDir}`],
+    `--config=${world.dir}/iris.yaml`,
+  ]);
+  const [, url = ""] = await process.printed(/^(http:\/\/\S+)$/m, UP_MS);
+  return { process, url };
+}
+
+async function vms(world: World): Promise<VmView[]> {
+  return JSON.parse((await run(world, ["vm", "list", "--json", "--gone"])).stdout);
+}
+
+/** Until the VMs fit. */
+async function until(world: World, fits: (vms: VmView[]) => boolean): Promise<VmView[]> {
+  const end = Date.now() + UP_MS;
+  for (;;) {
+    const now = await vms(world);
+    if (fits(now)) return now;
+    assert(Date.now() < end, JSON.stringify(now));
+  }
+}
+
+const isReady = (vms: VmView[], name: string) =>
+  vms.some(({ vm, state }) => vm === name && state === "READY");
+
+Deno.test("a group's VMs come up, outlive a killed cluster, are adopted by the next, and end with it", async () => {
+  using world = makeWorld();
+  Deno.writeTextFileSync(`${world.dir}/iris.yaml`, CONFIG);
+  const first = await clusterUp(world);
+  const [vm] = await until(world, (vms) => isReady(vms, "cpu-0"));
+  assertEquals([vm!.group, vm!.provider, vm!.manager], ["cpu", "process", "local"]);
+  assertMatch((await run(world, ["vm", "logs", "cpu-0"])).stdout, /worker cpu-0 http/);
+  assertMatch((await run(world, ["tree"])).stdout, /cpu {2}component.*1 of 1 slices ready/);
+  assertMatch((await run(world, ["events"])).stdout, /vm_state cpu-0 .*state=READY/);
+
+  Deno.kill(first.process.pid, "SIGKILL");
+  await first.process.ended;
+  assertEquals(world.survivors().some((line) => line.includes("--name=cpu-0")), true);
+  const second = await clusterUp(world);
+  await until(world, (vms) => isReady(vms, "cpu-0"));
+
+  const stop = await run(world, ["vm", "stop", "cpu-0", "--wait", "--reason", "a broken disk"]);
+  assertEquals([stop.code, stop.stderr], [0, "cpu-0 is gone\n"]);
+  const after = await until(world, (vms) => isReady(vms, "cpu-1"));
+  const gone = after.find(({ vm }) => vm === "cpu-0");
+  assertEquals([gone?.state, gone?.reason], ["TERMINATED", "a broken disk"]);
+  const none = await run(world, ["vm", "show", "cpu-9"]);
+  assertEquals([none.code === 0, none.stderr], [false, "iris: No such VM: cpu-9\n"]);
+
+  const report = await run(world, ["cluster", "stop"]);
+  assertEquals(report.code, 0, report.stdout + report.stderr);
+  assertEquals((await second.process.ended).code, 0);
+  assertEquals(world.survivors(), []);
+});
