@@ -93,7 +93,12 @@ export class FleetDesk {
 
   /** Every group of every VM manager that was heard of. */
   get groups(): readonly FleetGroup[] {
-    return [...this.#managers.values()].flatMap(({ fleet }) => fleet?.groups ?? []);
+    return [...this.#managers.values()].flatMap(({ name, heard, fleet }) => {
+      if (heard || fleet === null) return fleet?.groups ?? [];
+      const reason = `its VM manager ${name} is not heard`;
+      const availability = { state: "halted", untilMs: null, reason } as const;
+      return fleet.groups.map((group) => ({ ...group, availability }));
+    });
   }
 
   /** True once a VM manager said what it has. */
@@ -172,12 +177,23 @@ export class FleetDesk {
     if (manager === undefined) return;
     if (message.type === "answer") return this.#give(name, message);
     manager.fleet = message;
+    this.#takeOver(manager, message);
     // Something moved there: what was asked for before may have to be asked for again.
     manager.told = "";
     this.#takeEnded(name, message);
     this.#note(message);
     this.#show();
     this.#options.changed();
+  }
+
+  /** Groups that went from a VM manager that is not heard any more to another one. */
+  #takeOver(manager: Manager, { groups }: Fleet): void {
+    const names = new Set(groups.map(({ name }) => name));
+    for (const other of this.#managers.values()) {
+      if (other === manager || other.heard || other.fleet === null) continue;
+      const left = other.fleet.groups.filter(({ name }) => !names.has(name));
+      if (left.length < other.fleet.groups.length) other.fleet = { ...other.fleet, groups: left };
+    }
   }
 
   #takeEnded(manager: string, { groups, ended }: Fleet): void {

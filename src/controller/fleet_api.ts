@@ -2,6 +2,7 @@
  * What the controller's server knows of VMs and can ask about them. `fleet_calls.ts` is the real one;
  * tests of routes use a fake. Every method may throw an `IrisError`.
  */
+import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
 import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 
 /** See the head of this file. */
@@ -17,6 +18,12 @@ export interface FleetApi {
   vmLogs(name: string, tail: number): Promise<VmLogs>;
   /** Its whole slice goes, whatever runs there. Resolves when that was taken. @throws `not_found` */
   stopVm(name: string, reason: string): Promise<VmView>;
+  /**
+   * One call of a VM manager in a process of its own, held until there is something to tell it.
+   *
+   * @throws `conflict` when another one has its name or one of its groups, `incompatible`
+   */
+  link(manager: string, request: LinkRequest, signal: AbortSignal): Promise<LinkAnswer>;
   /** Starts its worker anew in place. @throws `not_found`, `conflict`, `invalid`, `timeout` */
   reloadVm(name: string): Promise<VmView>;
 }

@@ -4,16 +4,31 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, IrisError } from "../base/errors.ts";
-import type { DeskToServer, ServerToDesk, VmAsk } from "../autoscaler/messages.ts";
+import {
+  type DeskToServer,
+  LOCAL_MANAGER,
+  type ServerToDesk,
+  type VmAsk,
+} from "../autoscaler/messages.ts";
 import type { Channel } from "../lifecycle/loop.ts";
+import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
+import { PROTOCOL, whyIncompatible } from "../wire/protocol.ts";
 import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 import type { FleetApi } from "./fleet_api.ts";
+import { VmLinks } from "./vm_links.ts";
 
 /** How long an answer may take, in ms; of a reload. */
 const ANSWER_MS = 15_000;
 const RELOAD_MS = 130_000;
 
 type Result = Extract<DeskToServer, { type: "answered" }>["result"];
+
+/** What is known of the controller. */
+export interface FleetCallsOptions {
+  readonly clock: Clock;
+  readonly cluster: string;
+  readonly version: string;
+}
 
 /** See the head of this file. */
 export class FleetCalls implements FleetApi {
@@ -24,11 +39,21 @@ export class FleetCalls implements FleetApi {
   #vms: readonly VmView[] = [];
   #nextId = 1;
   #closed = false;
+  readonly #version: string;
+  /** VM managers in processes of their own. */
+  readonly links: VmLinks;
 
   /** Says hello to the autoscaler at once. */
-  constructor(desk: Channel<DeskToServer, ServerToDesk>, clock: Clock) {
+  constructor(desk: Channel<DeskToServer, ServerToDesk>, of: FleetCallsOptions) {
     this.#desk = desk;
-    this.#clock = clock;
+    this.#clock = of.clock;
+    this.#version = of.version;
+    this.links = new VmLinks({
+      ...of,
+      desk: (message) => desk.post(message),
+      localGroups: () =>
+        this.#groups.filter(({ manager }) => manager === LOCAL_MANAGER).map(({ name }) => name),
+    });
     desk.onMessage((message) => this.#fromDesk(message));
     desk.post({ type: "hello" });
   }
@@ -70,9 +95,17 @@ export class FleetCalls implements FleetApi {
     return this.#after(before);
   }
 
+  async link(manager: string, request: LinkRequest, signal: AbortSignal): Promise<LinkAnswer> {
+    const ours = { version: this.#version, protocol: PROTOCOL };
+    const why = whyIncompatible(ours, request);
+    if (why !== null) throw new IrisError("incompatible", `The VM manager's ${why}`);
+    return await this.links.call(manager, request, signal);
+  }
+
   /** Answers everybody who waits, and listens no more. */
   close(): void {
     this.#closed = true;
+    this.links.close();
     this.#desk.onMessage(null);
     const message = "The server is stopping";
     for (const answer of this.#calls.values()) answer({ ok: false, code: "closing", message });
@@ -116,10 +149,10 @@ export class FleetCalls implements FleetApi {
         for (const answer of this.#calls.values()) {
           answer({ ok: false, code: "unavailable", message: why });
         }
-        return;
+        return this.links.tellAll();
       }
       case "to_manager":
-        return;
+        return this.links.post(message.manager, message.message);
     }
   }
 }

@@ -4,7 +4,7 @@
  * well (`src/autoscaler/messages.ts`): about VMs the core decides nothing.
  */
 import type { ErrorCode } from "../base/errors.ts";
-import type { TreeNode } from "../lifecycle/part.ts";
+import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type { PassInput, Placement, PlacementPolicy } from "../scheduler/pass.ts";
 import type {
   ClusterStopAnswer,
@@ -111,12 +111,21 @@ export type CoreToServer =
   | { readonly type: "changed"; readonly names: readonly string[] }
   | { readonly type: "workers"; readonly workers: readonly WorkerInfo[] };
 
-/** Server to main. */
-export interface ServerToMain {
-  readonly type: "stop_cluster";
-  readonly id: number;
-  readonly request: ClusterStopRequest;
+/** How a VM manager elsewhere stopped. */
+export interface ManagerStop {
+  readonly manager: string;
+  /** Null when it did not say. */
+  readonly report: StopReport | null;
 }
+
+/** Server to main. */
+export type ServerToMain =
+  | { readonly type: "stop_cluster"; readonly id: number; readonly request: ClusterStopRequest }
+  | {
+    readonly type: "managers_stopped";
+    readonly id: number;
+    readonly managers: readonly ManagerStop[];
+  };
 
 /** Main to server. */
 export type MainToServer =
@@ -128,6 +137,8 @@ export type MainToServer =
     readonly problems: readonly string[];
     readonly closing: boolean;
   }
+  /** VM managers elsewhere are to end all that is theirs, within so many ms. */
+  | { readonly type: "stop_managers"; readonly id: number; readonly remainingMs: number }
   | { readonly type: "stopping"; readonly id: number; readonly answer: ClusterStopAnswer }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
 

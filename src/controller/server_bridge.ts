@@ -93,6 +93,8 @@ export interface ServerBridgeOptions {
   /** For commands beside tasks. */
   readonly connect: ConnectSocket;
   readonly clock: Clock;
+  /** Of this program. */
+  readonly version: string;
 }
 
 type JobAnswer = Extract<CoreToServer, { type: "job" }>;
@@ -137,7 +139,8 @@ export class ServerBridge implements ControllerApi {
     const { reader, post, connect, clock } = options;
     this.live = new LiveCalls({ reader, post, connect, clock, workers: () => this.#workers });
     this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
-    this.fleet = new FleetCalls(options.desk, clock);
+    const { version } = options;
+    this.fleet = new FleetCalls(options.desk, { clock, cluster: reader.cluster, version });
     options.core.onMessage((message) => this.#fromCore(message));
     options.main.onMessage((message) => this.#fromMain(message));
     options.core.post({ type: "hello" });
@@ -434,11 +437,19 @@ export class ServerBridge implements ControllerApi {
       case "status":
         this.#status = message;
         return;
+      case "stop_managers":
+        // owner: this bridge, whose end ends the links.
+        return void this.#stopManagers(message);
       case "stopping":
         return this.#calls.get(message.id)?.resolve(message.answer);
       case "refused":
         return this.#refused(message.id, message.refusal);
     }
+  }
+
+  async #stopManagers({ id, remainingMs }: { id: number; remainingMs: number }): Promise<void> {
+    const managers = await this.fleet.links.stopAll(remainingMs);
+    this.#options.main.post({ type: "managers_stopped", id, managers });
   }
 
   #refused(id: number, { code, message, field }: Refusal): void {

@@ -14,7 +14,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { outputRoutes } from "./routes/outputs.ts";
 import { execRoute, liveRoutes } from "./routes/live.ts";
-import { vmRoutes } from "./routes/vms.ts";
+import { linkRoute, vmRoutes } from "./routes/vms.ts";
 
 /** What the application needs beside the controller itself. */
 export interface AppOptions {
@@ -63,6 +63,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   });
 
   app.route("/api/v1", registerRoute(api, known));
+  app.route("/api/v1", linkRoute(api.fleet, known));
   app.route("/api/v1/bundles", bundleDownload(api.bundles, known));
   app.use("/api/v1/*", taskOrAdmin(api, known));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));

@@ -1,6 +1,7 @@
 /** The rows of `/openapi.json` about VMs and scale groups. */
 import * as v from "valibot";
 import { GROUP_SCHEMA, VM_LOGS_SCHEMA, VM_SCHEMA, VM_STOP_SCHEMA } from "../wire/vms.ts";
+import { LINK_REQUEST_SCHEMA } from "../controller/vm_link_schema.ts";
 import type { ApiRoute } from "./openapi.ts";
 
 const VM = "/api/v1/vms/:vm";
@@ -44,5 +45,11 @@ export const VM_ROUTES: readonly ApiRoute[] = [
     ...{ method: "get", path: "/api/v1/groups/:group", status: 200 },
     summary: "One scale group.",
     answer: GROUP_SCHEMA,
+  },
+  {
+    ...{ method: "post", path: "/api/v1/vm-managers/:name/link", status: 200 },
+    summary: "The long poll of a VM manager in a process of its own; needs the worker token.",
+    body: LINK_REQUEST_SCHEMA,
+    answer: null,
   },
 ];

@@ -40,6 +40,7 @@ serveIsolate(
         connect: socketTo(connections),
         bundles,
         clock,
+        version: config.version,
       });
       await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });
       return bridge;

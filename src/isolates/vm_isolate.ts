@@ -13,7 +13,7 @@ import { vmManagerLoop } from "../vm/vm_manager_loop.ts";
 serveIsolate(
   vmManagerLoop({
     makers: (context) => ({
-      local: localProviders(context.channel(LOCAL_CHANNEL)),
+      ...(context.config.hasLocal && { local: localProviders(context.channel(LOCAL_CHANNEL)) }),
       process: async (config, to) =>
         await (await import("../vm/process/process_provider.ts")).makeProcessProvider(config, to),
       fake: async (config, to) =>

@@ -45,6 +45,8 @@ export interface VmManagerConfig {
   /** The label of everything that it makes. */
   readonly cluster: string;
   readonly groups: readonly GroupConfig[];
+  /** Whether there is somebody who runs workers inside this process. */
+  readonly hasLocal: boolean;
   /** A folder of its own; made when it is needed. */
   readonly folder: string;
 }

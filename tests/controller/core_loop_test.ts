@@ -63,6 +63,7 @@ class Controller {
     this.reader = openReader(this.path);
     this.bridge = new ServerBridge({
       desk: SILENT,
+      version: "0.1.0",
       core: this.core.far("server"),
       main: this.#main[0],
       reader: this.reader,

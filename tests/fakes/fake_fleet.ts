@@ -1,6 +1,7 @@
 /** VMs of a controller, with state and no machines behind them. */
 import { IrisError } from "../../src/base/errors.ts";
 import type { FleetApi } from "../../src/controller/fleet_api.ts";
+import type { LinkAnswer } from "../../src/vm/vm_link.ts";
 import type { GroupView, VmLogs, VmView } from "../../src/wire/vms.ts";
 import { scaleGroup } from "./scale_groups.ts";
 
@@ -45,6 +46,10 @@ export class FakeFleet implements FleetApi {
   stopVm(name: string, reason: string): Promise<VmView> {
     this.asked.push(`stop ${name}: ${reason}`);
     return Promise.resolve({ ...this.vm(name), state: "STOPPING", reason });
+  }
+
+  link(): Promise<LinkAnswer> {
+    return Promise.resolve({ link: "l", cluster: "c", ack: 0, from: 1, messages: [] });
   }
 
   reloadVm(name: string): Promise<VmView> {

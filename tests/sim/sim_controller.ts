@@ -283,6 +283,7 @@ export class SimController {
       await owner.own({ name: "reader", kind: "resource", release: close });
       const bridge = new ServerBridge({
         desk: SILENT,
+        version: "0.1.0",
         core: context.channel<CoreToServer, ServerToCore>(CORE_CHANNEL),
         main: context.channel<MainToServer, ServerToMain>(MAIN_CHANNEL),
         reader,

@@ -45,7 +45,7 @@ class World {
         journal: () => Promise.resolve(this.journal),
         launch: () => () => Promise.reject(new Error("nobody asks")),
       }),
-      { cluster: "c", folder, groups },
+      { cluster: "c", hasLocal: true, folder, groups },
     );
     await this.loop.ready;
     await this.clock.advance(50);

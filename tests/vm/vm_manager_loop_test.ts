@@ -87,7 +87,7 @@ async function world(
       journal: () => Promise.reject(new Error("a local cluster writes nothing down")),
       launch: () => () => Promise.reject(new Error("nobody needs to know")),
     }),
-    { cluster: "c", folder: "/nowhere", groups: options.groups ?? [group()] },
+    { cluster: "c", hasLocal: true, folder: "/nowhere", groups: options.groups ?? [group()] },
   );
   await loop.ready;
   await clock.advance(50);

@@ -1,10 +1,12 @@
 /** The modes a process can run in, as declarations. */
 import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
+import type { GroupConfig } from "../../vm/scale_group.ts";
 import type { CliContext } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import type { Flags } from "../flags/flag.ts";
 import { HOST_FLAG, OWN_CERT, SERVER_FLAGS, WORKER_LOST_FLAG } from "../flags/listen_flags.ts";
+import { VM_MANAGER_FLAGS } from "../flags/vm_manager_flags.ts";
 import { WORKER_MODE_FLAGS } from "../flags/worker_mode_flags.ts";
 import {
   CONTROLLER_FLAGS,
@@ -137,8 +139,35 @@ async function groupsOf(path: string | undefined): Promise<readonly GroupConfig[
   return groups.length === 0 ? undefined : groups;
 }
 
-function missing(flag: string): IrisError {
-  return new IrisError("usage", `--mode=worker needs ${flag}`, { field: flag });
+const vmManager = command({
+  path: [],
+  summary: "--mode=vm-manager: a VM manager alone, for a controller elsewhere.",
+  flags: {
+    ...VM_MANAGER_FLAGS,
+    ...MODE_FLAGS,
+  },
+  example: "iris --mode=vm-manager --controller https://head:10000 --token-file worker-token " +
+    "--tls-ca tls-cert.pem --config iris.yaml",
+  ctrlC: "ends its VMs and the VM manager; with --on-stop=detach the VM manager alone.",
+  async run(context: CliContext, { values }) {
+    const { controller: urls, tokenFile } = values;
+    if (urls === undefined) throw missing("--controller", "vm-manager");
+    if (tokenFile === undefined) throw missing("--token-file", "vm-manager");
+    const { controllerUrl } = await import("../connect.ts");
+    const { runVmManager } = await import("./vm_manager.ts");
+    return await runVmManager(context, {
+      ...values,
+      controllerUrls: urls.split(",").map(controllerUrl),
+      tokenFile,
+      groups: await groupsOf(values.config) ?? [],
+      stateDir: values.stateDir ?? `${stateHome(context.env)}/vm-manager`,
+      stopTimeoutMs: values.stopTimeout,
+    });
+  },
+});
+
+function missing(flag: string, mode = "worker"): IrisError {
+  return new IrisError("usage", `--mode=${mode} needs ${flag}`, { field: flag });
 }
 
 /** `h100=4`: the resource that jobs ask for, and the attribute that says of which kind it is. */
@@ -156,7 +185,12 @@ function gpusOf(given: readonly { readonly kind: string | null; readonly milli: 
   return { resource: [["gpu", milli]], attr: [...kinds].map((kind) => ["gpu", kind] as const) };
 }
 
-const BY_NAME: Readonly<Record<string, Command<CliContext>>> = { local, controller, worker };
+const BY_NAME: Readonly<Record<string, Command<CliContext>>> = {
+  local,
+  controller,
+  worker,
+  "vm-manager": vmManager,
+};
 
 /** Every mode. */
 export const MODES: readonly Command<CliContext>[] = Object.values(BY_NAME);

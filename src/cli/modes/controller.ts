@@ -10,6 +10,7 @@ import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
+import { managersPart } from "../parts/managers_part.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { clusterTokens } from "../parts/tokens.ts";
 import { statusPart } from "../parts/status_part.ts";
@@ -79,16 +80,14 @@ function controllerRoot(
       const timing = timingFor(options.workerLostAfter);
       const listening = Promise.withResolvers<string>();
       const main = new MessageChannel();
-      // No VM manager here: what the autoscaler says goes nowhere.
+      // No VM manager here: those elsewhere come over HTTP.
       const vm = new MessageChannel();
-      await owner.own(
-        statusPart({
-          port: main.port2,
-          root: control.owner,
-          onStop: (request) => requests.ask(request, { listen, token: tokens.admin }),
-        }),
-        { stage: 1 },
-      );
+      const status = statusPart({
+        port: main.port2,
+        root: control.owner,
+        onStop: (request) => requests.ask(request, { listen, token: tokens.admin }),
+      });
+      await owner.own(status, { stage: 1 });
       const database = `${state.path}/iris.db`;
       await owner.own(
         controllerPart({
@@ -114,6 +113,7 @@ function controllerRoot(
         }),
         { stage: 2 },
       );
+      await owner.own(managersPart(status, () => requests.asked), { stage: 3 });
       const url = await listening.promise;
       const caFile = caFileOf(options, state.path);
       const entry = { ...{ id, url, state, temporary: false }, ...(caFile && { caFile }) };

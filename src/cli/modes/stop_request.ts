@@ -36,6 +36,11 @@ export class StopRequests {
     return { id: request.id, reportUrl: responder.url() };
   }
 
+  /** True once somebody asked for the stop of the whole cluster, not of this process alone. */
+  get asked(): boolean {
+    return this.#asked !== null;
+  }
+
   /** The report is there. */
   async deliver(report: StopReport): Promise<void> {
     await this.#asked?.responder.deliver(report);

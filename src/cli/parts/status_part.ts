@@ -4,7 +4,7 @@
  */
 import type { Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
-import type { MainToServer, ServerToMain } from "../../controller/messages.ts";
+import type { MainToServer, ManagerStop, ServerToMain } from "../../controller/messages.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
@@ -23,8 +23,14 @@ export interface StatusOptions {
   readonly onStop: (request: ClusterStopRequest) => Promise<ClusterStopAnswer>;
 }
 
+/** The publisher, which also carries what else main asks of the server. */
+export interface StatusPart extends Part {
+  /** Asks the VM managers elsewhere to end all that is theirs; resolves with what they said. */
+  stopManagers(remainingMs: number): Promise<readonly ManagerStop[]>;
+}
+
 /** The publisher as a part. */
-export function statusPart(options: StatusOptions): Part {
+export function statusPart(options: StatusOptions): StatusPart {
   const channel = new PortChannel<ServerToMain, MainToServer>(options.port);
   let timer: Timer | null = null;
   let closing = false;
@@ -32,7 +38,9 @@ export function statusPart(options: StatusOptions): Part {
     const tree = options.root.tree();
     channel.post({ type: "status", tree, problems: unwell(tree), closing });
   };
+  const managers = Promise.withResolvers<readonly ManagerStop[]>();
   const answer = async (message: ServerToMain) => {
+    if (message.type === "managers_stopped") return managers.resolve(message.managers);
     try {
       const stopping = await options.onStop(message.request);
       channel.post({ type: "stopping", id: message.id, answer: stopping });
@@ -60,6 +68,10 @@ export function statusPart(options: StatusOptions): Part {
     close() {
       closing = true;
       publish();
+    },
+    stopManagers(remainingMs) {
+      channel.post({ type: "stop_managers", id: 0, remainingMs });
+      return managers.promise;
     },
     release() {
       timer?.cancel();

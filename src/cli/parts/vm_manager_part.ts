@@ -15,11 +15,11 @@ import { loopPart } from "./loops.ts";
 
 /** What a VM manager is made of. */
 export interface VmManagerPartOptions {
-  readonly config: VmManagerConfig;
+  readonly config: Omit<VmManagerConfig, "hasLocal">;
   /** Its end of the channel to the autoscaler, or to whoever carries its messages there. */
   readonly autoscalerPort: MessagePort;
   /** Its end of the channel to the owner of workers inside this process. */
-  readonly localPort: MessagePort;
+  readonly localPort?: MessagePort;
   /** How workers are started, once that is known. */
   readonly launch: Promise<WorkerLaunch>;
 }
@@ -28,6 +28,7 @@ export interface VmManagerPartOptions {
 export function vmManagerParts(
   options: VmManagerPartOptions,
 ): { readonly link: Part; readonly loop: Part } {
+  const { autoscalerPort, localPort } = options;
   const pair = new MessageChannel();
   const channel = new PortChannel<LaunchQuestion, LaunchAnswer>(pair.port2);
   answerLaunch(channel, options.launch);
@@ -35,10 +36,10 @@ export function vmManagerParts(
     link: { name: "launch-link", kind: "resource", release: () => channel.close() },
     loop: loopPart<VmManagerConfig>("vm-manager", {
       name: "vm-manager",
-      config: options.config,
+      config: { ...options.config, hasLocal: localPort !== undefined },
       channels: {
-        [AUTOSCALER_CHANNEL]: options.autoscalerPort,
-        [LOCAL_CHANNEL]: options.localPort,
+        [AUTOSCALER_CHANNEL]: autoscalerPort,
+        ...(localPort !== undefined && { [LOCAL_CHANNEL]: localPort }),
         [LAUNCH_CHANNEL]: pair.port1,
       },
     }),

@@ -5,10 +5,15 @@ import type { FleetApi } from "../../controller/fleet_api.ts";
 import { checked } from "../../wire/invalid_field.ts";
 import { MAX_VM_LINES } from "../../wire/vm_limits.ts";
 import { VM_STOP_SCHEMA } from "../../wire/vms.ts";
+import { requireRole, type Sessions, type Tokens } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 
 /** Lines of a VM's log when nobody says how many. */
 const DEFAULT_LINES = 500;
+/** The longest body of a VM manager's call: its whole fleet, in bytes. */
+const MAX_LINK_BYTES = 64 * 1024 * 1024;
+const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
+const NAME_RULE = "name must be 1 to 64 letters, digits, '.', '_' and '-'";
 
 /** The routes under `/api/v1` that only an admin may call. */
 export function vmRoutes(fleet: FleetApi): Hono {
@@ -26,6 +31,23 @@ export function vmRoutes(fleet: FleetApi): Hono {
   app.post("/vms/:vm/reload", async (c) => c.json(await fleet.reloadVm(c.req.param("vm"))));
   app.get("/groups", (c) => c.json(fleet.groups()));
   app.get("/groups/:group", (c) => c.json(fleet.group(c.req.param("group"))));
+  return app;
+}
+
+/** The route that VM managers in processes of their own call. */
+export function linkRoute(
+  fleet: FleetApi,
+  known: { tokens: Tokens; sessions: Sessions },
+): Hono {
+  const app = new Hono();
+  app.post("/vm-managers/:name/link", requireRole(["worker", "admin"], known), async (c) => {
+    // Hardly any controller has one, and what checks it takes time to load.
+    const { LINK_REQUEST_SCHEMA } = await import("../../controller/vm_link_schema.ts");
+    const request = checked(LINK_REQUEST_SCHEMA, await jsonBody(c, MAX_LINK_BYTES));
+    const name = c.req.param("name");
+    if (!NAME.test(name)) throw new IrisError("invalid", NAME_RULE, { field: "name" });
+    return c.json(await fleet.link(name, request, c.req.raw.signal));
+  });
   return app;
 }
 
