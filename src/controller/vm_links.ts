@@ -67,10 +67,10 @@ export class VmLinks {
     link.silence?.cancel();
     link.silence = null;
     link.broken = false;
-    for (const message of link.id === request.link ? link.side.take(request) : []) {
-      this.#take(name, link, message);
-    }
-    const waitMs = Math.min(request.waitMs, MAX_WAIT_MS);
+    // Who speaks of another link learns at once that this is a new one, and says it all again.
+    const isKnown = link.id === request.link;
+    for (const message of isKnown ? link.side.take(request) : []) this.#take(name, link, message);
+    const waitMs = isKnown ? Math.min(request.waitMs, MAX_WAIT_MS) : 0;
     if (link.side.waiting === 0 && waitMs > 0) await this.#hold(link, waitMs, signal);
     this.#listenOn(name, link);
     if (signal.aborted && link.wake === null) link.broken = true;

@@ -103,6 +103,7 @@ class VmLink {
   #news = new AbortController();
   #url = 0;
   #stopId: string | null = null;
+  #isReported = false;
   #heardMs: number;
   #heard = false;
   #failures = 0;
@@ -136,8 +137,9 @@ class VmLink {
     let timer = clock.setTimer(TICK_MS, tick);
     this.#manager.onMessage(tell);
     this.#main.onMessage(({ report }) => {
-      if (this.#stopId !== null) tell({ type: "stopped", id: this.#stopId, report });
-      else this.#main.post({ type: "delivered", ok: true });
+      if (this.#stopId === null) return this.#main.post({ type: "delivered", ok: true });
+      this.#isReported = true;
+      tell({ type: "stopped", id: this.#stopId, report });
     });
     this.#manager.post({ type: "controller", heard: false });
     this.#context.ready();
@@ -156,8 +158,9 @@ class VmLink {
   async #once(): Promise<void> {
     const { signal, clock } = this.#context;
     this.#news = new AbortController();
-    // Before the first answer there is nobody to tell anything.
-    const waitMs = this.#link === null ? 0 : WAIT_MS;
+    // Before the first answer there is nobody to tell anything; at the end somebody waits for it.
+    const isUrgent = this.#isReported && this.#side.waiting > 0;
+    const waitMs = this.#link === null || isUrgent ? 0 : WAIT_MS;
     const either = eitherSignal(signal, this.#news.signal);
     try {
       await this.#call(waitMs, either.signal);
@@ -207,7 +210,7 @@ class VmLink {
     if (!this.#heard) this.#manager.post({ type: "controller", heard: true });
     this.#heard = true;
     for (const message of this.#side.take(answer)) this.#take(message);
-    if (this.#stopId !== null && this.#side.waiting === 0) {
+    if (this.#isReported && this.#side.waiting === 0) {
       this.#main.post({ type: "delivered", ok: true });
     }
   }

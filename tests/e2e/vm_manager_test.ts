@@ -1,0 +1,154 @@
+/** VM managers in processes of their own, as their users see them. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { VmView } from "../../src/wire/vms.ts";
+import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
+import { inGate } from "../support/require.ts";
+
+const UP_MS = 60_000;
+
+async function run(world: World, args: string[]) {
+  const process = startIris(world, args);
+  const { code } = await process.ended;
+  return { code, ...process.output() };
+}
+
+async function controllerUp(world: World, port = 0) {
+  const folder = `${world.dir}/state`;
+  const process = startIris(world, [
+    ...["--mode=controller", `--port=${port}`, `--state-dir=${folder}`, "--log-level=info"],
+  ]);
+  const [, url = ""] = await process.printed(/^(http:\/\/\S+)$/m, UP_MS);
+  return { process, url, folder };
+}
+
+function managerStarted(
+  world: World,
+  controller: { url: string; folder: string },
+  of: { name: string; group: string; min?: number; state?: string },
+): IrisProcess {
+  const { name, group, min = 1, state = name } = of;
+  const file = `${world.dir}/${name}.yaml`;
+  Deno.writeTextFileSync(
+    file,
+    `groups:\n  - name: ${group}\n    vm: { cpu: 1, memory: 256MiB }\n    min: ${min}\n` +
+      `    max: 2\n    provider: { kind: process }\n`,
+  );
+  return startIris(world, [
+    ...["--mode=vm-manager", `--name=${name}`, `--controller=${controller.url}`],
+    ...[`--token-file=${controller.folder}/worker-token`, `--config=${file}`],
+    ...[`--state-dir=${world.dir}/m-${state}`, "--log-level=info"],
+  ]);
+}
+
+/** Until the VMs fit. */
+async function until(world: World, fits: (vms: VmView[]) => boolean): Promise<VmView[]> {
+  const end = Date.now() + UP_MS;
+  let seen = "";
+  for (;;) {
+    const { code, stdout, stderr } = await run(world, ["vm", "list", "--json"]);
+    seen = stdout + stderr;
+    const vms: VmView[] = code === 0 ? JSON.parse(stdout) : [];
+    if (fits(vms)) return vms;
+    assert(Date.now() < end, seen);
+  }
+}
+
+const isReady = (name: string) => (vms: VmView[]) =>
+  vms.some(({ vm, state }) => vm === name && state === "READY");
+
+/** The processes of workers that are there. */
+function workers(world: World): number[] {
+  return world.survivors().filter((line) => line.includes("--mode=worker"))
+    .map((line) => Number(line.split(" ")[0]));
+}
+
+Deno.test("two VM managers work side by side, and a stop of the cluster ends all that is theirs", async () => {
+  using world = makeWorld();
+  const controller = await controllerUp(world);
+  const [rack, attic] = [
+    managerStarted(world, controller, { name: "rack", group: "cpu" }),
+    managerStarted(world, controller, { name: "attic", group: "gpu" }),
+  ];
+  await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
+  assertMatch(rack.output().stdout, /^vm-manager rack for http/);
+  const logs = await run(world, ["vm", "logs", "gpu-0"]);
+  assertMatch(logs.stdout, /worker gpu-0 http/);
+  const job = await run(world, [
+    ...["job", "run", "--constraint", "group = gpu", "--", "sh", "-c", "echo on $IRIS_WORKER"],
+  ]);
+  assertStringIncludes(job.stdout, "on gpu-0");
+
+  const stop = await run(world, ["cluster", "stop", "--json"]);
+  assertEquals(stop.code, 0, stop.stdout + stop.stderr);
+  for (const name of ["rack", "attic"]) {
+    assertStringIncludes(stop.stdout, `"name":"vm-manager ${name}"`);
+  }
+  const codes = await Promise.all([rack, attic, controller.process].map(({ ended }) => ended));
+  assertEquals(codes.map(({ code }) => code), [0, 0, 0]);
+  assertEquals(world.survivors(), []);
+});
+
+Deno.test("a killed VM manager leaves its VMs to its next start, and a stop of it ends them", async () => {
+  using world = makeWorld();
+  const controller = await controllerUp(world);
+  const rack = { name: "rack", group: "cpu" };
+  const first = managerStarted(world, controller, rack);
+  await until(world, isReady("cpu-0"));
+  Deno.kill(first.pid, "SIGKILL");
+  await first.ended;
+  const second = managerStarted(world, controller, rack);
+  await second.printed(/^vm-manager rack for/m, UP_MS);
+  await until(world, isReady("cpu-0"));
+  assertEquals(workers(world).length, 1);
+  Deno.kill(second.pid, "SIGTERM");
+  assertEquals((await second.ended).code, 0, second.output().stderr);
+  assertEquals(workers(world), []);
+  Deno.kill(controller.process.pid, "SIGTERM");
+  assertEquals((await controller.process.ended).code, 0);
+  assertEquals(world.survivors(), []);
+});
+
+Deno.test("VMs stay as they are while the controller is away, and min is kept", async () => {
+  using world = makeWorld();
+  const controller = await controllerUp(world);
+  const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
+  await until(world, isReady("cpu-0"));
+  const port = Number(new URL(controller.url).port);
+  // A signal to the controller is no stop of the cluster.
+  Deno.kill(controller.process.pid, "SIGTERM");
+  assertEquals((await controller.process.ended).code, 0);
+  assertEquals(workers(world).length, 1);
+  for (const pid of workers(world)) Deno.kill(pid, "SIGKILL");
+  await rack.printed(/cpu-0: .*/, UP_MS);
+  const again = await controllerUp(world, port);
+  await until(world, isReady("cpu-1"));
+  const stop = await run(world, ["cluster", "stop"]);
+  assertEquals(stop.code, 0, stop.stdout + stop.stderr);
+  assertEquals((await rack.ended).code, 0);
+  assertEquals((await again.process.ended).code, 0);
+  assertEquals(world.survivors(), []);
+});
+
+Deno.test({
+  name:
+    "a second VM manager with a group of a live one is refused in one line, and touches nothing",
+  ignore: inGate().ignore,
+  fn: async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
+    await until(world, isReady("cpu-0"));
+    const other = managerStarted(world, controller, { name: "other", group: "cpu" });
+    const { code } = await other.ended;
+    assertEquals(code === 0, false);
+    assertMatch(
+      other.output().stderr.trim().split("\n").at(-1)!,
+      /^iris: The controller at http:\S+: The VM manager rack has a group cpu already$/,
+    );
+    assertEquals(workers(world).length, 1);
+    Deno.kill(controller.process.pid, "SIGTERM");
+    Deno.kill(rack.pid, "SIGTERM");
+    await Promise.all([controller.process.ended, rack.ended]);
+    assertEquals(world.survivors(), []);
+  },
+});
