@@ -3,7 +3,7 @@ import { autoscalerLoop } from "../../src/autoscaler/autoscaler_loop.ts";
 import {
   CORE_CHANNEL,
   type Demand,
-  type Retire,
+  type FromAutoscaler,
   VM_CHANNEL,
 } from "../../src/autoscaler/messages.ts";
 import type { Fleet, ToVmManager } from "../../src/vm/fleet.ts";
@@ -16,9 +16,11 @@ import { job, room } from "../support/pass_samples.ts";
 Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after their time", async () => {
   const clock = new ManualClock();
   const loop = new FakeLoop<unknown>(clock);
-  const core = loop.far<Retire, Demand>(CORE_CHANNEL);
+  const core = loop.far<FromAutoscaler, Demand>(CORE_CHANNEL);
   const retired: string[][] = [];
-  core.onMessage(({ workers }) => retired.push([...workers]));
+  core.onMessage((message) => {
+    if (message.type === "retire") retired.push([...message.workers]);
+  });
   const vm = loop.far<ToVmManager, Fleet>(VM_CHANNEL);
   const told: string[] = [];
   vm.onMessage((message) => {

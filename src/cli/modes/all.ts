@@ -17,7 +17,6 @@ import {
   WORKER_FLAGS,
 } from "../flags/shared.ts";
 import { parseCount } from "../flags/quantities.ts";
-import type { GroupConfig } from "../../vm/scale_group.ts";
 
 /** A local cluster is for this machine. */
 const LOOPBACK = "127.0.0.1";
