@@ -153,6 +153,10 @@ export class FleetDesk {
     switch (message.type) {
       case "hello":
         this.#questions.clear();
+        // Their links went with the server of before: whoever is there says so again.
+        for (const manager of this.#managers.values()) {
+          manager.heard = manager.name === LOCAL_MANAGER;
+        }
         return this.#post();
       case "ask":
         return this.#ask(message.id, message.ask);

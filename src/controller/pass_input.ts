@@ -91,7 +91,11 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
       for (const lane of worker.lanes.values()) held += lane.size;
       return { ...room, held, retiring: worker.retiring };
     }),
-    seen: [...state.workers.values()].flatMap(seenOf),
+    seen: [
+      ...[...state.workers.values()].flatMap(seenOf),
+      ...state.refused.list().filter(({ name }) => !state.workers.has(name))
+        .map(({ name: vm, reason }) => ({ vm, state: "unwell", reason: reason ?? "" } as const)),
+    ],
   };
 }
 

@@ -28,6 +28,7 @@ const EXISTING_MS = 30_000;
 const EXISTING_BACKOFF = { minMs: 1_000, maxMs: 60_000 };
 /** How long a reload may take, in ms. */
 const RELOAD_MS = 120_000;
+const COMING: ReadonlySet<string> = new Set(["REQUESTED", "BOOTING", "INITIALIZING"]);
 /** The provider stops after the VMs. */
 const PROVIDER_STAGE = 0;
 
@@ -126,7 +127,12 @@ export class ManagedGroup implements Part {
     if (state === "ready") node.apply({ name: "ready" });
     else {
       const why = reason === "" ? `its worker is ${state}` : `its worker is ${state}: ${reason}`;
-      node.apply({ name: "unhealthy", reason: why });
+      const isIll = node.apply({ name: "unhealthy", reason: why });
+      // One on its way up is not ill; what keeps it from getting there is worth knowing.
+      if (!isIll && COMING.has(node.state.name) && node.phase !== why) {
+        node.phase = why;
+        this.#ports.changed();
+      }
     }
   }
 

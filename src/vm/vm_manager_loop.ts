@@ -29,8 +29,9 @@ import type { WorkerLaunch } from "./worker_launch.ts";
 const LOOK_MS = 500;
 /** How often files of VMs that are gone are looked for, in looks. */
 const SWEEP_LOOKS = 120;
-/** Changes that come this close together are told together, in ms. */
+/** Changes that come this close together are told together, in ms; of a large fleet those of longer. */
 const TELL_MS = 20;
+const TELL_MS_PER_VM = 0.05;
 /** Requests to providers under way at the same time. */
 const MAX_CREATES = 16;
 /** What all groups together may ask for, and give back, in a minute. */
@@ -93,6 +94,8 @@ class VmManager {
   #controller = { heard: true, sinceMs: 0 };
   #creating = 0;
   #ended: EndedVm[] = [];
+  /** How many VMs were told last. */
+  #told = 0;
   #telling: { cancel(): void } | null = null;
   #failure: { error: unknown } | null = null;
   #over = false;
@@ -304,7 +307,10 @@ class VmManager {
 
   #tell(): void {
     if (this.#over) return;
-    this.#telling ??= this.#context.clock.setTimer(TELL_MS, () => this.#post());
+    this.#telling ??= this.#context.clock.setTimer(
+      TELL_MS + this.#told * TELL_MS_PER_VM,
+      () => this.#post(),
+    );
   }
 
   #post(): void {
@@ -313,6 +319,7 @@ class VmManager {
     const ended = this.#ended;
     this.#ended = [];
     const groups = this.#groups.map((group) => group.view());
+    this.#told = groups.reduce((sum, { slices, sliceVms }) => sum + slices.length * sliceVms, 0);
     this.#autoscaler.post({ type: "fleet", groups, ended });
   }
 
