@@ -42,6 +42,16 @@ async function until(world: World, fits: (vms: VmView[]) => boolean): Promise<Vm
   }
 }
 
+/** Until a command says so: trees and events follow what they tell of by a moment. */
+async function said(world: World, args: string[], what: RegExp): Promise<void> {
+  const end = Date.now() + UP_MS;
+  for (;;) {
+    const { stdout } = await run(world, args);
+    if (what.test(stdout)) return;
+    assert(Date.now() < end, stdout);
+  }
+}
+
 const isReady = (vms: VmView[], name: string) =>
   vms.some(({ vm, state }) => vm === name && state === "READY");
 
@@ -52,13 +62,8 @@ Deno.test("a group's VMs come up, outlive a killed cluster, are adopted by the n
   const [vm] = await until(world, (vms) => isReady(vms, "cpu-0"));
   assertEquals([vm!.group, vm!.provider, vm!.manager], ["cpu", "process", "local"]);
   assertMatch((await run(world, ["vm", "logs", "cpu-0"])).stdout, /worker cpu-0 http/);
-  // A loop tells its part of the tree as it ticks.
-  const giveUp = Date.now() + UP_MS;
-  for (let tree = ""; !/cpu {2}component.*1 of 1 slices ready/.test(tree);) {
-    assert(Date.now() < giveUp, tree);
-    tree = (await run(world, ["tree"])).stdout;
-  }
-  assertMatch((await run(world, ["events"])).stdout, /vm_state cpu-0 .*state=READY/);
+  await said(world, ["tree"], /cpu {2}component.*1 of 1 slices ready/);
+  await said(world, ["events"], /vm_state cpu-0 .*state=READY/);
 
   Deno.kill(first.process.pid, "SIGKILL");
   await first.process.ended;

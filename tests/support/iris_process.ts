@@ -76,7 +76,7 @@ function survivors(dir: string, tag: string): string[] {
       readProc(entry.name, "environ").includes(dir);
     if (!isOurs || stateOf(entry.name) === "Z") continue;
     found.push(
-      `${entry.name} ${stateOf(entry.name)} ${command.replaceAll("\0", " ").slice(0, 160)}`,
+      `${entry.name} ${stateOf(entry.name)} ${command.replaceAll("\0", " ").slice(0, 400)}`,
     );
   }
   return found;

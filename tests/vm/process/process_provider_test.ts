@@ -57,7 +57,9 @@ async function world(sliceVms: number): Promise<ProcessWorld> {
       const line = left().find((line) =>
         line.includes("--mode=worker") && line.includes(`--name=${vm}`)
       );
-      Deno.kill(Number(line?.split(" ")[0]), "SIGKILL");
+      // A signal to no process goes to all of this test's own group.
+      assert(line !== undefined, `${vm} is not there: ${left().join("\n")}`);
+      Deno.kill(Number(line.split(" ")[0]), "SIGKILL");
       return Promise.resolve();
     },
     left: () => Promise.resolve(left()),
