@@ -7,6 +7,9 @@ import { IrisClient } from "../../src/client/iris_client.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 
+/** So much of a command line is shown, in characters: where the program lies may be a long path. */
+const MAX_SHOWN = 1_000;
+
 /** A folder, names and a tag that no other run on this machine has. */
 export interface World {
   readonly dir: string;

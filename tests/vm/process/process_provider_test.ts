@@ -54,12 +54,10 @@ async function world(sliceVms: number): Promise<ProcessWorld> {
           (await client.workers()).some(({ name, state }) => name === vm && state === "alive"),
       ),
     crash(vm) {
-      const line = left().find((line) =>
-        line.includes("--mode=worker") && line.includes(`--name=${vm}`)
-      );
+      const note = JSON.parse(Deno.readTextFileSync(`${folder}/${vm}/vm.json`));
       // A signal to no process goes to all of this test's own group.
-      assert(line !== undefined, `${vm} is not there: ${left().join("\n")}`);
-      Deno.kill(Number(line.split(" ")[0]), "SIGKILL");
+      assert(Number.isInteger(note.process.pid) && note.process.pid > 1, JSON.stringify(note));
+      Deno.kill(note.process.pid, "SIGKILL");
       return Promise.resolve();
     },
     left: () => Promise.resolve(left()),
