@@ -79,7 +79,7 @@ function survivors(dir: string, tag: string): string[] {
       readProc(entry.name, "environ").includes(dir);
     if (!isOurs || stateOf(entry.name) === "Z") continue;
     found.push(
-      `${entry.name} ${stateOf(entry.name)} ${command.replaceAll("\0", " ").slice(0, 400)}`,
+      `${entry.name} ${stateOf(entry.name)} ${command.replaceAll("\0", " ").slice(0, MAX_SHOWN)}`,
     );
   }
   return found;
