@@ -4,7 +4,7 @@
 import { WITH_LOG } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
-import { LAUNCH_CHANNEL, launchFrom } from "../vm/launch_channel.ts";
+import { LAUNCH_CHANNEL, MainLink } from "../vm/launch_channel.ts";
 import { LOCAL_CHANNEL } from "../vm/local/local_messages.ts";
 import { localProviders } from "../vm/local/local_provider.ts";
 import type { GroupConfig } from "../vm/scale_group.ts";
@@ -23,7 +23,7 @@ serveIsolate(
     // A local cluster without other groups needs no database: it starts without loading one.
     journal: async (folder) =>
       (await import("../store/vm_store.ts")).openVmStore<GroupConfig>(folder),
-    launch: (context) => launchFrom(context.channel(LAUNCH_CHANNEL)),
+    main: (context) => new MainLink(context.channel(LAUNCH_CHANNEL)),
   }),
   WITH_LOG,
 );

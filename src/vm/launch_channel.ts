@@ -1,8 +1,9 @@
 /**
- * How a VM manager learns how workers are started: it asks main, which knows as soon as the
- * controller listens. Asked again after a restart of the VM manager.
+ * What a VM manager and main tell each other: how workers are started, which main knows as soon as the
+ * controller listens, and which groups there are from now on, when the configuration was read again.
  */
 import type { Channel } from "../lifecycle/loop.ts";
+import type { GroupConfig } from "./scale_group.ts";
 import type { WorkerLaunch } from "./worker_launch.ts";
 
 /** The name of the channel to main. */
@@ -14,31 +15,44 @@ export interface LaunchQuestion {
 }
 
 /** Main to VM manager. */
-export interface LaunchAnswer {
-  readonly type: "launch";
-  readonly launch: WorkerLaunch;
-}
+export type LaunchAnswer =
+  | { readonly type: "launch"; readonly launch: WorkerLaunch }
+  | { readonly type: "groups"; readonly groups: readonly GroupConfig[] };
 
-/** Asks main, once for all who want to know. */
-export function launchFrom(
-  channel: Channel<LaunchAnswer, LaunchQuestion>,
-): (signal: AbortSignal) => Promise<WorkerLaunch> {
-  const known = Promise.withResolvers<WorkerLaunch>();
-  let asked = false;
-  channel.onMessage(({ launch }) => known.resolve(launch));
-  return async (signal) => {
-    if (!asked) channel.post({ type: "launch?" });
-    asked = true;
+/** A VM manager's end. */
+export class MainLink {
+  readonly #channel: Channel<LaunchAnswer, LaunchQuestion>;
+  readonly #launch = Promise.withResolvers<WorkerLaunch>();
+  #asked = false;
+  #onGroups: (groups: readonly GroupConfig[]) => void = () => {};
+
+  constructor(channel: Channel<LaunchAnswer, LaunchQuestion>) {
+    this.#channel = channel;
+    channel.onMessage((message) => {
+      if (message.type === "launch") this.#launch.resolve(message.launch);
+      else this.#onGroups(message.groups);
+    });
+  }
+
+  /** Asks main, once for all who want to know. @throws the signal's reason */
+  async launch(signal: AbortSignal): Promise<WorkerLaunch> {
+    if (!this.#asked) this.#channel.post({ type: "launch?" });
+    this.#asked = true;
     const aborted = Promise.withResolvers<never>();
     const onAbort = () => aborted.reject(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      return await Promise.race([known.promise, aborted.promise]);
+      return await Promise.race([this.#launch.promise, aborted.promise]);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
-  };
+  }
+
+  /** Sets who is told of other groups, replacing an earlier one. */
+  onGroups(handler: (groups: readonly GroupConfig[]) => void): void {
+    this.#onGroups = handler;
+  }
 }
 
 /** Main's side: answers as soon as it is known; never, when it never is. */

@@ -37,8 +37,6 @@ export class ManagedGroup implements Part {
   readonly kind = "component";
   readonly name: string;
   readonly config: GroupConfig;
-  /** True for one that is configured no more: its slices shall go. */
-  readonly retired: boolean;
   readonly pace: Pace;
   readonly #ports: GroupPorts;
   #provider: VmProvider | null = null;
@@ -51,10 +49,9 @@ export class ManagedGroup implements Part {
   #converging: "no" | "yes" | "again" = "no";
 
   /** @param config what it is made of */
-  constructor(config: GroupConfig & { readonly retired?: boolean }, ports: GroupPorts) {
+  constructor(config: GroupConfig, ports: GroupPorts) {
     this.name = config.group.name;
     this.config = config;
-    this.retired = config.retired ?? false;
     this.#ports = ports;
     this.pace = new Pace({
       limits: config.pace,
@@ -99,7 +96,6 @@ export class ManagedGroup implements Part {
   view(): FleetGroup {
     return {
       ...this.config.group,
-      ...(this.retired && { min: 0, max: 0, buffer: 0 }),
       provider: this.config.provider.kind,
       slices: this.#all().map((slice) => slice.view()),
       availability: this.#availability(),
@@ -200,15 +196,11 @@ export class ManagedGroup implements Part {
     const slices = this.#slices;
     if (this.#ports.closing() || slices === null || this.#early !== null) return;
     const live = slices.all().filter((slice) => slice.isLive);
-    if (this.retired) {
-      for (const slice of live) slices.stop(slice, `group ${this.name} is configured no more`);
-    } else {
-      const { heard } = this.#ports.controller();
-      const wanted = heard ? this.#wanted : null;
-      let missing = (wanted?.count ?? this.config.group.min) - live.length;
-      while (missing-- > 0 && slices.create());
-      if (wanted !== null) this.#shrink(live, wanted);
-    }
+    const { heard } = this.#ports.controller();
+    const wanted = heard ? this.#wanted : null;
+    let missing = (wanted?.count ?? this.config.group.min) - live.length;
+    while (missing-- > 0 && slices.create());
+    if (wanted !== null) this.#shrink(live, wanted);
     slices.deleteDue();
   }
 
@@ -249,15 +241,14 @@ export class ManagedGroup implements Part {
     return ill === undefined ? null : `unhealthy for ${unhealthyMs} ms: ${ill.reason}`;
   }
 
-  /** Only what is named, or not up yet, may go: newest first among the latter. */
+  /** Only what is named may go: the autoscaler knows what is needed, and what is on its way for it. */
   #shrink(live: readonly ManagedSlice[], wanted: WantedSlices): void {
     let extra = live.length - wanted.count;
     if (extra <= 0) return;
-    const coming = live.filter((slice) => slice.isComing && !wanted.remove.includes(slice.slice));
-    const named = this.pace.mayShrink(this.#ports.clock.now())
-      ? wanted.remove.flatMap((name) => live.find(({ slice }) => slice === name) ?? [])
-      : [];
-    for (const slice of [...coming.reverse(), ...named]) {
+    const mayShrink = this.pace.mayShrink(this.#ports.clock.now());
+    for (const name of wanted.remove) {
+      const slice = live.find((one) => one.slice === name);
+      if (slice === undefined || !(mayShrink || slice.isComing)) continue;
       if (extra-- <= 0) return;
       this.#slices!.judge(slice, null);
       this.#slices!.stop(slice, wanted.reason);

@@ -66,13 +66,15 @@ export type FromLink =
   | { readonly type: "refused"; readonly code: string; readonly message: string }
   | { readonly type: "stop"; readonly id: string; readonly remainingMs: number }
   /** The report of a stop is with the controller, or cannot be brought there. */
-  | { readonly type: "delivered"; readonly ok: boolean };
+  | { readonly type: "delivered"; readonly ok: boolean }
+  /** Whether the controller took other groups; it keeps to the earlier ones when not. */
+  | { readonly type: "regrouped"; readonly problem: string | null };
 
 /** Main to link. */
-export interface ToLink {
-  readonly type: "stopped";
-  readonly report: StopReport;
-}
+export type ToLink =
+  | { readonly type: "stopped"; readonly report: StopReport }
+  /** The groups are these from now on. Answered by `regrouped`. */
+  | { readonly type: "groups"; readonly groups: readonly string[] };
 
 /** Powers that a link is handed. */
 export interface VmLinkPorts {
@@ -99,6 +101,9 @@ class VmLink {
   readonly #main: Channel<ToLink, FromLink>;
   readonly #side = new LinkSide<FromLinked, ToLinked>(merged);
   #link: string | null = null;
+  #groups: readonly string[];
+  /** Groups that the controller was not asked for yet. */
+  #other: readonly string[] | null = null;
   /** Ends the held call, since there is something to tell. */
   #news = new AbortController();
   #url = 0;
@@ -116,6 +121,7 @@ class VmLink {
     this.#ports = ports;
     this.#manager = context.channel(MANAGER_CHANNEL);
     this.#main = context.channel(MAIN_CHANNEL);
+    this.#groups = context.config.groups;
     this.#beganMs = this.#heardMs = context.clock.now();
   }
 
@@ -136,7 +142,12 @@ class VmLink {
     };
     let timer = clock.setTimer(TICK_MS, tick);
     this.#manager.onMessage(tell);
-    this.#main.onMessage(({ report }) => {
+    this.#main.onMessage((message) => {
+      if (message.type === "groups") {
+        this.#other = message.groups;
+        return this.#news.abort();
+      }
+      const { report } = message;
       if (this.#stopId === null) return this.#main.post({ type: "delivered", ok: true });
       this.#isReported = true;
       tell({ type: "stopped", id: this.#stopId, report });
@@ -176,9 +187,14 @@ class VmLink {
 
   async #call(waitMs: number, signal: AbortSignal): Promise<void> {
     const { config, clock } = this.#context;
-    const { session, groups, version, protocol, controllerUrls } = config;
-    const batch = this.#link === null ? { ack: 0, from: 1, messages: [] } : this.#side.batch();
-    const request = { ...batch, session, link: this.#link, groups, version, protocol, waitMs };
+    const { session, version, protocol, controllerUrls } = config;
+    const other = this.#link === null ? null : this.#other;
+    const groups = other ?? this.#other ?? this.#groups;
+    // With other groups it is another link, of the same session.
+    const link = other === null ? this.#link : "";
+    const isNew = this.#link === null || other !== null;
+    const batch = isNew ? { ack: 0, from: 1, messages: [] } : this.#side.batch();
+    const request = { ...batch, session, link, groups, version, protocol, waitMs };
     const limit = new AbortController();
     const timer = clock.setTimer(
       waitMs + SLACK_MS,
@@ -188,6 +204,7 @@ class VmLink {
     try {
       const url = controllerUrls[this.#url % controllerUrls.length]!;
       this.#answered(await this.#ports.call(url, request, either.signal));
+      this.#regrouped(groups, null);
     } finally {
       either.done();
       timer.cancel();
@@ -215,6 +232,14 @@ class VmLink {
     }
   }
 
+  /** The controller took the groups of a call, or would not. */
+  #regrouped(groups: readonly string[], problem: string | null): void {
+    if (this.#other !== groups) return;
+    this.#other = null;
+    if (problem === null) this.#groups = groups;
+    this.#main.post({ type: "regrouped", problem });
+  }
+
   #take(message: ToLinked): void {
     if (message.type !== "stop") return this.#manager.post(message);
     this.#stopId = message.id;
@@ -227,6 +252,9 @@ class VmLink {
     const code = error instanceof IrisError ? error.code : "internal";
     const isConflict = code === "conflict" && clock.now() - this.#beganMs > CONFLICT_MS;
     const message = messageOf(error);
+    if (this.#link !== null && this.#other !== null && (code === "conflict" || FATAL.has(code))) {
+      return this.#regrouped(this.#other, message);
+    }
     if (this.#link === null && (FATAL.has(code) || isConflict)) {
       if (!this.#refused) this.#main.post({ type: "refused", code, message });
       this.#refused = true;

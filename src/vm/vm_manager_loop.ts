@@ -5,6 +5,7 @@
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
+import type { Owner } from "../lifecycle/owner.ts";
 import type { StopCause } from "../lifecycle/part.ts";
 import {
   AUTOSCALER_CHANNEL,
@@ -15,6 +16,7 @@ import {
   type VmQuestion,
 } from "./fleet.ts";
 import type { GroupPorts } from "./group_ports.ts";
+import type { MainLink } from "./launch_channel.ts";
 import { ManagedGroup } from "./managed_group.ts";
 import { makeProvider, type ProviderMakers } from "./provider_makers.ts";
 import type { GroupConfig } from "./scale_group.ts";
@@ -23,7 +25,6 @@ import { TokenBucket } from "./token_bucket.ts";
 import { VmBook, type VmJournal } from "./vm_book.ts";
 import { VmLogs } from "./vm_logs.ts";
 import type { ProviderContext, VmProvider } from "./vm_provider.ts";
-import type { WorkerLaunch } from "./worker_launch.ts";
 
 /** How often the loop looks at its clock, in ms. */
 const LOOK_MS = 500;
@@ -38,6 +39,8 @@ const MAX_CREATES = 16;
 const SHARED_PER_MINUTE = 1_200;
 /** No more ends of VMs wait to be told than this; the oldest are left out. */
 const MAX_ENDED = 5_000;
+/** What a run gets to end in that others groups follow, in ms. */
+const REGROUP_MS = 10_000;
 /** What is written down closes last, then groups end. */
 const STAGES = { book: 0, groups: 1 } as const;
 
@@ -64,15 +67,20 @@ export interface VmManagerPorts {
   readonly random: Random;
   /** Opens what is written down; not called where no VM can outlive this process. */
   journal(folder: string): Promise<OpenJournal>;
-  /** How workers are started; resolves when the controller's address is known. */
-  launch(context: LoopContext<VmManagerConfig>): (signal: AbortSignal) => Promise<WorkerLaunch>;
+  /** How workers are started, and which groups there are when that changes. */
+  main(context: LoopContext<VmManagerConfig>): Pick<MainLink, "launch" | "onGroups">;
 }
 
 /** The body of the VM manager's loop. */
 export function vmManagerLoop(ports: VmManagerPorts): LoopBody<VmManagerConfig> {
   return async (context) => {
-    const manager = new VmManager(context, ports);
-    await manager.run();
+    const main = ports.main(context);
+    let groups = context.config.groups;
+    // Other groups are a new beginning: what there is stays, and is taken over as after a restart.
+    for (let next: readonly GroupConfig[] | null = groups; next !== null;) {
+      groups = next;
+      next = await new VmManager(context, { ports, main, groups }).run();
+    }
   };
 }
 
@@ -91,6 +99,9 @@ class VmManager {
   readonly #calls = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #shared: { creates: TokenBucket; deletes: TokenBucket };
+  readonly #main: Pick<MainLink, "launch" | "onGroups">;
+  readonly #configured: readonly GroupConfig[];
+  #next: readonly GroupConfig[] | null = null;
   #controller = { heard: true, sinceMs: 0 };
   #creating = 0;
   #ended: EndedVm[] = [];
@@ -100,9 +111,18 @@ class VmManager {
   #failure: { error: unknown } | null = null;
   #over = false;
 
-  constructor(context: LoopContext<VmManagerConfig>, ports: VmManagerPorts) {
+  constructor(
+    context: LoopContext<VmManagerConfig>,
+    of: {
+      ports: VmManagerPorts;
+      main: Pick<MainLink, "launch" | "onGroups">;
+      groups: readonly GroupConfig[];
+    },
+  ) {
     this.#context = context;
-    this.#ports = ports;
+    this.#ports = of.ports;
+    this.#main = of.main;
+    this.#configured = of.groups;
     this.#autoscaler = context.channel<ToVmManager, FromVmManager>(AUTOSCALER_CHANNEL);
     this.#logs = new VmLogs(`${context.config.folder}/logs`);
     const now = context.clock.now();
@@ -112,8 +132,9 @@ class VmManager {
     };
   }
 
-  async run(): Promise<void> {
-    const { signal, closing, clock } = this.#context;
+  /** Until the stop, or until there are other groups: these are given back. */
+  async run(): Promise<readonly GroupConfig[] | null> {
+    const { signal, closing, clock, owner } = this.#context;
     const endCalls = () => this.#calls.abort(new IrisError("closing", "The VM manager stops"));
     const onAbort = () => this.#stopped.resolve();
     signal.addEventListener("abort", onAbort, { once: true });
@@ -127,8 +148,17 @@ class VmManager {
       this.#look(looks++ % SWEEP_LOOKS === 0);
     };
     let timer = clock.setTimer(LOOK_MS, look);
+    this.#main.onGroups((groups) => {
+      this.#next = groups;
+      this.#stopped.resolve();
+    });
+    let fleet: Owner;
     try {
-      await this.#begin();
+      fleet = await owner.own({
+        name: "fleet",
+        kind: "component",
+        start: ({ owner }) => this.#begin(owner),
+      });
       this.#autoscaler.onMessage((message) => this.#onMessage(message));
       this.#context.ready();
       this.#tell();
@@ -142,13 +172,17 @@ class VmManager {
       this.#autoscaler.onMessage(null);
       this.#over = true;
     }
-    if (this.#failure !== null && !signal.aborted) throw this.#failure.error;
+    if (signal.aborted) return null;
+    if (this.#failure !== null) throw this.#failure.error;
+    await fleet.stop(REGROUP_MS, "detach");
+    return this.#next;
   }
 
   /** Makes the groups, and lets each find out what there is of it. */
-  async #begin(): Promise<void> {
-    const { config, owner } = this.#context;
-    const isLasting = config.groups.some(({ provider }) => provider.kind !== "local");
+  async #begin(owner: Owner): Promise<void> {
+    const { config } = this.#context;
+    const groups = this.#configured;
+    const isLasting = groups.some(({ provider }) => provider.kind !== "local");
     const journal = isLasting ? await this.#ports.journal(config.folder) : null;
     const book = new VmBook(journal);
     await owner.own({
@@ -166,11 +200,11 @@ class VmManager {
     const written = book.read();
     const names = new SliceNames();
     const provider = this.#providers();
-    const configured = new Set(config.groups.map(({ group }) => group.name));
+    const configured = new Set(groups.map(({ group }) => group.name));
     const retired = written.groups.filter(({ group }) =>
       !configured.has(group.name) && written.slices.some((row) => row.group === group.name)
     );
-    for (const one of [...config.groups, ...retired.map((old) => ({ ...old, retired: true }))]) {
+    for (const one of [...groups, ...retired.map(retiredGroup)]) {
       names.after(one, written.next[one.group.name] ?? 0);
       const isLasting = one.provider.kind !== "local";
       const own = isLasting ? book : new VmBook(null);
@@ -193,7 +227,7 @@ class VmManager {
     const context = this.#context;
     const { clock, config: { cluster, folder } } = context;
     const makers = this.#ports.makers(context);
-    const launch = this.#ports.launch(context);
+    const launch = (signal: AbortSignal) => this.#main.launch(signal);
     return async ({ group, provider }, to) => {
       const own = `${folder}/${group.name}`;
       if (provider.kind !== "local") await Deno.mkdir(own, { recursive: true, mode: 0o700 });
@@ -328,6 +362,11 @@ class VmManager {
     this.#failure ??= { error };
     this.#stopped.resolve();
   }
+}
+
+/** A group that is configured no more: its slices go as they get idle. */
+function retiredGroup(config: GroupConfig): GroupConfig {
+  return { ...config, group: { ...config.group, min: 0, max: 0, buffer: 0, idleMs: 0 } };
 }
 
 function noSuch(vm: string): IrisError {

@@ -14,6 +14,7 @@ export class FakeLoop<Config> {
   readonly parts: Part[] = [];
   /** Reports that parts answered with. */
   readonly reports: StopReport[] = [];
+  readonly #below = new Map<Part, Part[]>();
   readonly #ready = Promise.withResolvers<unknown>();
   readonly #near = new Map<string, PortChannel<unknown, unknown>>();
   readonly #far = new Map<string, PortChannel<unknown, unknown>>();
@@ -96,10 +97,24 @@ export class FakeLoop<Config> {
     return leftovers;
   }
 
+  /** Ends a part and everything below it, newest first. */
+  async #endAll(part: Part, request: StopRequest): Promise<void> {
+    for (const child of (this.#below.get(part) ?? []).toReversed()) {
+      if (this.parts.includes(child)) await this.#endAll(child, request);
+    }
+    await this.#end(part, request);
+  }
+
   async #own(part: Part): Promise<Pick<Owner, "stop">> {
     this.parts.push(part);
+    const below: Part[] = [];
+    this.#below.set(part, below);
+    const own = (child: Part) => {
+      below.push(child);
+      return this.#own(child);
+    };
     await part.start?.({
-      owner: { own: (child: Part) => this.#own(child) } as unknown as Owner,
+      owner: { own } as unknown as Owner,
       clock: this.#clock,
       signal: this.signal.signal,
       ended: () => void this.parts.splice(this.parts.indexOf(part), 1),
@@ -107,7 +122,7 @@ export class FakeLoop<Config> {
     return {
       stop: async (ms, cause) => {
         const deadline = Deadline.in(Number(ms), this.#clock);
-        await this.#end(part, { cause, deadline });
+        await this.#endAll(part, { cause, deadline });
         deadline.dispose();
         return {} as StopReport;
       },

@@ -43,7 +43,10 @@ class World {
         makers: () => this.cloud.makers(),
         random: seededRandom(1),
         journal: () => Promise.resolve(this.journal),
-        launch: () => () => Promise.reject(new Error("nobody asks")),
+        main: () => ({
+          launch: () => Promise.reject(new Error("nobody asks")),
+          onGroups: () => {},
+        }),
       }),
       { cluster: "c", hasLocal: true, folder, groups },
     );
@@ -290,12 +293,15 @@ test("while a provider cannot say what it has, nothing new is made there", async
   assertEquals(world.fleet, ["cpu-6 INITIALIZING"]);
 });
 
-test("a group that is configured no more loses its slices", async (world) => {
+test("a group that is configured no more loses its slices as they get idle", async (world) => {
   const old = groupConfig({ group: { name: "old", min: 2 } });
   await world.begin([old]);
   await world.see("ready", "old-0", "old-1");
   await world.crash();
   await world.begin([groupConfig()]);
+  await world.clock.advance(1_000);
+  assertEquals(world.cloud.asked.slice(2), ["create cpu-0"]);
+  await world.want(0, ["old-0", "old-1"], "old");
   await world.clock.advance(1_000);
   assertEquals(world.cloud.asked.slice(2).sort(), [
     "create cpu-0",
@@ -363,7 +369,7 @@ test("a delete that is not answered is asked for again, at once without time for
   await world.begin([groupConfig({ group: { min: 0 } })]);
   await world.want(1);
   world.cloud.obeys = false;
-  await world.want(0);
+  await world.want(0, ["cpu-0"]);
   await world.clock.advance(120_000);
   assertEquals(world.cloud.asked.slice(1), [
     "delete cpu-0 by its name in 5000",

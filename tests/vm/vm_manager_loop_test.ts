@@ -65,6 +65,8 @@ interface World {
   /** The states of all VMs, as the autoscaler was told last. */
   fleet(): string[];
   want(count: number, remove?: string[]): Promise<void>;
+  /** Other groups, as main tells them when the configuration was read again. */
+  regroup(groups: GroupConfig[]): Promise<void>;
 }
 
 async function world(
@@ -80,12 +82,16 @@ async function world(
   autoscaler.onMessage((message) => {
     if (message.type === "fleet") last = message;
   });
+  let regroup: (groups: readonly GroupConfig[]) => void = () => {};
   loop.run(
     vmManagerLoop({
       makers: (context) => ({ local: localProviders(context.channel(LOCAL_CHANNEL)) }),
       random: seededRandom(1),
       journal: () => Promise.reject(new Error("a local cluster writes nothing down")),
-      launch: () => () => Promise.reject(new Error("nobody needs to know")),
+      main: () => ({
+        launch: () => Promise.reject(new Error("nobody needs to know")),
+        onGroups: (handler) => regroup = handler,
+      }),
     }),
     { cluster: "c", hasLocal: true, folder: "/nowhere", groups: options.groups ?? [group()] },
   );
@@ -107,6 +113,10 @@ async function world(
           workers: [],
         });
         await clock.advance(50);
+      },
+      async regroup(groups) {
+        regroup(groups);
+        await clock.advance(1_000);
       },
     });
   } finally {
@@ -133,13 +143,15 @@ Deno.test("it makes what is wanted, within min and max", async () => {
   });
 });
 
-Deno.test("a VM that may be busy is never unmade, one that is not up yet is", async () => {
+Deno.test("only what is named goes, up or not", async () => {
   await world(async ({ main, fleet, want }) => {
     await want(2);
     main.fate = "nothing";
     await want(3);
     assertEquals(fleet(), ["w0 READY", "w1 READY", "w2 BOOTING"]);
     await want(1);
+    assertEquals(fleet(), ["w0 READY", "w1 READY", "w2 BOOTING"]);
+    await want(2, ["w2"]);
     assertEquals(fleet(), ["w0 READY", "w1 READY"]);
     await want(1, ["w0"]);
     assertEquals(fleet(), ["w1 READY"]);
@@ -181,6 +193,7 @@ Deno.test("at a stop every VM is deleted and waited for, and none is made again"
   await world(async ({ main, loop, fleet, want, clock }) => {
     await want(2);
     assertEquals(loop.parts.map(({ name }) => name), [
+      "fleet",
       "book",
       "local",
       "provider local",
@@ -221,5 +234,16 @@ Deno.test("a VM that does not go is named as left over, once its time is up", as
     main.gone("w0");
     await asked;
     deadline.dispose();
+  });
+});
+
+Deno.test("other groups leave what is there as it is, and take effect at once", async () => {
+  await world(async ({ main, fleet, want, regroup }) => {
+    assertEquals(fleet(), ["w0 READY"]);
+    await regroup([group({ min: 2, max: 2 })]);
+    assertEquals([fleet(), main.asked], [["w0 READY", "w1 READY"], ["create w0", "create w1"]]);
+    await regroup([group({ min: 0, max: 2 })]);
+    await want(0, ["w0"]);
+    assertEquals([fleet(), main.asked.slice(2)], [["w1 READY"], ["delete w0"]]);
   });
 });
