@@ -45,7 +45,19 @@ export const VM_SCHEMA = v.strictObject({
 });
 
 /** See {@linkcode VM_SCHEMA}. */
-export type VmView = v.InferOutput<typeof VM_SCHEMA>;
+export interface VmView {
+  readonly vm: string;
+  readonly slice: string;
+  readonly group: string;
+  readonly provider: string;
+  readonly manager: string;
+  readonly state: (typeof VM_STATES)[number];
+  readonly sinceMs: number;
+  readonly reason: string;
+  readonly phase: string;
+  readonly createdMs: number | null;
+  readonly externalId: string | null;
+}
 
 /** A scale group: `GET /api/v1/groups/:group`. Counts of slices unless said otherwise. */
 export const GROUP_SCHEMA = v.strictObject({
@@ -79,7 +91,32 @@ export const GROUP_SCHEMA = v.strictObject({
 });
 
 /** See {@linkcode GROUP_SCHEMA}. */
-export type GroupView = v.InferOutput<typeof GROUP_SCHEMA>;
+export interface GroupView {
+  readonly name: string;
+  readonly provider: string;
+  readonly manager: string;
+  readonly heard: boolean;
+  readonly sliceVms: number;
+  readonly min: number;
+  readonly max: number;
+  readonly buffer: number;
+  readonly priority: number;
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly idleMs: number | null;
+  readonly quotaPool: string | null;
+  readonly wanted: { readonly count: number; readonly reason: string } | null;
+  readonly ready: number;
+  readonly coming: number;
+  readonly going: number;
+  readonly availability: {
+    readonly state: (typeof AVAILABILITY_STATES)[number];
+    readonly untilMs: number | null;
+    readonly reason: string;
+  };
+}
 
 /** What a VM and its bootstrap said last: `GET /api/v1/vms/:vm/logs`. */
 export const VM_LOGS_SCHEMA = v.strictObject({
@@ -88,7 +125,10 @@ export const VM_LOGS_SCHEMA = v.strictObject({
 });
 
 /** See {@linkcode VM_LOGS_SCHEMA}. */
-export type VmLogs = v.InferOutput<typeof VM_LOGS_SCHEMA>;
+export interface VmLogs {
+  readonly vm: string;
+  readonly lines: readonly { readonly atMs: number; readonly text: string }[];
+}
 
 /** The body of a VM's stop. */
 export const VM_STOP_SCHEMA = v.strictObject({

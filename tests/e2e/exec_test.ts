@@ -154,6 +154,8 @@ Deno.test("a task that ends takes its commands along, and its client is told why
 Deno.test("a stop of the cluster with commands open is clean, and each client is told", async () => {
   await using cluster = await Cluster.start();
   await using shell = cluster.exec("sh");
+  // What is typed before the terminal is in raw mode may be lost.
+  await shell.printed(/[#$] /);
   shell.type("echo up\n");
   await shell.printed(/\nup/);
   await using reader = cluster.exec("sh", "-c", "echo there; exec cat");

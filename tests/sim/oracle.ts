@@ -489,10 +489,12 @@ export class Oracle {
 
   /** Members of a gang are given to workers all at once, and after every earlier try is gone. */
   #gang({ name, progress }: KnownJob, { counts }: JobProgress): void {
-    const { PENDING = 0, ASSIGNED = 0 } = counts;
+    const { PENDING = 0 } = counts;
     const before = progress?.counts ?? {};
-    const held = (before.ASSIGNED ?? 0) + (before.RUNNING ?? 0);
-    if (ASSIGNED > (before.ASSIGNED ?? 0) && (PENDING > 0 || held > 0)) {
+    // One that waits for its bundle was placed before, and waits for room after.
+    const waiting = (of: typeof counts) => (of.ASSIGNED ?? 0) + (of.BUILDING ?? 0);
+    const held = waiting(before) + (before.RUNNING ?? 0);
+    if (waiting(counts) > waiting(before) && (PENDING > 0 || held > 0)) {
       const what = `${JSON.stringify(before)} became ${JSON.stringify(counts)}`;
       this.#broken(`gang ${name} is placed in part: ${what}`);
     }
