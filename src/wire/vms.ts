@@ -14,6 +14,18 @@ export const VM_STATES = [
   "PREEMPTED",
 ] as const;
 
+/** The name of one. */
+export type VmStateText =
+  | "REQUESTED"
+  | "BOOTING"
+  | "INITIALIZING"
+  | "READY"
+  | "UNHEALTHY"
+  | "STOPPING"
+  | "TERMINATED"
+  | "FAILED"
+  | "PREEMPTED";
+
 /** Whether a group can be asked for more. */
 export const AVAILABILITY_STATES = ["ok", "slowed", "backoff", "quota", "halted"] as const;
 
@@ -51,7 +63,7 @@ export interface VmView {
   readonly group: string;
   readonly provider: string;
   readonly manager: string;
-  readonly state: (typeof VM_STATES)[number];
+  readonly state: VmStateText;
   readonly sinceMs: number;
   readonly reason: string;
   readonly phase: string;
@@ -112,7 +124,7 @@ export interface GroupView {
   readonly coming: number;
   readonly going: number;
   readonly availability: {
-    readonly state: (typeof AVAILABILITY_STATES)[number];
+    readonly state: "ok" | "slowed" | "backoff" | "quota" | "halted";
     readonly untilMs: number | null;
     readonly reason: string;
   };
