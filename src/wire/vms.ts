@@ -14,18 +14,6 @@ export const VM_STATES = [
   "PREEMPTED",
 ] as const;
 
-/** The name of one. */
-export type VmStateText =
-  | "REQUESTED"
-  | "BOOTING"
-  | "INITIALIZING"
-  | "READY"
-  | "UNHEALTHY"
-  | "STOPPING"
-  | "TERMINATED"
-  | "FAILED"
-  | "PREEMPTED";
-
 /** Whether a group can be asked for more. */
 export const AVAILABILITY_STATES = ["ok", "slowed", "backoff", "quota", "halted"] as const;
 
@@ -63,7 +51,16 @@ export interface VmView {
   readonly group: string;
   readonly provider: string;
   readonly manager: string;
-  readonly state: VmStateText;
+  readonly state:
+    | "REQUESTED"
+    | "BOOTING"
+    | "INITIALIZING"
+    | "READY"
+    | "UNHEALTHY"
+    | "STOPPING"
+    | "TERMINATED"
+    | "FAILED"
+    | "PREEMPTED";
   readonly sinceMs: number;
   readonly reason: string;
   readonly phase: string;
