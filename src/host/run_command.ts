@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { ownChild } from "./orphan_reaper.ts";
+import { signalGroup } from "./process_group.ts";
 
 /** How a command ended and what it said. */
 export interface CommandEnd {
@@ -18,6 +19,13 @@ export interface RunOptions {
   readonly clock: Clock;
   /** After this it is killed. */
   readonly timeoutMs: number;
+  /** When it aborts the command is killed. */
+  readonly signal?: AbortSignal;
+  /**
+   * In a session of its own: a Ctrl-C at our terminal is not one at its, and what it started is killed
+   * with it.
+   */
+  readonly apart?: boolean;
 }
 
 /** Runs a command to its end. Never throws. */
@@ -26,24 +34,29 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<CommandEnd> {
   const [path = "", ...args] = argv;
-  const { env, clock, timeoutMs } = options;
+  const { env, clock, timeoutMs, signal: abort, apart = false } = options;
+  if (abort?.aborted) return { code: null, stdout: "", stderr: "" };
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(path, {
-      ...{ args, env, clearEnv: true },
+      ...{ args, env, clearEnv: true, detached: apart },
       ...{ stdin: "null", stdout: "piped", stderr: "piped" },
     }).spawn();
   } catch (error) {
     return { code: null, stdout: "", stderr: messageOf(error) };
   }
   ownChild(child.pid);
-  const timer = clock.setTimer(Math.max(1, timeoutMs), () => {
+  const kill = () => {
     try {
+      // Not reaped yet, so the group is still its own.
+      if (apart) signalGroup(child.pid, "SIGKILL");
       child.kill("SIGKILL");
     } catch {
       // It ended just now.
     }
-  });
+  };
+  const timer = clock.setTimer(Math.max(1, timeoutMs), kill);
+  abort?.addEventListener("abort", kill, { once: true });
   try {
     const { code, signal, stdout, stderr } = await child.output();
     const decoder = new TextDecoder();
@@ -54,5 +67,6 @@ export async function runCommand(
     };
   } finally {
     timer.cancel();
+    abort?.removeEventListener("abort", kill);
   }
 }
