@@ -3,6 +3,7 @@
 /// <reference lib="deno.worker" />
 import { WITH_LOG } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
+import { ownEnvironment, selfCommand, selfEnvironment, singleFile } from "../host/self_command.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
 import { LAUNCH_CHANNEL, MainLink } from "../vm/launch_channel.ts";
 import { LOCAL_CHANNEL } from "../vm/local/local_messages.ts";
@@ -16,6 +17,12 @@ serveIsolate(
       ...(context.config.hasLocal && { local: localProviders(context.channel(LOCAL_CHANNEL)) }),
       process: async (config, to) =>
         await (await import("../vm/process/process_provider.ts")).makeProcessProvider(config, to),
+      slurm: async (config, to) => {
+        const { slurmProvider } = await import("../vm/slurm/slurm_provider.ts");
+        const otherwise = { command: selfCommand(), env: selfEnvironment() };
+        const program = { singleFile: singleFile(), otherwise };
+        return await slurmProvider({ program, env: ownEnvironment() })(config, to);
+      },
       fake: async (config, to) =>
         await (await import("../vm/fake/fake_provider.ts")).fakeProvider()(config, to),
     }),

@@ -1,0 +1,78 @@
+/**
+ * The program that nodes start workers with: the single file, copied to the shared folder once for its
+ * content, or a command that nodes have as this host has it. Runs in the VM manager's isolate.
+ */
+import { createHash } from "node:crypto";
+import { randomHex } from "../../base/ids.ts";
+import { IrisError, messageOf } from "../../base/errors.ts";
+
+/** How nodes start this program. */
+export interface NodeProgram {
+  /** The program and its first arguments. */
+  readonly command: readonly string[];
+  /** Added to the environment there. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where this program comes from: a port, since that depends on how it was built. */
+export interface ProgramSource {
+  /** The one file that runs on any node; null where this program runs from its sources. */
+  readonly singleFile: string | null;
+  /** How it is started where its sources are: on nodes that see this host's files. */
+  readonly otherwise: NodeProgram;
+}
+
+const CHUNK_BYTES = 256 * 1024;
+const HASH_CHARS = 16;
+
+/**
+ * Brings the program to a folder that nodes see.
+ *
+ * @param folder is made when it is not there
+ * @throws {IrisError} `unavailable` when it cannot be copied
+ */
+export async function shareProgram(source: ProgramSource, folder: string): Promise<NodeProgram> {
+  const { singleFile, otherwise } = source;
+  if (singleFile === null) return otherwise;
+  const fresh = `${folder}/.new-${randomHex(8)}`;
+  try {
+    const { hash, size } = await hashOf(singleFile);
+    const path = `${folder}/iris-${hash}`;
+    if (sizeOf(path) !== size) {
+      await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+      await Deno.copyFile(singleFile, fresh);
+      const copied = await hashOf(fresh);
+      if (copied.hash !== hash) throw new Error("the copy is not what was copied");
+      await Deno.chmod(fresh, 0o700);
+      // Whoever copies at the same time puts the same there.
+      await Deno.rename(fresh, path);
+    }
+    return { command: [path], env: {} };
+  } catch (error) {
+    await Deno.remove(fresh).catch(() => {});
+    const message = `The program cannot be copied to ${folder}: ${messageOf(error)}`;
+    throw new IrisError("unavailable", message, { cause: error, field: "sharedFolder" });
+  }
+}
+
+async function hashOf(path: string): Promise<{ hash: string; size: number }> {
+  using file = await Deno.open(path, { read: true });
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  let size = 0;
+  for (;;) {
+    const read = await file.read(buffer);
+    if (read === null) break;
+    size += read;
+    hash.update(buffer.subarray(0, read));
+  }
+  return { hash: hash.digest("hex").slice(0, HASH_CHARS), size };
+}
+
+function sizeOf(path: string): number | null {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return null;
+  }
+}
