@@ -189,3 +189,22 @@ slurmTest("while Slurm is away nothing is concluded, and nothing is lost", {
   await stage.said(/Slurm answers again/);
   assertEquals(await stage.gone(), "gone: its allocation ended: test");
 });
+
+slurmTest("a Slurm that takes calls and answers none is away as well", {
+  ...{ need, standIn },
+}, async (stage) => {
+  const { provider } = await upAndRunning(stage);
+  const { controller } = stage.world.slurm;
+  controller.freeze();
+  await stage.said(/Slurm cannot be asked: .*timed out.*; until it answers/);
+  stage.delete(provider, 1_000);
+  const error = await assertRejects(
+    () => provider.create({ slice: "g-1", vms: ["g-1"] }, AbortSignal.timeout(SLOW_MS)),
+    IrisError,
+  );
+  assertEquals(error.code, "unavailable");
+  assertEquals(stage.heard.count("g-0", ["gone", "failed", "preempted"]), 0);
+  assertEquals(stage.world.workers("g-0").length, 1);
+  controller.thaw();
+  assertEquals(await stage.gone(), "gone: its allocation ended: test");
+});
