@@ -79,8 +79,8 @@ class RealSlurm implements Slurm {
     this.controller = {
       stop: () => this.#end("slurmctld"),
       start: () => this.#startController(),
-      freeze: () => this.#daemons.get("slurmctld")?.kill("SIGSTOP"),
-      thaw: () => this.#daemons.get("slurmctld")?.kill("SIGCONT"),
+      freeze: () => this.#signal("slurmctld", "SIGSTOP"),
+      thaw: () => this.#signal("slurmctld", "SIGCONT"),
     };
   }
 
@@ -154,15 +154,19 @@ class RealSlurm implements Slurm {
   async #end(name: string): Promise<void> {
     const child = this.#daemons.get(name);
     if (child === undefined) return;
+    this.#signal(name, "SIGTERM");
+    const late = setTimeout(() => this.#signal(name, "SIGKILL"), DAEMON_MS);
+    await child.status;
+    clearTimeout(late);
     this.#daemons.delete(name);
+  }
+
+  #signal(name: string, signal: Deno.Signal): void {
     try {
-      child.kill("SIGTERM");
+      this.#daemons.get(name)?.kill(signal);
     } catch {
       // It ended by itself: its log says why.
     }
-    const late = setTimeout(() => child.kill("SIGKILL"), DAEMON_MS);
-    await child.status;
-    clearTimeout(late);
   }
 }
 
