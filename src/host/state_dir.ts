@@ -134,7 +134,7 @@ function kept(
  * Writes a file whole, or not at all; it outlives a power cut, unless it is temporary. Without the first sync the new name may
  * be on disk before what it names.
  */
-function writeWhole(file: string, text: string, of: { temporary: boolean }): void {
+export function writeWhole(file: string, text: string, of: { temporary: boolean }): void {
   const fresh = Deno.openSync(`${file}.new`, {
     write: true,
     create: true,

@@ -1,0 +1,255 @@
+/**
+ * What is said to a host's shell: POSIX shell text, for a host that has nothing but that. Pure.
+ *
+ * Lines of an answer that begin with `@` are facts, the rest is for people. On the host a VM is a
+ * folder, `vms/CLUSTER/VM`: `label` says whose it is, `shell` which shell of ours speaks for it now,
+ * `pid` which process is its worker (with start time and boot: pids are used again), `program` what
+ * that was started with, `worker.log` what it says.
+ */
+
+/** A word for the shell, whatever is in it. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Where things are on a host, as shell words; `$F` is the folder, `$C` the cluster's, `$V` the VM's. */
+export interface RemotePlace {
+  /** Null for `.iris` in the user's home. */
+  readonly folder: string | null;
+  readonly cluster: string;
+  /** Null when a session is about the whole host. */
+  readonly vm: string | null;
+}
+
+/** What every session begins with: names and functions. */
+export function preludeScript({ folder, cluster, vm }: RemotePlace): string {
+  return `umask 077
+LC_ALL=C; export LC_ALL
+F=${folder === null ? '"$HOME/.iris"' : quoted(folder)}
+C="$F/vms/"${quoted(cluster)}
+V=${vm === null ? "" : `"$C/"${quoted(vm)}`}
+BOOT=unknown; read -r BOOT 2>/dev/null </proc/sys/kernel/random/boot_id
+startof() {
+  st=; read -r st 2>/dev/null <"/proc/$1/stat" || return 1
+  st=\${st##*) }; set -f; set -- $st; set +f
+  [ "$1" != Z ] || return 1
+  echo "\${20}"
+}
+same() { [ "\${1:-0}" -gt 1 ] 2>/dev/null && [ "$(startof "$1")" = "$2" ]; }
+worker() {
+  p=; s=; b=; read -r p s b 2>/dev/null <"$V/pid"
+  [ -n "$b" ] && [ "$b" = "$BOOT" ] && same "$p" "$s"
+}
+nap() { sleep 0.1 2>/dev/null || sleep 1; }`;
+}
+
+/**
+ * Makes this shell the one that speaks for the VM: an earlier one that still does is ended, with the
+ * server's process that holds its connection and the ports that it passes on. Nothing that was said
+ * to it can happen after this.
+ */
+export const TAKE_OVER = `mkdir -p "$V" || exit 1
+me() { startof $$; }
+server() {
+  up=$PPID; n=0
+  while [ "$n" -lt 3 ] && [ "\${up:-0}" -gt 1 ]; do
+    name=; read -r name 2>/dev/null <"/proc/$up/comm"
+    case $name in sshd*) echo "$up $(startof "$up")"; return;; esac
+    st=; read -r st 2>/dev/null <"/proc/$up/stat"; st=\${st##*) }; set -- $st; up=$2; n=$((n+1))
+  done
+  echo "0 0"
+}
+p=; s=; q=; t=; read -r p s q t 2>/dev/null <"$V/shell"
+if [ "\${p:-$$}" != $$ ]; then
+  if same "$q" "$t"; then kill -9 "$q" 2>/dev/null; fi
+  if same "$p" "$s"; then kill -9 "$p" 2>/dev/null; fi
+  n=0; while same "$p" "$s" && [ "$n" -lt 50 ]; do nap; n=$((n+1)); done
+  if same "$p" "$s"; then echo "an earlier shell (pid $p) does not end"; exit 1; fi
+fi
+echo "$$ $(me) $(server)" >"$V/shell.$$" && mv -f "$V/shell.$$" "$V/shell" || exit 1`;
+
+/**
+ * What a shell that ends does, if it is the one that speaks for the VM: a folder that never became a
+ * VM goes, and a connection that passes ports on ends, also when whoever made it is gone and others
+ * still use it. To be said to the shell itself, not below it.
+ */
+export function exitTrap(hasForwards: boolean): string {
+  const leave = hasForwards ? ' if same "$q" "$t"; then kill "$q"; fi;' : "";
+  return `trap 'p=; read -r p s q t 2>/dev/null <"$V/shell"; if [ "$p" = $$ ]; then` +
+    ` if [ ! -e "$V/label" ]; then rm -f "$V/shell"; rmdir "$V"; rmdir "$C"; fi;${leave} fi' EXIT`;
+}
+
+/** What the host is. */
+export const PROBE = `echo "@arch $(uname -m)"
+echo "@kernel $(uname -s)"
+echo "@clock $(date +%s)"
+echo "@boot $BOOT"
+mkdir -p "$F" || exit 1
+echo "@free $(df -Pk "$F" 2>/dev/null | { read -r x; read -r d a u f x; echo "$f"; })"
+for tool in tar gzip sha256sum cksum setsid; do
+  if command -v "$tool" >/dev/null 2>&1; then echo "@tool $tool"; fi
+done
+if worker; then echo "@running $p"; fi`;
+
+/** What of the given TCP ports is taken on the host. */
+export function portsScript(ports: readonly number[]): string {
+  const words = ports.map((port) => port.toString(16).toUpperCase().padStart(4, "0"));
+  return `for port in ${words.join(" ")}; do
+  if grep -qi ":$port 0" /proc/net/tcp /proc/net/tcp6 2>/dev/null; then echo "@taken $port"; fi
+done`;
+}
+
+/** Where a program lies on a host, below `$F`. */
+export function programPath(of: { version: string; sha256: string }): string {
+  return `programs/${of.version.replaceAll(/[^\w.+-]/g, "_")}-${of.sha256.slice(0, 16)}/iris`;
+}
+
+/** Says `@there` when the program is there, whole. It was checked when it came. */
+export function haveProgramScript(path: string, size: number): string {
+  return `P="$F/"${quoted(path)}
+if [ -x "$P" ] && [ "$(wc -c <"$P")" -eq ${size} ]; then echo "@there"; fi`;
+}
+
+/**
+ * Takes the program from stdin, after it has said `go`: into a file of its own, checked, and only
+ * then under its name. Programs that no VM was started with go.
+ */
+export function takeProgramScript(
+  path: string,
+  of: { size: number; sha256: string; cksum: string; go: string },
+): string {
+  return `P="$F/"${quoted(path)}
+mkdir -p "\${P%/*}" || exit 1
+for part in "\${P%/*}"/part.*; do
+  if [ -e "$part" ] && ! kill -0 "\${part##*.}" 2>/dev/null; then rm -f "$part"; fi
+done
+T="\${P%/*}/part.$$"
+fail() { echo "$1"; rm -f "$T"; rmdir "\${P%/*}" 2>/dev/null; exit 1; }
+echo ${quoted(of.go)}
+head -c ${of.size} >"$T" || fail "it could not be written"
+got=$(wc -c <"$T"); [ "$got" -eq ${of.size} ] || fail "$((got)) of ${of.size} bytes arrived"
+if command -v sha256sum >/dev/null 2>&1; then
+  sum=$(sha256sum <"$T"); [ "\${sum%% *}" = ${of.sha256} ] || fail "its checksum is another one"
+else
+  sum=$(cksum <"$T"); [ "\${sum%% *}" = ${of.cksum} ] || fail "its checksum is another one"
+fi
+chmod 700 "$T" && mv -f "$T" "$P" || fail "it could not be put in place"
+for other in "$F"/programs/*/; do
+  other=\${other%/}
+  [ "$other/iris" != "$P" ] && [ -e "$other/iris" ] || continue
+  if ! grep -qsxF "$other/iris" "$F"/vms/*/*/program; then rm -rf "$other"; fi
+done
+:`;
+}
+
+/** What a worker is started with. */
+export interface StartWords {
+  /** The label, as one line. */
+  readonly label: string;
+  readonly token: string;
+  readonly trust: string | null;
+  readonly programPath: string;
+  /** Arguments of the program; `$V` in front of those that are paths in the VM's folder. */
+  readonly args: readonly string[];
+}
+
+/** Where the worker's files are, as it sees them: filled in by the host's shell. */
+export const VM_FOLDER = "\u0001V";
+
+/** Becomes the worker, in a session of its own, after it has noted who it is. */
+const WRAPPER = 'read -r t </proc/$$/stat; s=$(set -f; set -- ${t##*) }; echo "${20}"); ' +
+  "read -r b </proc/sys/kernel/random/boot_id; " +
+  'echo "$$ $s $b" >"$0/pid.new" && mv -f "$0/pid.new" "$0/pid" && exec "$@"';
+
+/** Starts the worker, unless it runs. Only the shell that speaks for the VM may. */
+export function startScript(words: StartWords): string {
+  const args = words.args.map((arg) => quoted(arg).replaceAll(VM_FOLDER, `'"$V"'`));
+  const end = "IRIS-END-OF-FILE";
+  return `p=; read -r p s 2>/dev/null <"$V/shell"; [ "$p" = $$ ] || { echo "another shell is at it"; exit 1; }
+if worker; then echo "@running $p"; exit 0; fi
+P="$F/"${quoted(words.programPath)}
+put() { cat >"$V/$1.new" && mv -f "$V/$1.new" "$V/$1" || exit 1; }
+put label <<'${end}'
+${words.label}
+${end}
+put token <<'${end}'
+${words.token}
+${end}
+${words.trust === null ? "" : `put trust.pem <<'${end}'\n${words.trust.trimEnd()}\n${end}`}
+echo "$P" >"$V/program" || exit 1
+: >"$V/worker.log" || exit 1
+rm -f "$V/pid"
+own=$(command -v setsid || command -v nohup)
+cd "$V" || exit 1
+$own /bin/sh -c ${quoted(WRAPPER)} "$V" "$P" ${args.join(" ")} </dev/null >>"$V/worker.log" 2>&1 &
+n=0; while [ ! -e "$V/pid" ] && [ "$n" -lt 50 ]; do nap; n=$((n+1)); done
+[ -e "$V/pid" ] || { echo "the worker did not begin: $(tail -n 1 "$V/worker.log")"; exit 1; }
+read -r p s b <"$V/pid"; echo "@started $p"`;
+}
+
+/** Whether the worker lives, and what it has said since. */
+export function lookScript(offset: number): string {
+  return `if worker; then echo "@alive $p"
+elif [ -n "$b" ] && [ "$b" != "$BOOT" ]; then echo "@rebooted"
+else echo "@ended"; fi
+size=$(wc -c 2>/dev/null <"$V/worker.log"); echo "@size $((size))"
+if [ $((size)) -gt ${offset} ]; then
+  echo "@log"; tail -c +${offset + 1} "$V/worker.log" | head -c ${LOG_STEP}; echo
+fi`;
+}
+
+/** At most so many bytes of the log come with one look. */
+export const LOG_STEP = 65_536;
+/** A log that is longer begins anew, once it was read. */
+export const LOG_MAX = 8 * 1024 * 1024;
+
+/** Begins the log anew. */
+export const CUT_LOG = `: >"$V/worker.log"`;
+
+/** Signals the worker; says whether it was there. */
+export function signalScript(signal: "TERM" | "KILL"): string {
+  return `if worker; then kill -${signal} "$p"; echo "@alive $p"; else echo "@ended"; fi`;
+}
+
+/**
+ * Ends what is left of a worker that has ended (keeper, tasks, what they left), and proves it by
+ * looking; then the VM's folder goes. Says `@left` for what is still there, and `@clean` otherwise.
+ *
+ * The program knows best what a worker may leave; where it cannot run, marks do: in the environment
+ * of tasks the worker's own, and the VM's folder on the command line of a keeper.
+ */
+export const CLEAN = `if worker; then echo "@left the worker $p"; exit 0; fi
+P=; read -r P 2>/dev/null <"$V/program"
+if [ -d "$V/state" ]; then
+  swept=1
+  if [ -x "$P" ]; then
+    "$P" sweep "$V/state" 2>&1 </dev/null; swept=$?
+  fi
+  if [ "$swept" != 0 ]; then
+    id=; read -r id 2>/dev/null <"$V/state/marker-id"
+    echo "IRIS_UID=\${id:-none}." >"$V/marks"; echo "$V/state/" >"$V/paths"
+    left() {
+      grep -lasF -f "$V/marks" /proc/[0-9]*/environ; grep -lasF -f "$V/paths" /proc/[0-9]*/cmdline
+    }
+    n=0
+    while [ "$n" -lt 30 ]; do
+      found=
+      for file in $(left); do
+        one=\${file#/proc/}; one=\${one%%/*}
+        if startof "$one" >/dev/null; then found="$found $one"; kill -9 "$one" 2>/dev/null; fi
+      done
+      [ -n "$found" ] || break
+      n=$((n+1)); nap
+    done
+    if [ -n "$found" ]; then echo "@left processes$found"; exit 0; fi
+  fi
+fi
+rm -rf "$V" 2>&1; rmdir "$C" 2>/dev/null
+if [ -e "$V" ]; then echo "@left the folder $V"; else echo "@clean"; fi`;
+
+/** The VMs of the cluster on this host. */
+export const LIST = `for V in "$C"/*/; do
+  V=\${V%/}; [ -d "$V" ] || continue
+  echo "@vm \${V##*/}"
+  if [ -e "$V/label" ]; then echo "@label $(cat "$V/label")"; fi
+done`;

@@ -1,0 +1,122 @@
+/** A world of ssh hosts for the suite of providers, and for tests of this provider alone. */
+import type { ScaleGroup } from "../../../src/vm/scale_group.ts";
+import { sshProvider } from "../../../src/vm/ssh/ssh_provider.ts";
+import type { SshTiming } from "../../../src/vm/ssh/ssh_world.ts";
+import type { SshProviderConfig } from "../../../src/vm/provider_config.ts";
+import type { ProviderContext, VmProvider } from "../../../src/vm/vm_provider.ts";
+import type { WorkerLaunch } from "../../../src/vm/worker_launch.ts";
+import type { ProviderWorld } from "../../contracts/vm_provider.ts";
+import {
+  makeSshHosts,
+  type SshHosts,
+  type SshHostsOptions,
+  standInProgram,
+  until,
+} from "./ssh_hosts.ts";
+
+const WORKER_MS = 30_000;
+/** What a test waits for goes quickly. */
+export const QUICK: Partial<SshTiming> = { lookMs: 100, backoff: { minMs: 50, maxMs: 500 } };
+
+/** What tests may choose. */
+export interface SshWorldOptions extends SshHostsOptions {
+  readonly sliceVms?: number;
+  readonly timing?: Partial<SshTiming>;
+  readonly launch?: Partial<WorkerLaunch>;
+  readonly config?: Partial<SshProviderConfig>;
+}
+
+/** See the head of this file. */
+export interface SshProviderWorld extends ProviderWorld {
+  readonly hosts: SshHosts;
+  readonly launch: WorkerLaunch;
+  /** The folder of the provider on this machine. */
+  readonly folder: string;
+  readonly config: SshProviderConfig;
+  /** What is copied; a test may put another one here. */
+  program: string;
+  /** Makes a provider with something else in its configuration. */
+  makeWith(config: SshProviderConfig, context: MakeContext): Promise<VmProvider>;
+  /** What the worker of a VM said so far. */
+  workerLog(vm: string): string;
+}
+
+type MakeContext = Pick<ProviderContext, "clock" | "owner" | "receiver" | "group">;
+
+/** A group of single VMs, or of slices. */
+export function groupOf(sliceVms = 1): ScaleGroup {
+  return {
+    ...{ name: "g", cpuMilli: 1_000, memoryBytes: 1e9, resources: { licence: 2_000 } },
+    ...{ sliceVms, min: 0, max: 4, buffer: 0, priority: 1, attributes: { zone: "a" } },
+    ...{ idleMs: 60_000, quotaPool: null, quotaRank: 0 },
+  };
+}
+
+/** Makes a world. */
+export async function makeSshWorld(options: SshWorldOptions): Promise<SshProviderWorld> {
+  const hosts = await makeSshHosts(options);
+  const folder = `${hosts.dir}/provider`;
+  const launch: WorkerLaunch = {
+    // Nobody listens there: a worker goes on asking.
+    controllerUrls: ["http://127.0.0.1:9"],
+    ...{ isLoopback: false, token: "t".repeat(32), trust: null, insecure: false },
+    ...{ version: "1.2.3", controllerLostMs: 30_000, ...options.launch },
+  };
+  const group = groupOf(options.sliceVms);
+  const config = hosts.config(options.config);
+  const hostOf = (vm: string) => {
+    return hosts.hosts.find((host) => exists(`${host.folder}/vms/c1/${vm}`));
+  };
+  const world: SshProviderWorld = {
+    ...{ hosts, group, launch, folder, config },
+    program: await standInProgram(`${hosts.dir}/programs`),
+    make: (context) => world.makeWith(config, context),
+    makeWith: (other, context) =>
+      sshProvider({
+        programFor: () => {
+          return Promise.resolve({ path: world.program, version: "1.2.3", needs: ["tar", "gzip"] });
+        },
+        timing: { ...QUICK, ...options.timing },
+      })(other, { ...context, cluster: "c1", folder, launch: () => Promise.resolve(launch) }),
+    workerLog(vm) {
+      const host = hostOf(vm);
+      return host === undefined ? "" : read(`${host.folder}/vms/c1/${vm}/worker.log`);
+    },
+    async workerUp(vm) {
+      await until(`the worker of ${vm} is up`, () => {
+        return Promise.resolve(/^worker \S+ https?:/m.test(world.workerLog(vm)));
+      }, WORKER_MS);
+    },
+    crash(vm) {
+      for (const pid of workersOn(hosts, vm)) Deno.kill(pid, "SIGKILL");
+      return Promise.resolve();
+    },
+    left: () => Promise.resolve(hosts.left()),
+    end: () => hosts[Symbol.asyncDispose](),
+  };
+  return world;
+}
+
+/** The processes that are the worker of a VM. */
+export function workersOn(hosts: SshHosts, vm: string): number[] {
+  return hosts.hosts.flatMap((host) => host.pids()).filter((pid) => {
+    const words = read(`/proc/${pid}/cmdline`).split("\0");
+    return words.includes("--mode=worker") && words.includes(`--name=${vm}`);
+  });
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
