@@ -76,7 +76,7 @@ echo "$$ $(me) $(server)" >"$V/shell.$$" && mv -f "$V/shell.$$" "$V/shell" || ex
 export function exitTrap(hasForwards: boolean): string {
   const leave = hasForwards ? ' if same "$q" "$t"; then kill "$q"; fi;' : "";
   return `trap 'p=; read -r p s q t 2>/dev/null <"$V/shell"; if [ "$p" = $$ ]; then` +
-    ` if [ ! -e "$V/label" ]; then rm -f "$V/shell"; rmdir "$V"; rmdir "$C"; fi;${leave} fi' EXIT`;
+    ` if [ ! -e "$V/label" ]; then rm -f "$V/shell"; rmdir "$V" "$C" 2>/dev/null; fi;${leave} fi' EXIT`;
 }
 
 /** What the host is. */
@@ -215,10 +215,27 @@ export function signalScript(signal: "TERM" | "KILL"): string {
  * Ends what is left of a worker that has ended (keeper, tasks, what they left), and proves it by
  * looking; then the VM's folder goes. Says `@left` for what is still there, and `@clean` otherwise.
  *
- * The program knows best what a worker may leave; where it cannot run, marks do: in the environment
- * of tasks the worker's own, and the VM's folder on the command line of a keeper.
+ * Keepers, and workers that were just about to begin, have the folder on their command line. What
+ * else there may be the program knows best; where it cannot run, tasks have the worker's mark in
+ * their environment.
  */
 export const CLEAN = `if worker; then echo "@left the worker $p"; exit 0; fi
+endall() {
+  n=0
+  while [ "$n" -lt 30 ]; do
+    found=
+    for file in $(grep -lasF -f "$V/$1" $2); do
+      one=\${file#/proc/}; one=\${one%%/*}
+      if startof "$one" >/dev/null; then found="$found $one"; kill -9 "$one" 2>/dev/null; fi
+    done
+    [ -n "$found" ] || return 0
+    n=$((n+1)); nap
+  done
+  echo "@left processes$found"; exit 0
+}
+if [ -d "$V" ]; then
+  echo "$V/state" >"$V/paths"; endall paths '/proc/[0-9]*/cmdline'
+fi
 P=; read -r P 2>/dev/null <"$V/program"
 if [ -d "$V/state" ]; then
   swept=1
@@ -227,21 +244,7 @@ if [ -d "$V/state" ]; then
   fi
   if [ "$swept" != 0 ]; then
     id=; read -r id 2>/dev/null <"$V/state/marker-id"
-    echo "IRIS_UID=\${id:-none}." >"$V/marks"; echo "$V/state/" >"$V/paths"
-    left() {
-      grep -lasF -f "$V/marks" /proc/[0-9]*/environ; grep -lasF -f "$V/paths" /proc/[0-9]*/cmdline
-    }
-    n=0
-    while [ "$n" -lt 30 ]; do
-      found=
-      for file in $(left); do
-        one=\${file#/proc/}; one=\${one%%/*}
-        if startof "$one" >/dev/null; then found="$found $one"; kill -9 "$one" 2>/dev/null; fi
-      done
-      [ -n "$found" ] || break
-      n=$((n+1)); nap
-    done
-    if [ -n "$found" ]; then echo "@left processes$found"; exit 0; fi
+    echo "IRIS_UID=\${id:-none}." >"$V/marks"; endall marks '/proc/[0-9]*/environ'
   fi
 fi
 rm -rf "$V" 2>&1; rmdir "$C" 2>/dev/null

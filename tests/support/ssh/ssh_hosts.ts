@@ -20,6 +20,8 @@ export interface SshTestHost {
   readonly folder: string;
   /** Processes that run there, beside its servers. */
   pids(): number[];
+  /** Its servers' processes for single connections. */
+  sessions(): number[];
   /** The file that says how its server is set up; to be read at the next boot. */
   readonly sshdConfig: string;
   /** Everything that runs there ends. */
@@ -57,6 +59,8 @@ export interface SshHostsOptions {
   readonly tmpfs?: string;
   /** Lines for the server's configuration. */
   readonly sshd?: readonly string[];
+  /** Commands of hosts that are others there: shell scripts by path; null for one that is missing. */
+  readonly commands?: Readonly<Record<string, string | null>>;
 }
 
 /** Whether this machine can have such hosts. */
@@ -187,10 +191,11 @@ class Host implements SshTestHost {
     const mount = tmpfs === undefined
       ? `mount --bind '${this.folder}' '${this.#at}'`
       : `mount -t tmpfs -o size=${tmpfs} iris '${this.#at}'`;
+    const mounts = [mount, ...await this.#commands()].join(" && ");
     const [command = "", ...args] = [
       ...["nsenter", `--net=/var/run/netns/${this.#name}`, "--"],
       ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
-      ...["sh", "-c", `${mount} && exec ${SSHD} -D -E '${log}' -f '${this.sshdConfig}'`],
+      ...["sh", "-c", `${mounts} && exec ${SSHD} -D -E '${log}' -f '${this.sshdConfig}'`],
     ];
     this.#child = new Deno.Command(command, {
       ...{ args, stdin: "null", stdout: "null", stderr: "inherit", clearEnv: true },
@@ -199,6 +204,18 @@ class Host implements SshTestHost {
     await until(`${this.#name} is up`, async () => {
       return (await Deno.readTextFile(log)).includes("Server listening");
     });
+  }
+
+  /** What puts other commands in the place of the machine's, on this host alone. */
+  async #commands(): Promise<string[]> {
+    const mounts: string[] = [];
+    for (const [path, script] of Object.entries(this.#options.commands ?? {})) {
+      const file = `${this.#dir}/command.${path.replaceAll("/", ".")}`;
+      await Deno.writeTextFile(file, script === null ? "" : `#!/bin/sh\n${script}\n`);
+      await Deno.chmod(file, script === null ? 0o644 : 0o755);
+      mounts.push(`mount --bind '${file}' '${await Deno.realPath(path)}'`);
+    }
+    return mounts;
   }
 
   async crash(): Promise<void> {
@@ -230,6 +247,10 @@ class Host implements SshTestHost {
   pids(): number[] {
     const servers = new Set(this.#servers());
     return this.#all().filter((pid) => !servers.has(pid));
+  }
+
+  sessions(): number[] {
+    return this.#servers().filter((pid) => read(`/proc/${pid}/cmdline`).includes("@"));
   }
 
   left(): string[] {

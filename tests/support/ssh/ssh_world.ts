@@ -1,11 +1,15 @@
 /** A world of ssh hosts for the suite of providers, and for tests of this provider alone. */
+import { assertEquals } from "@std/assert";
+import { systemClock } from "../../../src/base/clock.ts";
+import { Owner } from "../../../src/lifecycle/owner.ts";
 import type { ScaleGroup } from "../../../src/vm/scale_group.ts";
 import { sshProvider } from "../../../src/vm/ssh/ssh_provider.ts";
 import type { SshTiming } from "../../../src/vm/ssh/ssh_world.ts";
 import type { SshProviderConfig } from "../../../src/vm/provider_config.ts";
 import type { ProviderContext, VmProvider } from "../../../src/vm/vm_provider.ts";
 import type { WorkerLaunch } from "../../../src/vm/worker_launch.ts";
-import type { ProviderWorld } from "../../contracts/vm_provider.ts";
+import { HeardEvents, type ProviderWorld } from "../../contracts/vm_provider.ts";
+import type { Need } from "../require.ts";
 import {
   makeSshHosts,
   type SshHosts,
@@ -92,9 +96,102 @@ export async function makeSshWorld(options: SshWorldOptions): Promise<SshProvide
       return Promise.resolve();
     },
     left: () => Promise.resolve(hosts.left()),
-    end: () => hosts[Symbol.asyncDispose](),
+    end: async () => await hosts[Symbol.asyncDispose](),
   };
   return world;
+}
+
+/** A worker that is up at once, and ends when it is told to; it knows nothing of controllers. */
+export const OBEDIENT = `echo "worker stub http://127.0.0.1:1"
+trap 'exit 0' TERM
+while :; do sleep 0.05; done`;
+
+/** A program that is this script; it cannot sweep, so that hosts do it themselves. */
+export function stubProgram(world: SshProviderWorld, script: string): void {
+  const path = `${world.hosts.dir}/programs/stub-${crypto.randomUUID().slice(0, 8)}`;
+  Deno.writeTextFileSync(path, `#!/bin/sh\n[ "$1" = sweep ] && exit 1\n${script}\n`);
+  Deno.chmodSync(path, 0o755);
+  world.program = path;
+}
+
+/** A VM manager's part in a test: an owner, what it heard, a provider. */
+export class SshStage {
+  readonly heard = new HeardEvents();
+  readonly world: SshProviderWorld;
+  readonly #root = Owner.root("ssh-test", { clock: systemClock });
+
+  constructor(world: SshProviderWorld) {
+    this.world = world;
+  }
+
+  /** A provider, with something else in its configuration. */
+  provider(more: Partial<SshProviderConfig> = {}): Promise<VmProvider> {
+    const { group, config } = this.world;
+    const context = { clock: systemClock, owner: this.#root, receiver: this.heard, group };
+    return this.world.makeWith({ ...config, ...more }, context);
+  }
+
+  /** Asks for the slice of one VM. */
+  async create(provider: VmProvider, number = 0): Promise<string> {
+    const vm = `g-${number}`;
+    await provider.create({ slice: vm, vms: [vm] }, AbortSignal.timeout(WORKER_MS));
+    return vm;
+  }
+
+  /** Asks for it to go, and waits until it is. */
+  async delete(provider: VmProvider, vm: string, stopMs = 5_000): Promise<void> {
+    provider.delete({ slice: vm, vms: [vm], externalId: null, stopMs, reason: "test" });
+    await this.gone(vm);
+  }
+
+  /** Resolves when a VM is told as gone or failed, to the reason. */
+  async gone(vm: string): Promise<string> {
+    await this.heard.heard(vm, { names: ["gone", "failed"], withinMs: WORKER_MS });
+    const found = this.heard.events.findLast((one) => one.vm === vm && "reason" in one.event);
+    const { event } = found!;
+    return `${event.name} ${"reason" in event ? event.reason : ""}`;
+  }
+
+  /** Waits until a line or a phase says this. */
+  async said(pattern: RegExp): Promise<void> {
+    const { lines, phases } = this.heard;
+    await until(`${pattern} is said`, () => {
+      return Promise.resolve([...lines, ...phases].some((line) => pattern.test(line)));
+    }, WORKER_MS).catch((error) => {
+      throw new Error(`${error.message}: ${JSON.stringify([...lines, ...phases])}`);
+    });
+  }
+
+  /** The VM manager's process ends: what is owned here goes, what is on hosts stays. */
+  async leave(): Promise<void> {
+    const report = await this.#root.stop(10_000, "detach");
+    assertEquals(report.outcome, "clean", JSON.stringify(report));
+  }
+}
+
+/** A test in a world of its own, which must be left empty. */
+export function sshTest(
+  name: string,
+  of: Partial<SshWorldOptions> & { need: Need },
+  fn: (stage: SshStage, world: SshProviderWorld) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ignore: of.need.ignore,
+    async fn() {
+      const world = await makeSshWorld({ count: 1, ...of });
+      const stage = new SshStage(world);
+      try {
+        stubProgram(world, OBEDIENT);
+        await fn(stage, world);
+        await stage.leave();
+        assertEquals(await world.hosts.stays(), []);
+      } finally {
+        await stage.leave();
+        await world.end();
+      }
+    },
+  });
 }
 
 /** The processes that are the worker of a VM. */
