@@ -65,6 +65,7 @@ export class HostLook {
       name: `ssh ${host}`,
       command: sshCommand(config, { host: hostOfKey(host), forwards: [] }),
       connectTimeoutMs: config.connectTimeoutMs,
+      shellMs: timing.phaseMs,
       ...{ clock, signal },
     });
     try {

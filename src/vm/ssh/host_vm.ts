@@ -43,8 +43,6 @@ const TOLD_LINES = 20;
 const SOON_MS = 200;
 /** So long before its time is over a worker is asked once more, which means at once, in ms. */
 const HURRY_MS = 1_000;
-/** What a worker gets to end in before it is started anew, in ms. */
-const RESTART_MS = 10_000;
 /** What a SIGKILL may take, in ms. */
 const KILL_MS = 2_000;
 /** A clock that is off by more than this is worth a word, in s. */
@@ -252,6 +250,7 @@ export class HostVm implements Part {
       name: `ssh ${host}`,
       command: sshCommand(config, { host: hostOfKey(host), forwards }),
       connectTimeoutMs: config.connectTimeoutMs,
+      shellMs: timing.phaseMs,
       ...{ clock, signal },
       onSaid: (line) => told++ < TOLD_LINES && this.#log(line),
     });
@@ -294,7 +293,8 @@ export class HostVm implements Part {
       onCopy: (bytes) => this.#log(`copying ${bytes} bytes of version ${program.version}`),
     });
     this.#enter("starting");
-    if (facts.running) await this.#endWorker(session, () => this.#world.clock.now() + RESTART_MS);
+    // Its keeper goes on with the tasks, and the next worker adopts it: as after any crash.
+    if (facts.running) await this.#kill(session);
     await this.#checkPorts(session, launch);
     if (!this.#touched) {
       this.#touched = true;
@@ -305,7 +305,7 @@ export class HostVm implements Part {
     this.#offset = 0;
     await startWorker(session, { words, timeoutMs: phaseMs });
     this.#started = true;
-    this.#restart = this.#asked = false;
+    this.#restart = false;
     for (const one of this.#reloads.splice(0)) one.resolve();
   }
 
@@ -383,23 +383,26 @@ export class HostVm implements Part {
   /** SIGTERM, once more when its time is nearly over, and SIGKILL after that. */
   async #endWorker(session: SshSession, endAtMs: () => number): Promise<void> {
     const { clock, timing } = this.#world;
-    const timeoutMs = timing.phaseMs;
     const leftMs = () => endAtMs() - clock.now();
-    const until = endAtMs();
-    const send = (signal: "TERM" | "KILL") => signalWorker(session, { signal, timeoutMs });
+    const ask = () => signalWorker(session, { signal: "TERM", timeoutMs: timing.phaseMs });
     let alive = true;
     let hurried = leftMs() < 2 * HURRY_MS;
-    if (leftMs() > 0 && !this.#asked) alive = await send("TERM");
+    if (leftMs() > 0 && !this.#asked) alive = await ask();
     this.#asked = true;
-    while (alive && Math.min(until, endAtMs()) > clock.now() && !this.#left) {
+    while (alive && leftMs() > 0) {
       if (!hurried && leftMs() <= HURRY_MS) {
         hurried = true;
-        await send("TERM");
+        await ask();
       }
       await this.#wake.within(clock, Math.min(SOON_MS, leftMs()));
       alive = (await this.#look(session)).state === "alive";
     }
-    if (!alive || !await send("KILL")) return;
+    if (alive) await this.#kill(session);
+  }
+
+  async #kill(session: SshSession): Promise<void> {
+    const { clock, timing } = this.#world;
+    if (!await signalWorker(session, { signal: "KILL", timeoutMs: timing.phaseMs })) return;
     for (const giveUp = clock.now() + KILL_MS; clock.now() < giveUp;) {
       if ((await this.#look(session)).state !== "alive") return;
       await this.#wake.within(clock, SOON_MS);

@@ -215,9 +215,9 @@ export function signalScript(signal: "TERM" | "KILL"): string {
  * Ends what is left of a worker that has ended (keeper, tasks, what they left), and proves it by
  * looking; then the VM's folder goes. Says `@left` for what is still there, and `@clean` otherwise.
  *
- * Keepers, and workers that were just about to begin, have the folder on their command line. What
- * else there may be the program knows best; where it cannot run, tasks have the worker's mark in
- * their environment.
+ * What a worker may leave the program knows best. Whether or not it can run there: what was about to
+ * begin, and keepers, have the folder on their command line, and tasks the worker's mark in their
+ * environment.
  */
 export const CLEAN = `if worker; then echo "@left the worker $p"; exit 0; fi
 endall() {
@@ -233,19 +233,16 @@ endall() {
   done
   echo "@left processes$found"; exit 0
 }
-if [ -d "$V" ]; then
-  echo "$V/state" >"$V/paths"; endall paths '/proc/[0-9]*/cmdline'
-fi
 P=; read -r P 2>/dev/null <"$V/program"
-if [ -d "$V/state" ]; then
-  swept=1
-  if [ -x "$P" ]; then
-    "$P" sweep "$V/state" 2>&1 </dev/null; swept=$?
-  fi
-  if [ "$swept" != 0 ]; then
-    id=; read -r id 2>/dev/null <"$V/state/marker-id"
-    echo "IRIS_UID=\${id:-none}." >"$V/marks"; endall marks '/proc/[0-9]*/environ'
-  fi
+id=; read -r id 2>/dev/null <"$V/state/marker-id"
+if [ -n "$id" ] && [ -x "$P" ]; then
+  "$P" worker clear --state-dir "$V/state" 2>&1 </dev/null
+fi
+if [ -d "$V" ]; then
+  echo "$V/state" >"$V/paths" && endall paths '/proc/[0-9]*/cmdline'
+fi
+if [ -n "$id" ]; then
+  echo "IRIS_UID=$id." >"$V/marks" && endall marks '/proc/[0-9]*/environ'
 fi
 rm -rf "$V" 2>&1; rmdir "$C" 2>/dev/null
 if [ -e "$V" ]; then echo "@left the folder $V"; else echo "@clean"; fi`;

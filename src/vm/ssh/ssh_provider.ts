@@ -46,8 +46,6 @@ const TIMING: SshTiming = {
 };
 /** What a worker that nobody knows any more gets to end its tasks in, in ms. */
 const ORPHAN_MS = 10_000;
-/** So many VMs that are gone are remembered, so that none is told twice. */
-const MAX_TOLD = 10_000;
 /** Names that are folders on a host, too. */
 const NAME = /^(?!\.)[\w.+-]{1,100}$/;
 
@@ -68,8 +66,6 @@ class SshProvider implements VmProvider {
   readonly #world: SshWorld;
   readonly #book: UseBook;
   readonly #vms = new Map<string, HostVm>();
-  /** Told as gone, and not asked for since. */
-  readonly #told = new Set<string>();
   /** When a host last was no good, in ms; hosts that never were are not in it. */
   readonly #trouble = new Map<string, number>();
   readonly #warning: string | null;
@@ -126,10 +122,7 @@ class SshProvider implements VmProvider {
       const known = this.#vms.get(vm) ??
         this.#fromBook(vm, { group: "", slice: "", vms, hosts, at });
       if (known !== null) known.stop({ stopMs, reason });
-      else if (!this.#told.has(vm)) {
-        // owner: nobody; it takes a turn.
-        void turnEnd().then(() => this.#tell(vm, { name: "gone", reason: "it was not there" }));
-      }
+      else this.#notThere(vm, "it is not there");
     }
   }
 
@@ -195,7 +188,7 @@ class SshProvider implements VmProvider {
     const host = hosts[at];
     const noted = this.#book.get(vm);
     if (noted !== undefined) return this.#own(noted, "perhaps");
-    if (host === undefined || this.#told.has(vm)) return null;
+    if (host === undefined || host === "") return null;
     return this.#own({ vm, host, group, slice, vms, ports: null }, "perhaps");
   }
 
@@ -217,14 +210,16 @@ class SshProvider implements VmProvider {
     return [...slices].map(([slice, uses]) => {
       const { group, vms } = uses[0]!;
       const hosts = vms.map((vm) => uses.find((use) => use.vm === vm)?.host ?? null);
-      for (const [at, vm] of vms.entries()) if (hosts[at] === null) this.#notThere(vm);
+      for (const [at, vm] of vms.entries()) {
+        if (hosts[at] === null) this.#notThere(vm, "no host has it");
+      }
       return { slice, vms, group, externalId: hosts.map((host) => host ?? "").join(",") };
     });
   }
 
-  #notThere(vm: string): void {
+  #notThere(vm: string, reason: string): void {
     // owner: nobody; it takes a turn.
-    void turnEnd().then(() => this.#tell(vm, { name: "gone", reason: "no host has it" }));
+    void turnEnd().then(() => this.#tell(vm, { name: "gone", reason }));
   }
 
   /** Hosts that did not answer are asked until they do: what is there and nobody knows is ended. */
@@ -264,7 +259,6 @@ class SshProvider implements VmProvider {
     const { vm } = use;
     const part = new HostVm(this.#world, { use, found, sink: this.#sink(use, silent) });
     this.#vms.set(vm, part);
-    this.#told.delete(vm);
     // owner: the context's; one that closes takes in nothing new, and what is on hosts stays.
     void this.#context.owner.own(part, { stage: 1 }).catch((error) => {
       if (this.#vms.get(vm) === part) this.#vms.delete(vm);
@@ -299,12 +293,9 @@ class SshProvider implements VmProvider {
     };
   }
 
-  /** Tells that a VM is gone, once. */
+  /** Tells that a VM is gone, unless it was asked for again. */
   #tell(vm: string, event: VmEvent): void {
-    if (this.#told.has(vm) || this.#vms.has(vm)) return;
-    this.#told.add(vm);
-    if (this.#told.size > MAX_TOLD) this.#told.delete(this.#told.values().next().value!);
-    this.#context.receiver.event(vm, event);
+    if (!this.#vms.has(vm)) this.#context.receiver.event(vm, event);
   }
 }
 

@@ -3,7 +3,7 @@
  * its answer and its deadline. Owns the ssh client's process. When that ends, however it ends, the
  * shell reads the end of its input and ends too. Runs in the VM manager's isolate.
  */
-import { type Clock, sleep } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { messageOf, plainLine } from "../../base/errors.ts";
 import { randomHex } from "../../base/ids.ts";
 import { startTalking, type TalkingProcess } from "../../host/talking_process.ts";
@@ -16,10 +16,6 @@ import { TextLines } from "./text_lines.ts";
 const KEPT_LINES = 50;
 /** An answer that is longer is cut, in characters: no script of ours has one. */
 const MAX_ANSWER_CHARS = 4_000_000;
-/** How much more than the client's own limit a connection may take until its shell answers, in ms. */
-const SHELL_MS = 5_000;
-/** What the client gets to say why it ends, once its pipes are closed, in ms. */
-const END_MS = 2_000;
 const CLOSE_MS = 5_000;
 const GIVEN_UP = "it was given up";
 
@@ -44,7 +40,9 @@ export interface SessionOptions {
   /** What it is called in the tree. */
   readonly name: string;
   readonly command: readonly string[];
+  /** The client's own limit for the connection, and what the shell gets to answer then, in ms. */
   readonly connectTimeoutMs: number;
+  readonly shellMs: number;
   readonly clock: Clock;
   /** Gives it up, at once. */
   readonly signal?: AbortSignal;
@@ -92,7 +90,7 @@ export class SshSession implements Part {
     if (signal?.aborted) throw new HostProblem(GIVEN_UP);
     session.#node = await owner.own(session, { stage: 0 });
     try {
-      await session.say(":", { timeoutMs: options.connectTimeoutMs + SHELL_MS });
+      await session.say(":", { timeoutMs: options.connectTimeoutMs + options.shellMs });
       return session;
     } catch (error) {
       await session.close();
@@ -221,7 +219,8 @@ export class SshSession implements Part {
       await this.#process!.write(this.#encoder.encode(text));
     } catch {
       // The client ended: what it said last is better than that its pipe is closed.
-      await Promise.race([this.#process!.ended, sleep(this.#options.clock, END_MS)]);
+      // One that only closed its pipe is killed when the time for the answer is over.
+      await this.#process!.ended;
     }
   }
 

@@ -208,7 +208,10 @@ class Host implements SshTestHost {
 
   /** What puts other commands in the place of the machine's, on this host alone. */
   async #commands(): Promise<string[]> {
-    const mounts: string[] = [];
+    // What a login shell of this machine's user does is not the host's.
+    const startup = [`${Deno.env.get("HOME")}/.bashrc`].filter((path) => isFile(path));
+    await Deno.writeTextFile(`${this.#dir}/startup`, "");
+    const mounts = startup.map((path) => `mount --bind '${this.#dir}/startup' '${path}'`);
     for (const [path, script] of Object.entries(this.#options.commands ?? {})) {
       const file = `${this.#dir}/command.${path.replaceAll("/", ".")}`;
       await Deno.writeTextFile(file, script === null ? "" : `#!/bin/sh\n${script}\n`);
@@ -334,6 +337,14 @@ function read(path: string): string {
     return Deno.readTextFileSync(path);
   } catch {
     return "";
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
   }
 }
 

@@ -64,7 +64,7 @@ export async function makeSshWorld(options: SshWorldOptions): Promise<SshProvide
     // Nobody listens there: a worker goes on asking.
     controllerUrls: ["http://127.0.0.1:9"],
     ...{ isLoopback: false, token: "t".repeat(32), trust: null, insecure: false },
-    ...{ version: "1.2.3", controllerLostMs: 30_000, ...options.launch },
+    ...{ version: "1.2.3", controllerLostMs: 30_000, endAfterLostMs: 3_600_000, ...options.launch },
   };
   const group = groupOf(options.sliceVms);
   const config = hosts.config(options.config);
@@ -106,10 +106,10 @@ export const OBEDIENT = `echo "worker stub http://127.0.0.1:1"
 trap 'exit 0' TERM
 while :; do sleep 0.05; done`;
 
-/** A program that is this script; it cannot sweep, so that hosts do it themselves. */
+/** A program that is this script; it can clear nothing, so that hosts do it themselves. */
 export function stubProgram(world: SshProviderWorld, script: string): void {
   const path = `${world.hosts.dir}/programs/stub-${crypto.randomUUID().slice(0, 8)}`;
-  Deno.writeTextFileSync(path, `#!/bin/sh\n[ "$1" = sweep ] && exit 1\n${script}\n`);
+  Deno.writeTextFileSync(path, `#!/bin/sh\n[ "$1" = worker ] && exit 1\n${script}\n`);
   Deno.chmodSync(path, 0o755);
   world.program = path;
 }
