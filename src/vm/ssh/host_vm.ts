@@ -119,6 +119,11 @@ export class HostVm implements Part {
     return this.#use;
   }
 
+  /** True once it shall go. */
+  get going(): boolean {
+    return this.#go !== null;
+  }
+
   start({ owner, ended }: StartContext): void {
     this.#owner = owner;
     this.#running = this.#live().finally(() => {

@@ -75,7 +75,9 @@ echo "$$ $(me) $(server)" >"$V/shell.$$" && mv -f "$V/shell.$$" "$V/shell" || ex
  */
 export function exitTrap(hasForwards: boolean): string {
   const leave = hasForwards ? ' if same "$q" "$t"; then kill "$q"; fi;' : "";
-  return `trap 'p=; read -r p s q t 2>/dev/null <"$V/shell"; if [ "$p" = $$ ]; then` +
+  // Nobody hears it any more: that alone ends it not, or the other trap would not be sprung. One that
+  // is set, not ignored, is not handed down.
+  return `trap : PIPE; trap 'p=; read -r p s q t 2>/dev/null <"$V/shell"; if [ "$p" = $$ ]; then` +
     ` if [ ! -e "$V/label" ]; then rm -f "$V/shell"; rmdir "$V" "$C" 2>/dev/null; fi;${leave} fi' EXIT`;
 }
 
@@ -247,9 +249,16 @@ fi
 rm -rf "$V" 2>&1; rmdir "$C" 2>/dev/null
 if [ -e "$V" ]; then echo "@left the folder $V"; else echo "@clean"; fi`;
 
-/** The VMs of the cluster on this host. */
+/**
+ * The VMs of the cluster on this host. A shell that was about to make one, for a VM manager that is
+ * no more, is ended first: what is not there now comes no more.
+ */
 export const LIST = `for V in "$C"/*/; do
   V=\${V%/}; [ -d "$V" ] || continue
+  if [ ! -e "$V/label" ]; then
+    p=; s=; q=; t=; read -r p s q t 2>/dev/null <"$V/shell"
+    if same "$p" "$s"; then kill -9 "$p"; fi
+  fi
   echo "@vm \${V##*/}"
   if [ -e "$V/label" ]; then echo "@label $(cat "$V/label")"; fi
 done`;

@@ -143,6 +143,10 @@ class SshProvider implements VmProvider {
 
   #create({ slice, vms }: SliceRequest): string {
     for (const name of [slice, ...vms]) checkName(name, "name");
+    const going = vms.find((vm) => this.#vms.get(vm)?.going);
+    if (going !== undefined) {
+      throw new IrisError("unavailable", `${going} is still there, it is being ended`);
+    }
     const known = vms.map((vm) => this.#vms.get(vm)?.use ?? this.#book.get(vm));
     if (known.every((use) => use !== undefined)) {
       for (const use of known) if (!this.#vms.has(use.vm)) this.#own(use, "perhaps");
