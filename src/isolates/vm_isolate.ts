@@ -23,6 +23,11 @@ serveIsolate(
         const program = { singleFile: singleFile(), otherwise };
         return await slurmProvider({ program, env: ownEnvironment() })(config, to);
       },
+      ssh: async (config, to) => {
+        const { sshProvider } = await import("../vm/ssh/ssh_provider.ts");
+        const { ownProgram } = await import("../vm/ssh/own_program.ts");
+        return await sshProvider({ programFor: ownProgram })(config, to);
+      },
       fake: async (config, to) =>
         await (await import("../vm/fake/fake_provider.ts")).fakeProvider()(config, to),
     }),

@@ -1,4 +1,5 @@
 /** The steps on the way of a VM on its host, each over a session. They own nothing. */
+import { messageOf } from "../../base/errors.ts";
 import { HostProblem } from "./ssh_problem.ts";
 import type { Answer, SshSession } from "./ssh_session.ts";
 import { chunksOf, type HostProgram, type ProgramBook, type ProgramFor } from "./program.ts";
@@ -100,7 +101,9 @@ export async function programOf(facts: HostFacts, programFor: ProgramFor): Promi
   if (facts.kernel !== "Linux") {
     throw new HostProblem(`it runs ${facts.kernel}, workers need Linux`, lasting);
   }
-  const program = await programFor(facts.arch);
+  const program = await programFor(facts.arch).catch((error) => {
+    throw new HostProblem(messageOf(error), lasting);
+  });
   if (program === null) {
     throw new HostProblem(`there is no program for its architecture, ${facts.arch}`, lasting);
   }
@@ -115,6 +118,7 @@ export async function programOf(facts: HostFacts, programFor: ProgramFor): Promi
 /** What copying needs. */
 export interface CopyOptions {
   readonly program: HostProgram;
+  readonly version: string;
   readonly book: ProgramBook;
   readonly facts: HostFacts;
   /** Without any progress for so long it is given up, in ms. */
@@ -124,9 +128,9 @@ export interface CopyOptions {
 
 /** Brings the program to the host, unless it is there. @returns its path below the host's folder */
 export async function copyProgram(session: SshSession, options: CopyOptions): Promise<string> {
-  const { program, book, facts, timeoutMs } = options;
+  const { program, version, book, facts, timeoutMs } = options;
   const sums = await book.sums(program.path);
-  const path = programPath({ version: program.version, sha256: sums.sha256 });
+  const path = programPath({ version, sha256: sums.sha256 });
   const there = await session.say(haveProgramScript(path, sums.size), { timeoutMs });
   if (factsOf(there, "there").length > 0) return path;
   if (facts.freeBytes !== null && facts.freeBytes < sums.size + SPARE_BYTES) {

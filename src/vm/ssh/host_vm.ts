@@ -294,8 +294,8 @@ export class HostVm implements Part {
     const program = await programOf(facts, programFor);
     this.#enter("copying");
     const path = await copyProgram(session, {
-      ...{ program, facts, book: programs, timeoutMs: phaseMs },
-      onCopy: (bytes) => this.#log(`copying ${bytes} bytes of version ${program.version}`),
+      ...{ program, facts, version: launch.version, book: programs, timeoutMs: phaseMs },
+      onCopy: (bytes) => this.#log(`copying ${bytes} bytes, version ${launch.version}`),
     });
     this.#enter("starting");
     // Its keeper goes on with the tasks, and the next worker adopts it: as after any crash.

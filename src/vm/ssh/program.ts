@@ -5,7 +5,6 @@ import { IrisError, messageOf } from "../../base/errors.ts";
 /** A single file that is this program for one architecture. */
 export interface HostProgram {
   readonly path: string;
-  readonly version: string;
   /** Tools of a host without which it does not start, for instance `tar` and `gzip`. */
   readonly needs: readonly string[];
 }

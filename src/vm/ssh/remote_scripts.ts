@@ -14,18 +14,24 @@ export function quoted(text: string): string {
 
 /** Where things are on a host, as shell words; `$F` is the folder, `$C` the cluster's, `$V` the VM's. */
 export interface RemotePlace {
-  /** Null for `.iris` in the user's home. */
+  /** Below the user's home, unless it is absolute; null for `.iris` there. */
   readonly folder: string | null;
   readonly cluster: string;
   /** Null when a session is about the whole host. */
   readonly vm: string | null;
 }
 
+/** A folder that is not absolute is below the user's home, as is one that says so. */
+function folderWord(folder: string | null): string {
+  return folder === null ? ".iris" : folder.replace(/^~\//, "");
+}
+
 /** What every session begins with: names and functions. */
 export function preludeScript({ folder, cluster, vm }: RemotePlace): string {
   return `umask 077
 LC_ALL=C; export LC_ALL
-F=${folder === null ? '"$HOME/.iris"' : quoted(folder)}
+F=${quoted(folderWord(folder))}
+case $F in /*) ;; *) F=$HOME/$F;; esac
 C="$F/vms/"${quoted(cluster)}
 V=${vm === null ? "" : `"$C/"${quoted(vm)}`}
 BOOT=unknown; read -r BOOT 2>/dev/null </proc/sys/kernel/random/boot_id

@@ -77,8 +77,9 @@ export async function makeSshWorld(options: SshWorldOptions): Promise<SshProvide
     make: (context) => world.makeWith(config, context),
     makeWith: (other, context) =>
       sshProvider({
-        programFor: () => {
-          return Promise.resolve({ path: world.program, version: "1.2.3", needs: ["tar", "gzip"] });
+        programFor: (arch) => {
+          if (arch !== Deno.build.arch) return Promise.resolve(null);
+          return Promise.resolve({ path: world.program, needs: ["tar", "gzip"] });
         },
         timing: { ...QUICK, ...options.timing },
       })(other, { ...context, cluster: "c1", folder, launch: () => Promise.resolve(launch) }),

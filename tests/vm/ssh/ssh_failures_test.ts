@@ -179,6 +179,17 @@ sshTest("tools that the program needs and the host lacks are named", {
   assertMatch(reason, /^failed root@\S+: probing: it has no tar and gzip, which the program needs/);
 });
 
+sshTest("a host of an architecture that there is no program for says which it is", {
+  need,
+  commands: { "/usr/bin/uname": "[ $1 = -s ] && echo Linux || echo riscv64" },
+}, async (stage) => {
+  const reason = await stage.gone(await stage.create(await stage.provider()));
+  assertMatch(
+    reason,
+    /^failed root@\S+: probing: there is no program for its architecture, riscv64$/,
+  );
+});
+
 sshTest("a host without sha256sum has the program checked another way", {
   need,
   commands: { "/usr/bin/sha256sum": null },
