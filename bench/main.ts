@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { formatTable } from "../src/cli/output/table.ts";
+import { benchBootstrap } from "./bootstrap.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   logs: benchLogs,
   usage: benchUsage,
   compile: benchCompile,
+  bootstrap: benchBootstrap,
 };
 
 async function main(argv: string[]): Promise<void> {

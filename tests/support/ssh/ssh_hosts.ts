@@ -57,7 +57,7 @@ export interface SshHostsOptions {
   readonly count: number;
   /** The size of a file system of its own for each host's folder, for instance `4m`. */
   readonly tmpfs?: string;
-  /** Lines for the server's configuration. */
+  /** Lines for the server's configuration; `@FOLDER@` is the host's folder. */
   readonly sshd?: readonly string[];
   /** Commands of hosts that are others there: shell scripts by path; null for one that is missing. */
   readonly commands?: Readonly<Record<string, string | null>>;
@@ -173,7 +173,7 @@ class Host implements SshTestHost {
         ...["StrictModes no", "UsePAM no", "PermitRootLogin yes", "PidFile none"],
         ...["MaxStartups 100", ...this.#options.sshd ?? []],
         "",
-      ].join("\n"),
+      ].join("\n").replaceAll("@FOLDER@", this.#at),
     );
     await run("ip", "netns", "add", this.#name);
     const peer = ["type", "veth", "peer", "name", "eth0", "netns", this.#name];

@@ -147,18 +147,18 @@ export class SshStage {
 
   /** Resolves when a VM is told as gone or failed, to the reason. */
   async gone(vm: string): Promise<string> {
-    await this.heard.heard(vm, { names: ["gone", "failed"], withinMs: WORKER_MS });
+    await this.heard.heard(vm, { names: ["gone", "failed"], withinMs: 2 * WORKER_MS });
     const found = this.heard.events.findLast((one) => one.vm === vm && "reason" in one.event);
     const { event } = found!;
     return `${event.name} ${"reason" in event ? event.reason : ""}`;
   }
 
   /** Waits until a line or a phase says this. */
-  async said(pattern: RegExp): Promise<void> {
+  async said(pattern: RegExp, withinMs = WORKER_MS): Promise<void> {
     const { lines, phases } = this.heard;
     await until(`${pattern} is said`, () => {
       return Promise.resolve([...lines, ...phases].some((line) => pattern.test(line)));
-    }, WORKER_MS).catch((error) => {
+    }, withinMs).catch((error) => {
       throw new Error(`${error.message}: ${JSON.stringify([...lines, ...phases])}`);
     });
   }
