@@ -1,6 +1,5 @@
 /** Asks hosts what they have of the cluster, some at a time. Owns the connections while it asks. */
 import { messageOf } from "../../base/errors.ts";
-import type { Owner } from "../../lifecycle/owner.ts";
 import { LIST, preludeScript } from "./remote_scripts.ts";
 import { hostOfKey, sshCommand } from "./ssh_command.ts";
 import { SshSession } from "./ssh_session.ts";
@@ -24,12 +23,10 @@ export interface HostsSeen {
 /** See the head of this file. */
 export class HostLook {
   readonly #world: SshWorld;
-  readonly #owner: Owner;
 
-  /** @param owner owns the connections */
-  constructor(world: SshWorld, owner: Owner) {
+  /** @param world whose clients it adds to, while it asks */
+  constructor(world: SshWorld) {
     this.#world = world;
-    this.#owner = owner;
   }
 
   /** Asks these hosts. Rejects only when it was aborted. */
@@ -61,8 +58,8 @@ export class HostLook {
 
   async #list(host: string, signal: AbortSignal): Promise<readonly string[]> {
     const { config, cluster, clock, timing } = this.#world;
-    const session = await SshSession.open(this.#owner, {
-      name: `ssh ${host}`,
+    const session = await SshSession.open({
+      clients: this.#world.clients,
       command: sshCommand(config, { host: hostOfKey(host), forwards: [] }),
       connectTimeoutMs: config.connectTimeoutMs,
       shellMs: timing.phaseMs,

@@ -5,7 +5,6 @@
 import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import type { Part, PartFacts, StartContext } from "../../lifecycle/part.ts";
 import type { HostLook, HostsSeen } from "./host_look.ts";
 import { Wake } from "./wake.ts";
 
@@ -21,19 +20,18 @@ export interface PatrolOptions {
 }
 
 /** See the head of this file. */
-export class HostPatrol implements Part {
-  readonly name = "ssh patrol";
-  readonly kind = "component" as const;
+export class HostPatrol {
   readonly #options: PatrolOptions;
   readonly #unseen = new Set<string>();
   readonly #stop = new AbortController();
   readonly #wake = new Wake();
   #round = 0;
-  #running: Promise<void> = Promise.resolve();
+  readonly #running: Promise<void>;
 
   /** @param options what it needs */
   constructor(options: PatrolOptions) {
     this.#options = options;
+    this.#running = this.#run();
   }
 
   /** More hosts to ask. */
@@ -43,23 +41,15 @@ export class HostPatrol implements Part {
     if (hosts.length > 0) this.#wake.call();
   }
 
-  start({ ended }: StartContext): void {
-    this.#running = this.#run().finally(() => ended());
+  /** Resolves when it has left. */
+  get running(): Promise<void> {
+    return this.#running;
   }
 
-  async ask(): Promise<void> {
+  /** Asks no more. */
+  leave(): void {
     this.#stop.abort();
     this.#wake.call();
-    await this.#running;
-  }
-
-  force(): void {
-    this.#stop.abort();
-    this.#wake.call();
-  }
-
-  facts(): PartFacts {
-    return { detail: `${this.#unseen.size} hosts do not answer` };
   }
 
   async #run(): Promise<void> {

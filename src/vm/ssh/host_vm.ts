@@ -9,8 +9,6 @@
  */
 import { backoffMs } from "../../base/backoff.ts";
 import { messageOf, plainLine } from "../../base/errors.ts";
-import type { Owner } from "../../lifecycle/owner.ts";
-import type { Part, PartFacts, StartContext } from "../../lifecycle/part.ts";
 import type { VmEvent } from "../managed_vm.ts";
 import type { WorkerLaunch } from "../worker_launch.ts";
 import {
@@ -64,14 +62,11 @@ export interface HostVmSink {
 }
 
 /** See the head of this file. */
-export class HostVm implements Part {
-  readonly name: string;
-  readonly kind = "component" as const;
+export class HostVm {
   readonly #world: SshWorld;
   readonly #sink: HostVmSink;
   readonly #wake = new Wake();
   #use: HostUse;
-  #owner: Owner | null = null;
   #running: Promise<void> = Promise.resolve();
   /** True once something of it may be on the host. */
   #touched: boolean;
@@ -105,7 +100,6 @@ export class HostVm implements Part {
     of: { use: HostUse; found: "started" | "perhaps" | "no"; sink: HostVmSink },
   ) {
     const { use, found, sink } = of;
-    this.name = use.vm;
     this.#world = world;
     this.#sink = sink;
     this.#use = use;
@@ -124,27 +118,28 @@ export class HostVm implements Part {
     return this.#go !== null;
   }
 
-  start({ owner, ended }: StartContext): void {
-    this.#owner = owner;
+  /** What it is doing, for people. */
+  get detail(): string {
+    return `${this.#use.host}, ${this.#phase}`;
+  }
+
+  /** Resolves when it is over, or has left. */
+  get running(): Promise<void> {
+    return this.#running;
+  }
+
+  /** Begins. */
+  start(): void {
     this.#running = this.#live().finally(() => {
       for (const one of this.#reloads) one.reject(new HostProblem("the VM is gone"));
-      ended();
     });
   }
 
-  async ask(): Promise<void> {
-    this.force();
-    await this.#running;
-  }
-
-  force(): void {
+  /** Ends the connection; what is on the host stays. */
+  leave(): void {
     this.#left = true;
     this.#cycle?.abort();
     this.#wake.call();
-  }
-
-  facts(): PartFacts {
-    return { detail: `${this.#use.host}, ${this.#phase}` };
   }
 
   /** It shall go; a later call may only hurry it. */
@@ -171,7 +166,7 @@ export class HostVm implements Part {
 
   async #live(): Promise<void> {
     const { clock, random, timing } = this.#world;
-    while (!this.#left && !this.#owner!.closing.aborted) {
+    while (!this.#left) {
       if (this.#go !== null && !this.#touched) return this.#sink.over(this.#go.verdict);
       const cycle = this.#cycle = new AbortController();
       try {
@@ -248,15 +243,14 @@ export class HostVm implements Part {
   }
 
   async #open(forwards: readonly Forward[], signal: AbortSignal): Promise<SshSession> {
-    const { config, cluster, clock, timing } = this.#world;
+    const { config, cluster, clock, clients, timing } = this.#world;
     const { host, vm } = this.#use;
     let told = 0;
-    const session = await SshSession.open(this.#owner!, {
-      name: `ssh ${host}`,
+    const session = await SshSession.open({
       command: sshCommand(config, { host: hostOfKey(host), forwards }),
       connectTimeoutMs: config.connectTimeoutMs,
       shellMs: timing.phaseMs,
-      ...{ clock, signal },
+      ...{ clock, clients, signal },
       onSaid: (line) => told++ < TOLD_LINES && this.#log(line),
     });
     const prelude = preludeScript({ folder: config.folder, cluster, vm });

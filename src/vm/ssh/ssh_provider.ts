@@ -1,15 +1,16 @@
 /**
  * The provider of hosts that are there already and are reached by ssh. A VM is the use of one host of
- * the group: the program is copied, a worker started that outlives the connection, and watched. Owns
- * a part for each VM, and one that looks for hosts that could not be asked. Runs in the VM manager's
- * isolate; needs nothing on a host but a POSIX shell.
+ * the group: the program is copied, a worker started that outlives the connection, and watched. Its
+ * part owns a loop for each VM with the ssh client that it has, and one that asks hosts which did not
+ * answer: also while it is closing, since that is when VMs go. Runs in the VM manager's isolate.
  */
-import { IrisError, messageOf } from "../../base/errors.ts";
+import { IrisError } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
 import { type Random, systemRandom } from "../../base/random.ts";
 import { turnEnd } from "../../base/turn.ts";
 import { makeFolder } from "../../host/make_folder.ts";
 import { isPortFree } from "../../host/ports.ts";
+import type { Part } from "../../lifecycle/part.ts";
 import type { VmEvent } from "../managed_vm.ts";
 import type { SshProviderConfig } from "../provider_config.ts";
 import type {
@@ -51,12 +52,10 @@ const NAME = /^(?!\.)[\w.+-]{1,100}$/;
 
 /** Makes providers of this kind. */
 export function sshProvider(ports: SshPorts): MakeProvider<SshProviderConfig> {
-  return (config, context) => {
-    try {
-      return Promise.resolve(new SshProvider(ports, config, context));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  return async (config, context) => {
+    const provider = new SshProvider(ports, config, context);
+    await context.owner.own(provider.part());
+    return provider;
   };
 }
 
@@ -70,7 +69,9 @@ class SshProvider implements VmProvider {
   readonly #trouble = new Map<string, number>();
   readonly #warning: string | null;
   readonly #look: HostLook;
+  readonly #running = new Set<Promise<void>>();
   #patrol: HostPatrol | null = null;
+  #left = false;
 
   constructor(ports: SshPorts, config: SshProviderConfig, context: ProviderContext) {
     const { cluster, group, clock, launch, folder } = context;
@@ -89,8 +90,39 @@ class SshProvider implements VmProvider {
       random: ports.random ?? systemRandom,
       isPortFree: (port) => isPortFree("127.0.0.1", port),
       timing: { ...TIMING, ...ports.timing },
+      clients: new Set(),
     };
-    this.#look = new HostLook(this.#world, context.owner);
+    this.#look = new HostLook(this.#world);
+  }
+
+  /** What its owner stops: what is on hosts stays. */
+  part(): Part {
+    return {
+      name: "hosts",
+      kind: "component",
+      ask: async () => {
+        this.#leave();
+        while (this.#running.size > 0) await Promise.all(this.#running);
+        await Promise.all([...this.#world.clients].map((client) => client.close()));
+      },
+      force: () => this.#leave(),
+      verify: () => [...this.#world.clients].map(({ pid }) => `the ssh client ${pid}`),
+      facts: () => ({ detail: `${this.#vms.size} of ${this.#hosts().length} in use` }),
+    };
+  }
+
+  #leave(): void {
+    this.#left = true;
+    this.#patrol?.leave();
+    for (const vm of this.#vms.values()) vm.leave();
+    for (const client of this.#world.clients) client.kill();
+  }
+
+  /** Keeps what runs, until its end, for the part to wait for. */
+  #run(running: Promise<void>): void {
+    this.#running.add(running);
+    // owner: the part, which waits for all of them.
+    void running.finally(() => this.#running.delete(running));
   }
 
   async existing(signal: AbortSignal): Promise<readonly ExistingSlice[]> {
@@ -104,7 +136,7 @@ class SshProvider implements VmProvider {
       logger("ssh").warning("what there is cannot be known: {line}", { line });
     }
     const slices = this.#adopt(seen);
-    await this.#watchFor([...seen.problems.keys()]);
+    this.#watchFor([...seen.problems.keys()]);
     return slices;
   }
 
@@ -227,10 +259,10 @@ class SshProvider implements VmProvider {
   }
 
   /** Hosts that did not answer are asked until they do: what is there and nobody knows is ended. */
-  async #watchFor(hosts: readonly string[]): Promise<void> {
-    if (this.#patrol === null && hosts.length > 0) {
-      const { clock, owner } = this.#context;
-      const patrol = new HostPatrol({
+  #watchFor(hosts: readonly string[]): void {
+    if (this.#patrol === null && hosts.length > 0 && !this.#left) {
+      const { clock } = this.#context;
+      this.#patrol = new HostPatrol({
         ...{ clock, look: this.#look, random: this.#world.random },
         onSeen: (seen) => {
           for (const use of seen.uses.values()) {
@@ -239,8 +271,7 @@ class SshProvider implements VmProvider {
           for (const { host, vm } of seen.unlabelled) this.#endOrphan(host, vm);
         },
       });
-      await owner.own(patrol, { stage: 0 });
-      this.#patrol = patrol;
+      this.#run(this.#patrol.running);
     }
     this.#patrol?.add(hosts);
     const now = this.#context.clock.now();
@@ -263,11 +294,8 @@ class SshProvider implements VmProvider {
     const { vm } = use;
     const part = new HostVm(this.#world, { use, found, sink: this.#sink(use, silent) });
     this.#vms.set(vm, part);
-    // owner: the context's; one that closes takes in nothing new, and what is on hosts stays.
-    void this.#context.owner.own(part, { stage: 1 }).catch((error) => {
-      if (this.#vms.get(vm) === part) this.#vms.delete(vm);
-      logger("ssh").debug("{vm}: {error}", { vm, error: messageOf(error) });
-    });
+    if (!this.#left) part.start();
+    this.#run(part.running);
     if (this.#warning !== null && !silent) {
       const warning = this.#warning;
       // owner: nobody; it takes a turn.

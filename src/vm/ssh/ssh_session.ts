@@ -1,14 +1,13 @@
 /**
  * A shell on a host, over one ssh connection: scripts are said to it one after another, and each has
- * its answer and its deadline. Owns the ssh client's process. When that ends, however it ends, the
- * shell reads the end of its input and ends too. Runs in the VM manager's isolate.
+ * its answer and its deadline. Owns the ssh client's process, and is itself owned by whoever opened it;
+ * the provider's part counts the clients. When one ends, however it ends, the shell reads the end of
+ * its input and ends too. Runs in the VM manager's isolate.
  */
 import type { Clock } from "../../base/clock.ts";
 import { messageOf, plainLine } from "../../base/errors.ts";
 import { randomHex } from "../../base/ids.ts";
 import { startTalking, type TalkingProcess } from "../../host/talking_process.ts";
-import type { Owner } from "../../lifecycle/owner.ts";
-import type { Part, StartContext } from "../../lifecycle/part.ts";
 import { HostProblem, problemOf } from "./ssh_problem.ts";
 import { TextLines } from "./text_lines.ts";
 
@@ -16,7 +15,6 @@ import { TextLines } from "./text_lines.ts";
 const KEPT_LINES = 50;
 /** An answer that is longer is cut, in characters: no script of ours has one. */
 const MAX_ANSWER_CHARS = 4_000_000;
-const CLOSE_MS = 5_000;
 const GIVEN_UP = "it was given up";
 
 /** What a shell said to a script. */
@@ -37,15 +35,15 @@ export interface SayOptions {
 
 /** How a session is made. */
 export interface SessionOptions {
-  /** What it is called in the tree. */
-  readonly name: string;
+  /** It is in there while its client lives. */
+  readonly clients: Set<SshSession>;
   readonly command: readonly string[];
   /** The client's own limit for the connection, and what the shell gets to answer then, in ms. */
   readonly connectTimeoutMs: number;
   readonly shellMs: number;
   readonly clock: Clock;
   /** Gives it up, at once. */
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
   /** Told each line that the client itself says. */
   readonly onSaid?: (line: string) => void;
 }
@@ -60,23 +58,45 @@ interface Waiting {
 }
 
 /** See the head of this file. */
-export class SshSession implements Part {
-  readonly name: string;
-  readonly kind = "process" as const;
+export class SshSession {
   readonly #options: SessionOptions;
   readonly #nonce = `iris-${randomHex(8)}`;
   readonly #said: string[] = [];
   readonly #encoder = new TextEncoder();
-  #process: TalkingProcess | null = null;
-  #node: Owner | null = null;
+  readonly #process: TalkingProcess;
+  readonly #ended: Promise<void>;
   #gone = false;
   #waiting: Waiting | null = null;
   /** Why it ends, when that is our own doing. */
   #why: HostProblem | null = null;
 
   private constructor(options: SessionOptions) {
-    this.name = options.name;
     this.#options = options;
+    const out = new TextLines((line) => this.#onLine(line));
+    const err = new TextLines((line) => this.#onSaid(line));
+    try {
+      this.#process = startTalking(options.command, {
+        // What the client says is read here: in one language.
+        env: { LC_ALL: "C" },
+        onOut: (bytes) => out.push(bytes),
+        onErr: (bytes) => err.push(bytes),
+      });
+    } catch (error) {
+      throw new HostProblem(`the ssh client cannot be started: ${messageOf(error)}`, {
+        lasting: true,
+      });
+    }
+    options.clients.add(this);
+    const giveUp = () => this.kill();
+    options.signal.addEventListener("abort", giveUp, { once: true });
+    this.#ended = this.#process.ended.then(({ code, signal: by }) => {
+      options.signal.removeEventListener("abort", giveUp);
+      options.clients.delete(this);
+      out.end();
+      err.end();
+      this.#gone = true;
+      this.#fail(this.#why ?? problemOf(this.#said, by === null ? code : null));
+    });
   }
 
   /**
@@ -84,11 +104,9 @@ export class SshSession implements Part {
    *
    * @throws {HostProblem} why it cannot be had
    */
-  static async open(owner: Owner, options: SessionOptions): Promise<SshSession> {
+  static async open(options: SessionOptions): Promise<SshSession> {
+    if (options.signal.aborted) throw new HostProblem(GIVEN_UP);
     const session = new SshSession(options);
-    const { signal } = options;
-    if (signal?.aborted) throw new HostProblem(GIVEN_UP);
-    session.#node = await owner.own(session, { stage: 0 });
     try {
       await session.say(":", { timeoutMs: options.connectTimeoutMs + options.shellMs });
       return session;
@@ -98,51 +116,9 @@ export class SshSession implements Part {
     }
   }
 
-  start({ ended, signal }: StartContext): void {
-    signal.throwIfAborted();
-    const out = new TextLines((line) => this.#onLine(line));
-    const err = new TextLines((line) => this.#onSaid(line));
-    try {
-      this.#process = startTalking(this.#options.command, {
-        // What the client says is read here: in one language.
-        env: { LC_ALL: "C" },
-        onOut: (bytes) => out.push(bytes),
-        onErr: (bytes) => err.push(bytes),
-      });
-    } catch (error) {
-      this.#gone = true;
-      throw new HostProblem(`the ssh client cannot be started: ${messageOf(error)}`, {
-        lasting: true,
-      });
-    }
-    const giveUp = () => this.#giveUp(GIVEN_UP);
-    this.#options.signal?.addEventListener("abort", giveUp, { once: true });
-    // owner: the process, which this part ends and waits for.
-    void this.#process.ended.then(({ code, signal: by }) => {
-      this.#options.signal?.removeEventListener("abort", giveUp);
-      out.end();
-      err.end();
-      this.#gone = true;
-      this.#fail(this.#why ?? problemOf(this.#said, by === null ? code : null));
-      ended();
-    });
-  }
-
-  async ask(): Promise<void> {
-    this.#process?.kill();
-    await this.#process?.ended;
-  }
-
-  force(): void {
-    this.#process?.kill();
-  }
-
-  verify(): readonly string[] {
-    return this.#process === null || this.#gone ? [] : [`the ssh client ${this.#process.pid}`];
-  }
-
-  facts(): { detail?: string } {
-    return this.#process === null ? {} : { detail: `pid ${this.#process.pid}` };
+  /** The client's process. */
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** True once the connection is lost. */
@@ -152,7 +128,13 @@ export class SshSession implements Part {
 
   /** Ends the connection, and resolves when the client is gone. */
   async close(): Promise<void> {
-    await this.#node?.stop(CLOSE_MS, "shutdown");
+    this.kill();
+    await this.#ended;
+  }
+
+  /** Ends the connection at once. */
+  kill(): void {
+    this.#giveUp(GIVEN_UP);
   }
 
   /**
@@ -184,7 +166,7 @@ export class SshSession implements Part {
         await Promise.race([go.seen.promise, answered.promise]);
         for await (const chunk of data.chunks) {
           if (waiting.answer !== null || this.#gone) break;
-          await this.#process?.write(chunk).catch(() => {});
+          await this.#process.write(chunk).catch(() => {});
           watch.again();
         }
       }
@@ -211,16 +193,16 @@ export class SshSession implements Part {
 
   #giveUp(why: string): void {
     this.#why ??= new HostProblem(why);
-    this.#process?.kill();
+    this.#process.kill();
   }
 
   async #write(text: string): Promise<void> {
     try {
-      await this.#process!.write(this.#encoder.encode(text));
+      await this.#process.write(this.#encoder.encode(text));
     } catch {
       // The client ended: what it said last is better than that its pipe is closed.
       // One that only closed its pipe is killed when the time for the answer is over.
-      await this.#process!.ended;
+      await this.#process.ended;
     }
   }
 

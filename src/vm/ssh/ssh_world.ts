@@ -5,6 +5,7 @@ import type { Random } from "../../base/random.ts";
 import type { SshProviderConfig } from "../provider_config.ts";
 import type { ScaleGroup } from "../scale_group.ts";
 import type { ProviderContext } from "../vm_provider.ts";
+import type { SshSession } from "./ssh_session.ts";
 import type { ProgramBook, ProgramFor } from "./program.ts";
 
 /** How long things may take, in ms. */
@@ -34,4 +35,6 @@ export interface SshWorld {
   /** Whether a port of this machine is free. */
   readonly isPortFree: (port: number) => boolean;
   readonly timing: SshTiming;
+  /** The ssh clients that live now. */
+  readonly clients: Set<SshSession>;
 }

@@ -163,6 +163,11 @@ export class SshStage {
     });
   }
 
+  /** The VM manager is about to end: from now on it takes in nothing new. */
+  close(): void {
+    this.#root.close("shutdown");
+  }
+
   /** The VM manager's process ends: what is owned here goes, what is on hosts stays. */
   async leave(): Promise<void> {
     const report = await this.#root.stop(10_000, "detach");

@@ -79,6 +79,20 @@ sshTest("whenever clients are killed on the way up, the next VM manager finds wh
   }
 });
 
+sshTest("a provider that takes in nothing new still ends what it has, connected or not", {
+  need,
+  count: 2,
+}, async (stage, world) => {
+  const provider = await stage.provider();
+  const vms = [await stage.create(provider, 0), await stage.create(provider, 1)];
+  await stage.said(/g-0 running/);
+  await stage.said(/g-1 running/);
+  stage.close();
+  Deno.kill(clients()[0]!, "SIGKILL");
+  await Promise.all(vms.map((vm) => stage.delete(provider, vm)));
+  assertEquals(await world.hosts.stays(), []);
+});
+
 sshTest("a worker that ignores SIGTERM is killed after its grace, with what it started", {
   need,
 }, async (stage, world) => {

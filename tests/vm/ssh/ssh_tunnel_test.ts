@@ -133,14 +133,16 @@ Deno.test({
       for (const pid of host!.sessions()) Deno.kill(pid, "SIGKILL");
       const other = new Deno.Command(inside[0]!, {
         args: [...inside.slice(1), Deno.execPath(), "eval", listen],
-        ...{ stdout: "null", stderr: "null" },
+        ...{ stdout: "piped", stderr: "null" },
       }).spawn();
+      const listening = other.stdout.getReader();
+      await listening.read();
       await host!.mend();
       const moved = await here.called();
       assert(noted()[0].ports.controllers[0] !== port);
       assert(await answers(moved), `${address} ${moved}`);
       other.kill("SIGKILL");
-      await other.status;
+      await Promise.all([other.status, listening.cancel()]);
       await stage.delete(provider, vm);
     }),
 });
