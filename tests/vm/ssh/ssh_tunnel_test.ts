@@ -127,8 +127,8 @@ Deno.test({
       // While the connection is away, another program takes the port.
       await host!.cut();
       await stage.said(/no answer within/);
-      const [server] = host!.pids();
-      const inside = ["nsenter", "-t", String(server), "-n", "-m", "--"];
+      const [worker] = workersOn(world.hosts, vm);
+      const inside = ["nsenter", "-t", String(worker), "-n", "-m", "--"];
       const listen = `Deno.serve({ hostname: "127.0.0.1", port: ${port} }, () => new Response(""))`;
       for (const pid of host!.sessions()) Deno.kill(pid, "SIGKILL");
       const other = new Deno.Command(inside[0]!, {
