@@ -133,9 +133,9 @@ Deno.test({
       for (const pid of host!.sessions()) Deno.kill(pid, "SIGKILL");
       const other = new Deno.Command(inside[0]!, {
         args: [...inside.slice(1), Deno.execPath(), "eval", listen],
-        ...{ stdout: "piped", stderr: "null" },
+        ...{ stdout: "null", stderr: "piped" },
       }).spawn();
-      const listening = other.stdout.getReader();
+      const listening = other.stderr.getReader();
       await listening.read();
       await host!.mend();
       const moved = await here.called();
