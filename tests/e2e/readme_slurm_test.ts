@@ -1,4 +1,4 @@
-/** The README's section "In a Slurm cluster", followed to the letter but for address and folder. */
+/** The README's section "Inside Slurm", followed to the letter but for address and folder. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "../../src/base/file_url.ts";
 import { makeWorld, startIris } from "../support/iris_process.ts";
@@ -10,7 +10,7 @@ const UP_MS = 90_000;
 
 /** The blocks of the section: its configuration, then its commands. */
 function blocks(): string[] {
-  const [, section = ""] = Deno.readTextFileSync(README).split("\n### In a Slurm cluster\n");
+  const [, section = ""] = Deno.readTextFileSync(README).split("\n## Inside Slurm\n");
   return [...section.split("\n## ")[0]!.matchAll(/```(?:sh|yaml)\n([^]*?)```/g)]
     .map((match) => match[1]!);
 }

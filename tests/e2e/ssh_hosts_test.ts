@@ -13,32 +13,37 @@ import { canHaveSshHosts, makeSshHosts, type SshHosts, until } from "../support/
 const SSH = inGate(await needs("OpenSSH and namespaces (openssh-server)", canHaveSshHosts));
 const UP_MS = 120_000;
 
-/** `iris.yaml` for hosts, as a user would write it. */
+/** The blocks of the README's section, by language. */
+function blocks(language: "sh" | "yaml"): string[] {
+  const readme = Deno.readTextFileSync(`${ROOT}/README.md`);
+  const [section = ""] = readme.split("\n## Hosts over ssh\n")[1]!.split("\n## ");
+  const pattern = new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``, "g");
+  return [...section.matchAll(pattern)].map((match) => match[1]!);
+}
+
+/** The README's `iris.yaml`, and for its hosts what a user's own configuration of ssh would say. */
 function configFor(hosts: SshHosts): string {
-  const list = hosts.hosts.map(({ address }) => `{ host: ${address}, user: root }`);
-  return `groups:
-  - name: far
-    vm: { cpu: 1, memory: 256MiB }
-    max: ${list.length}
-    idle: 1s
-    provider:
-      kind: ssh
-      hosts: [${list.join(", ")}]
-      identityFile: ${hosts.identityFile}
-      knownHostsFile: ${hosts.knownHostsFile}
-      configFile: ${hosts.dir}/ssh_config
-      hostKeys: accept-new
-      folder: ${hosts.folder}
-`;
+  const aliases = hosts.hosts.map(({ address }, at) =>
+    `Host node${at + 1}\n  HostName ${address}\n  User root\n`
+  );
+  const files = [
+    `  IdentityFile ${hosts.identityFile}`,
+    `  UserKnownHostsFile ${hosts.knownHostsFile}`,
+  ];
+  Deno.writeTextFileSync(
+    `${hosts.dir}/ssh_config`,
+    [...aliases, "Host *", ...files, ""].join("\n"),
+  );
+  const [yaml = ""] = blocks("yaml");
+  return yaml.replace("idle: 10m", "idle: 1s")
+    .replace("kind: ssh", `kind: ssh\n      configFile: ${hosts.dir}/ssh_config`)
+    .replace("kind: ssh", `kind: ssh\n      folder: ${hosts.folder}`);
 }
 
 /** The cluster as a process of the one file. */
-async function clusterUp(world: World, file: string) {
-  const child = new Deno.Command(file, {
-    args: [
-      ...["--mode=local", "--port=0", `--state-dir=${world.stateDir}`],
-      `--config=${world.dir}/iris.yaml`,
-    ],
+async function clusterUp(world: World) {
+  const child = new Deno.Command("./iris", {
+    args: ["--mode=local", "--config", "iris.yaml", "--port=0"],
     ...{ cwd: world.dir, env: world.env, clearEnv: true },
     ...{ stdin: "null", stdout: "piped", stderr: "piped" },
   }).spawn();
@@ -69,17 +74,17 @@ async function vms(world: World): Promise<VmView[]> {
 
 /** A world with hosts and a cluster; whatever happens in it must be gone with it. */
 async function sshCluster(
-  count: number,
   fn: (of: { world: World; hosts: SshHosts; stop: () => Promise<number> }) => Promise<void>,
 ): Promise<void> {
   const { file } = await compileIris({ kind: "self-extracting", out: `${ROOT}/dist/.test` });
   using world = makeWorld();
   await using hosts = await makeSshHosts({
-    count,
+    count: 3,
     sshd: ["SetEnv XDG_CACHE_HOME=@FOLDER@/cache"],
   });
   Deno.writeTextFileSync(`${world.dir}/iris.yaml`, configFor(hosts));
-  const cluster = await clusterUp(world, file);
+  Deno.symlinkSync(file, `${world.dir}/iris`);
+  const cluster = await clusterUp(world);
   let code: number | null = null;
   const stop = async () => {
     Deno.kill(cluster.pid, "SIGINT");
@@ -100,39 +105,38 @@ async function sshCluster(
   }
 }
 
+/** Types the commands of a block. */
+async function type(world: World, block: string): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-ec", block],
+    ...{ cwd: world.dir, env: world.env, clearEnv: true, stdin: "null" },
+  }).output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert(success, said);
+  return said;
+}
+
 Deno.test({
-  name:
-    "a job brings three hosts up over ssh, runs on them, and they go when there is no more to do",
+  name: "the README's hosts over ssh, to the letter: a job brings them up, and they go after it",
   ...SSH,
   fn: () =>
-    sshCluster(3, async ({ world, hosts }) => {
-      const command = "ip -4 addr show eth0; echo $IRIS_WORKER; sleep 2";
-      const job = await iris(
-        ...[
-          world,
-          "job",
-          "run",
-          "--replicas",
-          "3",
-          "--cpu",
-          "1",
-          "--",
-          "sh",
-          "-c",
-          command,
-        ] as const,
-      );
+    sshCluster(async ({ world, hosts }) => {
+      const [start, commands = ""] = blocks("sh");
+      assertEquals(start, "./iris --mode=local --config iris.yaml\n");
+      const said = await type(world, commands);
+      assertMatch(said, /succeeded: 3 of 3 tasks/);
+      assertMatch(said, /lab-0 +READY/);
+      assertMatch(said, /probing[^]*copying \d+ bytes[^]*starting[^]*worker lab-0 http/);
+      const gone = async () => (await vms(world)).every(({ state }) => state === "TERMINATED");
+      await until("the hosts go", gone, UP_MS);
+      assertEquals(hosts.left(), []);
+      // From nothing once more, and each task where its worker is.
+      const command = "ip -4 addr show eth0; sleep 2";
+      const job = await iris(world, "job", "run", "--replicas", "3", "--", "sh", "-c", command);
       assertEquals(job.code, 0, job.stdout + job.stderr);
       for (const { address } of hosts.hosts) {
         assert(job.stdout.includes(`${address}/30`), job.stdout);
       }
-      const log = await iris(world, "vm", "logs", "far-0");
-      assertMatch(log.stdout, /probing[^]*copying \d+ bytes[^]*starting[^]*worker far-0 http/);
-      const gone = async () => (await vms(world)).every(({ state }) => state === "TERMINATED");
-      await until("the hosts go", gone, UP_MS);
-      assertEquals(hosts.left(), []);
-      // From nothing once more: the program is there by now.
-      assertEquals((await iris(world, "job", "run", "--", "true")).code, 0);
     }),
 });
 
@@ -140,7 +144,7 @@ Deno.test({
   name: "Ctrl-C ends tasks on hosts with all that they started, and leaves nothing there",
   ...SSH,
   fn: () =>
-    sshCluster(2, async ({ world, hosts, stop }) => {
+    sshCluster(async ({ world, hosts, stop }) => {
       const command = "setsid sleep 3600 & trap '' TERM; echo it runs; while :; do sleep 0.1; done";
       const job = [
         "job",

@@ -89,6 +89,8 @@ export class HostVm {
   #steady = false;
   #phase = "";
   #problem = "";
+  /** What its client said last: it says the same again at every try. */
+  #said = "";
   #tries = 0;
   #portTries = 0;
   #lastLine = "";
@@ -251,7 +253,11 @@ export class HostVm {
       connectTimeoutMs: config.connectTimeoutMs,
       shellMs: timing.phaseMs,
       ...{ clock, clients, signal },
-      onSaid: (line) => told++ < TOLD_LINES && this.#log(line),
+      onSaid: (line) => {
+        if (told++ >= TOLD_LINES || line === this.#said) return;
+        this.#said = line;
+        this.#log(line);
+      },
     });
     const prelude = preludeScript({ folder: config.folder, cluster, vm });
     const trap = exitTrap(forwards.length > 0);

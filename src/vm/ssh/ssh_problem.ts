@@ -59,7 +59,8 @@ const KNOWN: readonly {
   },
   {
     said: /remote port forwarding failed for listen port (\d+)/,
-    means: ([, port]) => `port ${port} of the host is taken: nothing can be passed on from there`,
+    means: ([, port]) =>
+      `port ${port} of the host cannot lead here: it is taken, or AllowTcpForwarding is off there`,
     portTaken: true,
   },
   {
@@ -69,7 +70,7 @@ const KNOWN: readonly {
   },
   {
     said: /administratively prohibited/,
-    means: () => "it does not allow ports to be passed on (AllowTcpForwarding)",
+    means: () => "it does not allow ports to lead elsewhere (AllowTcpForwarding)",
     lasting: true,
   },
   { said: /Connection refused/, means: () => "connection refused" },

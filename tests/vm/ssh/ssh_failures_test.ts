@@ -200,6 +200,16 @@ sshTest("a host without sha256sum has the program checked another way", {
   await stage.delete(provider, vm);
 });
 
+sshTest("a host that passes no ports on says so, where a tunnel is needed", {
+  need,
+  sshd: ["AllowTcpForwarding no"],
+  timing: { tries: 2 },
+  launch: { isLoopback: true },
+}, async (stage) => {
+  const reason = await stage.gone(await stage.create(await stage.provider()));
+  assertMatch(reason, /^failed root@\S+: connecting: port \d+ of the host .*AllowTcpForwarding/);
+});
+
 sshTest("a key file that others can read is warned of, and ssh's refusal says what to do", {
   need,
 }, async (stage, { hosts }) => {

@@ -82,7 +82,7 @@ Deno.test("what the client says becomes one line, and whether another try is wor
     ["ssh: connect to host h1 port 22: No route to host", /no route/, { lasting: false }],
     [
       "Error: remote port forwarding failed for listen port 30001",
-      /port 30001 of the host is taken/,
+      /port 30001 of the host cannot lead here: it is taken, or/,
       { lasting: false, portTaken: true },
     ],
     ["bind [127.0.0.1]:30002: x\nCould not request local forwarding.", /this machine/, {
