@@ -3,7 +3,7 @@
  * nothing of Iris: they come for a job, go when there is none, and leave nothing.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { compileIris } from "../../scripts/compile.ts";
+import { compileIris, type CompileResult } from "../../scripts/compile.ts";
 import { ROOT } from "../../scripts/lint/place.ts";
 import type { VmView } from "../../src/wire/vms.ts";
 import { makeWorld, startIris, type World } from "../support/iris_process.ts";
@@ -12,6 +12,9 @@ import { canHaveSshHosts, makeSshHosts, type SshHosts, until } from "../support/
 
 const SSH = inGate(await needs("OpenSSH and namespaces (openssh-server)", canHaveSshHosts));
 const UP_MS = 120_000;
+
+/** The one file, made by the first test that needs it. */
+let made: Promise<CompileResult> | null = null;
 
 /** The blocks of the README's section, by language. */
 function blocks(language: "sh" | "yaml"): string[] {
@@ -74,9 +77,17 @@ async function vms(world: World): Promise<VmView[]> {
 
 /** A world with hosts and a cluster; whatever happens in it must be gone with it. */
 async function sshCluster(
-  fn: (of: { world: World; hosts: SshHosts; stop: () => Promise<number> }) => Promise<void>,
+  fn: (of: {
+    world: World;
+    hosts: SshHosts;
+    /** Ctrl-C. */
+    stop: () => Promise<void>;
+    /** The cluster is killed, and started again once `meanwhile` is over. */
+    restart: (meanwhile: () => Promise<void>) => Promise<void>;
+  }) => Promise<void>,
 ): Promise<void> {
-  const { file } = await compileIris({ kind: "self-extracting", out: `${ROOT}/dist/.test` });
+  made ??= compileIris({ kind: "self-extracting", out: `${ROOT}/dist/.test` });
+  const { file } = await made;
   using world = makeWorld();
   await using hosts = await makeSshHosts({
     count: 3,
@@ -84,24 +95,30 @@ async function sshCluster(
   });
   Deno.writeTextFileSync(`${world.dir}/iris.yaml`, configFor(hosts));
   Deno.symlinkSync(file, `${world.dir}/iris`);
-  const cluster = await clusterUp(world);
-  let code: number | null = null;
+  let cluster: Awaited<ReturnType<typeof clusterUp>> | null = await clusterUp(world);
+  const end = async (signal: "SIGINT" | "SIGKILL") => {
+    const ending = cluster;
+    cluster = null;
+    if (ending === null) return null;
+    Deno.kill(ending.pid, signal);
+    return await ending.ended();
+  };
   const stop = async () => {
-    Deno.kill(cluster.pid, "SIGINT");
-    const end = await cluster.ended();
-    assertEquals(end.code, 0, end.text);
-    return code = end.code;
+    const ended = await end("SIGINT");
+    assertEquals(ended?.code ?? 0, 0, ended?.text);
   };
   try {
-    await fn({ world, hosts, stop });
-    if (code === null) await stop();
+    const restart = async (meanwhile: () => Promise<void>) => {
+      await end("SIGKILL");
+      await meanwhile();
+      cluster = await clusterUp(world);
+    };
+    await fn({ world, hosts, stop, restart });
+    await stop();
     assertEquals(await hosts.stays(), []);
     assertEquals(world.survivors(), []);
   } finally {
-    if (code === null) {
-      Deno.kill(cluster.pid, "SIGKILL");
-      await cluster.ended();
-    }
+    await end("SIGKILL");
   }
 }
 
@@ -165,5 +182,29 @@ Deno.test({
       await until("both tasks run", run, UP_MS);
       await stop();
       assertEquals(await hosts.stays(), []);
+    }),
+});
+
+Deno.test({
+  name:
+    "a cluster that is killed leaves workers on hosts and nothing here, and the next one has them",
+  ...SSH,
+  fn: () =>
+    sshCluster(async ({ world, hosts, restart }) => {
+      const job = ["job", "run", "--no-wait", "--name", "long", "--", "sleep", "3600"];
+      assertEquals((await iris(world, ...job)).code, 0);
+      const runs = async () => {
+        return (await iris(world, "job", "show", "long")).stdout.includes("RUNNING");
+      };
+      await until("the task runs", runs, UP_MS);
+      const before = hosts.left();
+      await restart(async () => {
+        const none = () => Promise.resolve(world.survivors().length === 0);
+        await until("nothing is left here", none, UP_MS);
+        assertEquals(hosts.left(), before);
+      });
+      const back = async () => (await vms(world)).some(({ state }) => state === "READY");
+      await until("the VM is back", back, UP_MS);
+      assertEquals(hosts.left(), before);
     }),
 });
