@@ -143,7 +143,9 @@ Deno.test({
       const said = await type(world, commands);
       assertMatch(said, /succeeded: 3 of 3 tasks/);
       assertMatch(said, /lab-\d +READY/);
-      assertMatch(said, /probing[^]*copying \d+ bytes[^]*starting[^]*worker lab-0 http/);
+      assertMatch(said, /probing[^]*copying \d+ bytes[^]*starting/);
+      const log = async () => (await iris(world, "vm", "logs", "lab-0")).stdout;
+      await until("its worker is heard", async () => /worker lab-0 http/.test(await log()), UP_MS);
       const gone = async () => (await vms(world)).every(({ state }) => state === "TERMINATED");
       await until("the hosts go", gone, UP_MS);
       assertEquals(hosts.left(), []);

@@ -37,7 +37,7 @@ import { Wake } from "./wake.ts";
 
 /** Of what the ssh client says to one connection so many lines are told. */
 const TOLD_LINES = 20;
-/** While the end of a worker is waited for: between two looks, in ms. */
+/** While it is waited that a worker is up, or has ended: between two looks, in ms. */
 const SOON_MS = 200;
 /** So long before its time is over a worker is asked once more, which means at once, in ms. */
 const HURRY_MS = 1_000;
@@ -333,7 +333,8 @@ export class HostVm {
       if (this.#go !== null) return await this.#end(session);
       const look = await this.#look(session);
       if (look.state !== "alive") return await this.#ended(session, look);
-      await this.#wake.within(this.#world.clock, this.#world.timing.lookMs);
+      const { clock, timing } = this.#world;
+      await this.#wake.within(clock, this.#up ? timing.lookMs : Math.min(SOON_MS, timing.lookMs));
     }
     return null;
   }
