@@ -27,6 +27,8 @@ export interface RootOptions {
   readonly write: (line: string) => void;
   /** The third signal: SIGKILL every known group and exit at once. Does not return. */
   readonly emergency: () => void;
+  /** SIGHUP, which ends nothing. */
+  readonly onHangup?: () => void;
   /** Given the report as soon as the tree is down, before the last resources go. */
   readonly deliver?: (report: StopReport) => Promise<void> | void;
 }
@@ -84,6 +86,7 @@ export class RootControl {
         onStop: (signal) => this.#onSignal(signal),
         onForce: (signal) => this.#onSecondSignal(signal),
         onExit: () => this.#options.emergency(),
+        onHangup: () => this.#options.onHangup?.(),
       }),
       { stage: 0 },
     );

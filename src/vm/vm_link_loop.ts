@@ -191,7 +191,7 @@ class VmLink {
     const other = this.#link === null ? null : this.#other;
     const groups = other ?? this.#other ?? this.#groups;
     // With other groups it is another link, of the same session.
-    const link = other === null ? this.#link : "";
+    const link = other === null ? this.#link : "another";
     const isNew = this.#link === null || other !== null;
     const batch = isNew ? { ack: 0, from: 1, messages: [] } : this.#side.batch();
     const request = { ...batch, session, link, groups, version, protocol, waitMs };

@@ -152,3 +152,33 @@ Deno.test({
     assertEquals(world.survivors(), []);
   },
 });
+
+Deno.test(
+  "SIGHUP gives a VM manager other groups, unless another one has them",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
+    const attic = managerStarted(world, controller, { name: "attic", group: "gpu" });
+    await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
+    const file = `${world.dir}/rack.yaml`;
+    const before = Deno.readTextFileSync(file);
+    const more = (name: string) =>
+      before + before.slice("groups:\n".length).replace("name: cpu", `name: ${name}`);
+    Deno.writeTextFileSync(file, more("gpu"));
+    Deno.kill(rack.pid, "SIGHUP");
+    await rack.printed(/groups stay as they are: .*The VM manager attic has a group gpu/, UP_MS);
+    Deno.writeTextFileSync(file, more("tpu"));
+    Deno.kill(rack.pid, "SIGHUP");
+    await rack.printed(/group tpu: new/, UP_MS);
+    await until(world, (vms) => ["cpu-0", "gpu-0", "tpu-0"].every((name) => isReady(name)(vms)));
+    for (const manager of [rack, attic]) {
+      Deno.kill(manager.pid, "SIGTERM");
+      assertEquals((await manager.ended).code, 0, manager.output().stderr);
+    }
+    Deno.kill(controller.process.pid, "SIGTERM");
+    await controller.process.ended;
+    assertEquals(world.survivors(), []);
+  },
+);

@@ -2,6 +2,7 @@
 import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
+import type { ConfigReload } from "../config/config_reload.ts";
 import type { CliContext } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import type { Flags } from "../flags/flag.ts";
@@ -46,7 +47,7 @@ const local = command({
     const { runLocal } = await import("./local.ts");
     return await runLocal(context, {
       ...values,
-      groups: await groupsOf(values.config),
+      ...await groupsOf(context, { path: values.config, section: "local" }),
       stateDir: values.stateDir ?? `${stateHome(context.env)}/local`,
       temporary: false,
       hostname: LOOPBACK,
@@ -130,12 +131,17 @@ const worker = command({
   },
 });
 
-/** The scale groups of a configuration file; undefined when it has none. */
-async function groupsOf(path: string | undefined): Promise<readonly GroupConfig[] | undefined> {
-  if (path === undefined) return undefined;
-  const { needConfig } = await import("../config/config_file.ts");
-  const { groups } = needConfig(path, sections());
-  return groups.length === 0 ? undefined : groups;
+/** The scale groups of a configuration file, and what reads it again; nothing without a file. */
+async function groupsOf(
+  context: CliContext,
+  of: { path: string | undefined; section: string },
+): Promise<{ groups?: readonly GroupConfig[]; reload?: ConfigReload }> {
+  const { path, section } = of;
+  if (path === undefined) return {};
+  const { ConfigReload } = await import("../config/config_reload.ts");
+  const say = (line: string) => context.err(line);
+  const reload = new ConfigReload(path, { section, modes: sections(), say });
+  return reload.groups.length === 0 ? { reload } : { reload, groups: reload.groups };
 }
 
 const vmManager = command({
@@ -158,7 +164,7 @@ const vmManager = command({
       ...values,
       controllerUrls: urls.split(",").map(controllerUrl),
       tokenFile,
-      groups: await groupsOf(values.config) ?? [],
+      ...{ groups: [], ...await groupsOf(context, { path: values.config, section: "vmManager" }) },
       stateDir: values.stateDir ?? `${stateHome(context.env)}/vm-manager`,
       stopTimeoutMs: values.stopTimeout,
     });

@@ -17,6 +17,7 @@ import type { FromLocalOwner, ToLocalOwner } from "../../vm/local/local_messages
 import type { GroupConfig } from "../../vm/scale_group.ts";
 import type { WorkerLaunch } from "../../vm/worker_launch.ts";
 import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
+import type { ConfigReload } from "../config/config_reload.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
@@ -58,6 +59,8 @@ export interface ClusterOptions extends KeeperFlags, ContainerFlags, BundleFlags
   readonly workers: number;
   /** Scale groups, as configured. */
   readonly groups?: readonly GroupConfig[] | undefined;
+  /** Tells of other groups. */
+  readonly reload?: Pick<ConfigReload, "run" | "onGroups"> | undefined;
   readonly logLevel: LogLevel;
   readonly stopTimeoutMs: number;
 }
@@ -102,7 +105,7 @@ export class ClusterManager implements Part {
     const tokens = clusterTokens(state);
     const listening = Promise.withResolvers<string>();
     const runtimes = runtimeFacts(context, this.#options);
-    const groups = this.#options.groups ?? [localGroup(this.#options.workers)];
+    let groups = this.#options.groups ?? [localGroup(this.#options.workers)];
     const vm = new MessageChannel();
     const main = new MessageChannel();
     const local = new MessageChannel();
@@ -128,6 +131,13 @@ export class ClusterManager implements Part {
       localPort: local.port1,
       launch: listening.promise.then((url) => launchAt(url, tokens.worker)),
     });
+    if (this.#options.groups !== undefined) {
+      this.#options.reload?.onGroups((others) => {
+        groups = others;
+        manager.regroup(others);
+        return Promise.resolve(null);
+      });
+    }
     await owner.own(status, { stage: 1 });
     const link = { name: "vm-link", kind: "resource", release: () => channel.close() } as const;
     await owner.own(link, { stage: 1 });

@@ -2,6 +2,7 @@
 import { systemClock } from "../../base/clock.ts";
 import { configureLog, type LogLevel } from "../../base/log.ts";
 import type { Part } from "../../lifecycle/part.ts";
+import type { ConfigReload } from "../config/config_reload.ts";
 import type { CliContext } from "../context.ts";
 import { RootControl } from "../root.ts";
 import { killKnownGroups } from "./emergency.ts";
@@ -22,6 +23,8 @@ export interface DaemonOptions {
   readonly logLevel: LogLevel;
   /** True when what it runs goes on without it: a stop is a detach. */
   readonly detaches?: boolean;
+  /** Reads the configuration again on SIGHUP; without it that does nothing. */
+  readonly reload?: Pick<ConfigReload, "run" | "onGroups"> | undefined;
 }
 
 /** What a daemon's tree needs of its root. */
@@ -49,6 +52,8 @@ export async function runDaemon(
       Deno.exit(EMERGENCY_EXIT);
     },
     deliver: (report) => requests.deliver(report),
+    // owner: the process, which goes on until it is told to stop.
+    onHangup: () => void options.reload?.run(),
   });
   try {
     await control.start(tree({ control, requests }));

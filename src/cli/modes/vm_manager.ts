@@ -81,12 +81,16 @@ function checkGroups(groups: readonly GroupConfig[]): void {
     const message = "--mode=vm-manager needs --config with at least one of `groups`";
     throw new IrisError("usage", message, { field: "--config" });
   }
+  const problem = groupsProblem(groups);
+  if (problem !== null) throw new IrisError("usage", problem, { field: "groups" });
+}
+
+/** Why a VM manager cannot have these groups; null when it can. */
+function groupsProblem(groups: readonly GroupConfig[]): string | null {
   const local = groups.find(({ provider }) => provider.kind === "local");
-  if (local === undefined) return;
-  const message =
-    `Group ${local.group.name}: workers of the provider local live inside a cluster's ` +
+  if (local === undefined) return null;
+  return `Group ${local.group.name}: workers of the provider local live inside a cluster's ` +
     "process: --mode=local runs them; a VM manager has `process` for this host";
-  throw new IrisError("usage", message, { field: "groups" });
 }
 
 interface ManagerParts {
@@ -129,6 +133,12 @@ function managerRoot(context: CliContext, of: ManagerParts): Part {
         autoscalerPort: desk.port2,
         launch: Promise.resolve(launchOf({ controllerUrls, token, trust, options })),
       });
+      options.reload?.onGroups(async (others) => {
+        const problem = groupsProblem(others) ??
+          await link.regroup(others.map(({ group }) => group.name));
+        if (problem === null) manager.regroup(others);
+        return problem;
+      });
       await owner.own(manager.link, { stage: 1 });
       await owner.own(link.handOver(() => loop), { stage: 3 });
       const loop = await owner.own(manager.loop, { stage: 4 });
@@ -160,6 +170,7 @@ class LinkEnd {
   readonly #attached = Promise.withResolvers<string>();
   readonly #delivered = Promise.withResolvers<void>();
   #asked = false;
+  #regrouped: ((problem: string | null) => void) | null = null;
 
   constructor(channel: PortChannel<FromLink, ToLink>, control: RootControl) {
     this.#channel = channel;
@@ -175,6 +186,8 @@ class LinkEnd {
           );
         case "delivered":
           return this.#delivered.resolve();
+        case "regrouped":
+          return this.#regrouped?.(message.problem);
         case "stop":
           this.#asked = true;
           logger("iris").info("the controller stops the cluster: {ms} ms are left", {
@@ -202,6 +215,14 @@ class LinkEnd {
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Tells the controller of other groups. @returns why it will not have them; null when it will */
+  async regroup(groups: readonly string[]): Promise<string | null> {
+    const answer = Promise.withResolvers<string | null>();
+    this.#regrouped = answer.resolve;
+    this.#channel.post({ type: "groups", groups });
+    return await answer.promise;
   }
 
   /** Stops after the VMs and before the link: brings the report to a controller that asked for it. */

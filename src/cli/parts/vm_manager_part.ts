@@ -9,6 +9,7 @@ import {
   type LaunchQuestion,
 } from "../../vm/launch_channel.ts";
 import { AUTOSCALER_CHANNEL } from "../../vm/fleet.ts";
+import type { GroupConfig } from "../../vm/scale_group.ts";
 import type { VmManagerConfig } from "../../vm/vm_manager_loop.ts";
 import type { WorkerLaunch } from "../../vm/worker_launch.ts";
 import { loopPart } from "./loops.ts";
@@ -27,12 +28,18 @@ export interface VmManagerPartOptions {
 /** A VM manager, and the link by which it learns how workers are started. */
 export function vmManagerParts(
   options: VmManagerPartOptions,
-): { readonly link: Part; readonly loop: Part } {
+): {
+  readonly link: Part;
+  readonly loop: Part;
+  /** Says that there are other groups from now on. */
+  readonly regroup: (groups: readonly GroupConfig[]) => void;
+} {
   const { autoscalerPort, localPort } = options;
   const pair = new MessageChannel();
   const channel = new PortChannel<LaunchQuestion, LaunchAnswer>(pair.port2);
   answerLaunch(channel, options.launch);
   return {
+    regroup: (groups) => channel.post({ type: "groups", groups }),
     link: { name: "launch-link", kind: "resource", release: () => channel.close() },
     loop: loopPart<VmManagerConfig>("vm-manager", {
       name: "vm-manager",
