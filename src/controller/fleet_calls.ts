@@ -3,7 +3,7 @@
  * questions. Used in the server isolate; closed by its owner.
  */
 import type { Clock } from "../base/clock.ts";
-import { type ErrorCode, IrisError } from "../base/errors.ts";
+import { type ErrorCode, IrisError, messageOf } from "../base/errors.ts";
 import {
   type DeskToServer,
   LOCAL_MANAGER,
@@ -11,8 +11,10 @@ import {
   type VmAsk,
 } from "../autoscaler/messages.ts";
 import type { Channel } from "../lifecycle/loop.ts";
+import type { TreeNode } from "../lifecycle/part.ts";
 import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
 import { PROTOCOL, whyIncompatible } from "../wire/protocol.ts";
+import { parseTree } from "../wire/tree.ts";
 import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 import type { FleetApi } from "./fleet_api.ts";
 import { VmLinks } from "./vm_links.ts";
@@ -20,6 +22,10 @@ import { VmLinks } from "./vm_links.ts";
 /** How long an answer may take, in ms; of a reload. */
 const ANSWER_MS = 15_000;
 const RELOAD_MS = 130_000;
+/** How long VM managers in processes of their own may take to say how they are, in ms. */
+const TREES_MS = 2_000;
+/** The name of the node that they hang below. */
+const ELSEWHERE = "vm-managers (other processes)";
 
 type Result = Extract<DeskToServer, { type: "answered" }>["result"];
 
@@ -93,6 +99,30 @@ export class FleetCalls implements FleetApi {
     const before = this.vm(vm);
     await this.#ask({ verb: "reload", vm }, RELOAD_MS);
     return this.#after(before);
+  }
+
+  /** A tree with those of VM managers in processes of their own below it. */
+  async withManagers(tree: TreeNode): Promise<TreeNode> {
+    const trees = await this.links.trees(TREES_MS);
+    if (trees.length === 0) return tree;
+    const children = trees.map(([name, own]): TreeNode => {
+      const detail = "not owned by this process";
+      const about = { name, kind: "component", state: "running", ageMs: 0, detail } as const;
+      if (own === null) return { ...about, unreachable: "it did not answer", children: [] };
+      try {
+        const root = parseTree(own);
+        return { ...about, state: root.state, ageMs: root.ageMs, children: [root] };
+      } catch (error) {
+        return { ...about, unreachable: messageOf(error), children: [] };
+      }
+    });
+    const node = {
+      name: ELSEWHERE,
+      kind: "component",
+      state: "running",
+      ageMs: tree.ageMs,
+    } as const;
+    return { ...tree, children: [...tree.children, { ...node, children }] };
   }
 
   async link(manager: string, request: LinkRequest, signal: AbortSignal): Promise<LinkAnswer> {

@@ -337,8 +337,9 @@ export class ServerBridge implements ControllerApi {
       { name: "iris", kind: "component", state: "starting", ageMs: 0, children: [] };
   }
 
-  wholeTree({ workers: limit }: { workers: number }): Promise<TreeNode> {
-    return this.#trees.whole({ own: this.tree(), workers: this.#workers, limit });
+  async wholeTree({ workers: limit }: { workers: number }): Promise<TreeNode> {
+    const tree = await this.#trees.whole({ own: this.tree(), workers: this.#workers, limit });
+    return await this.fleet.withManagers(tree);
   }
 
   health(): Health {

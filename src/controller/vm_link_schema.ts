@@ -1,5 +1,6 @@
 /** What a VM manager elsewhere may say, as a schema: it is checked before anything is made of it. */
 import * as v from "valibot";
+import type { TreeNode } from "../lifecycle/part.ts";
 import type { LinkRequest } from "../vm/vm_link.ts";
 import { MAX_VM_LINES } from "../wire/vm_limits.ts";
 import { AVAILABILITY_STATES, VM_STATES } from "../wire/vms.ts";
@@ -78,6 +79,11 @@ type LinkReport = Extract<LinkRequest["messages"][number], { type: "stopped" }>[
 
 const stopped = v.object({ type: v.literal("stopped"), id: text, report });
 
+// Taken apart by whoever shows it.
+const root = v.custom<TreeNode>((given) => typeof given === "object" && given !== null);
+
+const tree = v.object({ type: v.literal("tree"), id: count, tree: root });
+
 /** The body of a VM manager's call. */
 export const LINK_REQUEST_SCHEMA = v.object({
   session: name,
@@ -89,7 +95,7 @@ export const LINK_REQUEST_SCHEMA = v.object({
   ack: count,
   from: v.pipe(count, v.minValue(1)),
   messages: v.pipe(
-    v.array(v.variant("type", [fleet, answer, stopped])),
+    v.array(v.variant("type", [fleet, answer, stopped, tree])),
     v.maxLength(MAX_MESSAGES),
   ),
 }, "must be an object") satisfies

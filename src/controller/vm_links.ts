@@ -8,7 +8,7 @@ import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { logger } from "../base/log.ts";
 import { LOCAL_MANAGER, type ServerToDesk } from "../autoscaler/messages.ts";
-import type { StopReport } from "../lifecycle/part.ts";
+import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type { ToVmManager } from "../vm/fleet.ts";
 import { LinkSide } from "../vm/link_side.ts";
 import type { FromLinked, LinkAnswer, LinkRequest, ToLinked } from "../vm/vm_link.ts";
@@ -33,6 +33,8 @@ interface Link {
   /** True when its call broke: its process may be gone. */
   broken: boolean;
   stopped: ((report: StopReport | null) => void) | null;
+  /** Who waits for its tree, by the number of the question. */
+  readonly trees: Map<number, (tree: TreeNode | null) => void>;
 }
 
 /** What the links of a controller need. */
@@ -49,6 +51,7 @@ export class VmLinks {
   readonly #options: VmLinksOptions;
   readonly #links = new Map<string, Link>();
   #closed = false;
+  #nextTree = 1;
 
   /** @param options whom they talk for */
   constructor(options: VmLinksOptions) {
@@ -90,6 +93,23 @@ export class VmLinks {
     for (const manager of this.#links.keys()) this.#options.desk({ type: "attached", manager });
   }
 
+  /** The trees of their processes; null for one that does not say within so many ms. */
+  async trees(ms: number): Promise<readonly [manager: string, tree: TreeNode | null][]> {
+    const { clock } = this.#options;
+    return await Promise.all([...this.#links].map(async ([manager, link]) => {
+      const { promise, resolve } = Promise.withResolvers<TreeNode | null>();
+      const id = this.#nextTree++;
+      link.trees.set(id, resolve);
+      link.side.push({ type: "tree", id });
+      link.wake?.();
+      const timer = clock.setTimer(ms, () => resolve(null));
+      const tree = await promise;
+      timer.cancel();
+      link.trees.delete(id);
+      return [manager, tree] as const;
+    }));
+  }
+
   /** Asks all of them to stop, and waits for their reports as long as they have. */
   async stopAll(remainingMs: number): Promise<ManagerStop[]> {
     const { clock } = this.#options;
@@ -113,6 +133,7 @@ export class VmLinks {
       link.wake?.();
       link.silence?.cancel();
       link.stopped?.(null);
+      for (const answer of link.trees.values()) answer(null);
     }
   }
 
@@ -124,6 +145,7 @@ export class VmLinks {
     const link: Link = {
       ...{ id: randomHex(8), session, groups, side: new LinkSide<ToLinked, FromLinked>(merged) },
       ...{ wake: null, silence: null, broken: false, stopped: null },
+      trees: new Map(),
     };
     if (known !== undefined) this.#drop(name, known);
     this.#links.set(name, link);
@@ -190,11 +212,13 @@ export class VmLinks {
     link.silence?.cancel();
     link.silence = null;
     link.stopped?.(null);
+    for (const answer of link.trees.values()) answer(null);
     this.#options.desk({ type: "detached", manager: name });
   }
 
   #take(manager: string, link: Link, message: FromLinked): void {
     if (message.type === "stopped") return link.stopped?.(message.report);
+    if (message.type === "tree") return link.trees.get(message.id)?.(message.tree);
     this.#options.desk({ type: "from_manager", manager, message });
   }
 }

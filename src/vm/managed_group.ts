@@ -198,7 +198,10 @@ export class ManagedGroup implements Part {
     const live = slices.all().filter((slice) => slice.isLive);
     const { heard } = this.#ports.controller();
     const wanted = heard ? this.#wanted : null;
-    let missing = (wanted?.count ?? this.config.group.min) - live.length;
+    const { min, max } = this.config.group;
+    // What is on its way out still takes its place: hosts, quota.
+    const room = max - slices.all().length;
+    let missing = Math.min(room, (wanted?.count ?? min) - live.length);
     while (missing-- > 0 && slices.create());
     if (wanted !== null) this.#shrink(live, wanted);
     slices.deleteDue();

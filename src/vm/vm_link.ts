@@ -6,20 +6,23 @@
  * that it has, and ignores what it has already, so that none is lost or doubled when a call breaks.
  * A controller that begins anew gives the link a new name; both sides then count from 1 again.
  */
-import type { StopReport } from "../lifecycle/part.ts";
+import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type { FromVmManager, ToVmManager } from "./fleet.ts";
 
 /** VM manager to controller. */
 export type FromLinked =
   | FromVmManager
   /** How a stop that was asked for went. */
-  | { readonly type: "stopped"; readonly id: string; readonly report: StopReport };
+  | { readonly type: "stopped"; readonly id: string; readonly report: StopReport }
+  /** Its process's own tree, as it was asked for. */
+  | { readonly type: "tree"; readonly id: number; readonly tree: TreeNode };
 
 /** Controller to VM manager. */
 export type ToLinked =
   | ToVmManager
   /** The cluster stops: end all VMs within so many ms, and say how that went. */
-  | { readonly type: "stop"; readonly id: string; readonly remainingMs: number };
+  | { readonly type: "stop"; readonly id: string; readonly remainingMs: number }
+  | { readonly type: "tree"; readonly id: number };
 
 /** Messages of one direction, and how many of the other have arrived. */
 export interface LinkBatch<Message> {

@@ -10,7 +10,7 @@ import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
-import type { StopReport } from "../lifecycle/part.ts";
+import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type { FromVmManager, ToVmManager } from "./fleet.ts";
 import { LinkSide } from "./link_side.ts";
 import type { FromLinked, LinkAnswer, LinkRequest, ToLinked } from "./vm_link.ts";
@@ -65,6 +65,8 @@ export type FromLink =
   /** It will not, and that does not heal by itself. */
   | { readonly type: "refused"; readonly code: string; readonly message: string }
   | { readonly type: "stop"; readonly id: string; readonly remainingMs: number }
+  /** How everything is; answered by a tree of the same id. */
+  | { readonly type: "tree"; readonly id: number }
   /** The report of a stop is with the controller, or cannot be brought there. */
   | { readonly type: "delivered"; readonly ok: boolean }
   /** Whether the controller took other groups; it keeps to the earlier ones when not. */
@@ -73,6 +75,7 @@ export type FromLink =
 /** Main to link. */
 export type ToLink =
   | { readonly type: "stopped"; readonly report: StopReport }
+  | { readonly type: "tree"; readonly id: number; readonly tree: TreeNode }
   /** The groups are these from now on. Answered by `regrouped`. */
   | { readonly type: "groups"; readonly groups: readonly string[] };
 
@@ -147,6 +150,7 @@ class VmLink {
         this.#other = message.groups;
         return this.#news.abort();
       }
+      if (message.type === "tree") return tell(message);
       const { report } = message;
       if (this.#stopId === null) return this.#main.post({ type: "delivered", ok: true });
       this.#isReported = true;
@@ -241,6 +245,7 @@ class VmLink {
   }
 
   #take(message: ToLinked): void {
+    if (message.type === "tree") return this.#main.post(message);
     if (message.type !== "stop") return this.#manager.post(message);
     this.#stopId = message.id;
     this.#main.post(message);

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ServerToDesk } from "../../src/autoscaler/messages.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { VmLinks } from "../../src/controller/vm_links.ts";
-import type { StopReport } from "../../src/lifecycle/part.ts";
+import type { StopReport, TreeNode } from "../../src/lifecycle/part.ts";
 import type { FromLinked, LinkAnswer, LinkRequest } from "../../src/vm/vm_link.ts";
 import { ManualClock, settle } from "../fakes/manual_clock.ts";
 
@@ -116,6 +116,18 @@ test("a newer call of one that is held answers the older one", async (world) => 
   assertEquals((await older).messages, []);
   world.links.post("rack", { type: "tell" });
   assertEquals((await newer).messages.length, 1);
+});
+
+test("trees are asked for and taken by their number; who is silent gives none in time", async (world) => {
+  const { link } = await world.call("rack");
+  await world.call("mute", { groups: ["gpu"] });
+  const trees = world.links.trees(2_000);
+  const { messages } = await world.call("rack", { link });
+  assertEquals(messages, [{ type: "tree", id: 1 }]);
+  const tree = { name: "iris", children: [] } as unknown as TreeNode;
+  await world.call("rack", { link, ack: 1, messages: [{ type: "tree", id: 1, tree }] });
+  await world.clock.advance(2_000);
+  assertEquals(await trees, [["rack", tree], ["mute", null]]);
 });
 
 test("a stop waits for the reports as long as they have, and says who gave none", async (world) => {

@@ -71,6 +71,9 @@ Deno.test("two VM managers work side by side, and a stop of the cluster ends all
   ];
   await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
   assertMatch(rack.output().stdout, /^vm-manager rack for http/);
+  const tree = await run(world, ["tree"]);
+  assertMatch(tree.stdout, /attic {2}component.*not owned by this process/);
+  assertMatch(tree.stdout, /gpu {2}component.*1 of 1 slices ready/);
   const logs = await run(world, ["vm", "logs", "gpu-0"]);
   assertMatch(logs.stdout, /worker gpu-0 http/);
   const job = await run(world, [

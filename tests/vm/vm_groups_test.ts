@@ -471,3 +471,27 @@ test("a reload that hangs is given up, and only one that works is reloaded", asy
     message: "The reload of cpu-0 was not answered within 120000 ms",
   });
 });
+
+test("what is on its way out keeps its place: never more than max at a time", async (world) => {
+  await world.begin([groupConfig({ group: { min: 1, max: 1 } })]);
+  await world.see("ready", "cpu-0");
+  world.cloud.obeys = false;
+  await world.ask({ verb: "stop", reason: "old" }, "cpu-0");
+  await world.clock.advance(5_000);
+  assertEquals(world.fleet, ["cpu-0 STOPPING"]);
+  world.cloud.obey();
+  await world.clock.advance(1_000);
+  assertEquals(world.fleet, ["cpu-1 INITIALIZING"]);
+});
+
+test("what keeps a worker from registering is told of its VM, and in the end why it went", async (world) => {
+  await world.begin([groupConfig({ pace: { bootTimeoutMs: 10_000 } })]);
+  await world.see("unwell", "cpu-0");
+  const vm = () => world.groups[0]!.slices[0]?.vms[0];
+  assertEquals([vm()?.state, vm()?.phase], ["INITIALIZING", "its worker is unwell: test"]);
+  await world.clock.advance(12_000);
+  assertEquals(
+    world.ended[0]?.reason,
+    "not ready within 10000 ms: cpu-0 is INITIALIZING (its worker is unwell: test)",
+  );
+});

@@ -19,6 +19,12 @@ export function groupFindings(groups: readonly GroupConfig[], yaml: YamlFile): F
       say("error", ["groups", at, "name"], `groups[${first}] has the name ${group.name} already`);
     }
     names.set(group.name, first ?? at);
+    const other = groups.find((one) => sharesNames(one.group, group));
+    if (other !== undefined) {
+      const of = other.group.name;
+      const message = `${group.name} and a VM of a slice of ${of} would have the same name`;
+      say("error", ["groups", at, "name"], message);
+    }
     sizes(group, (key, message) => say("error", ["groups", at, key], message));
     if (provider.kind !== "ssh") return;
     provider.hosts.forEach((host, number) => {
@@ -45,6 +51,13 @@ export function groupFindings(groups: readonly GroupConfig[], yaml: YamlFile): F
     }
   });
   return findings;
+}
+
+/** VMs of a slice of `a` are `a-0-0`, `a-0-1` ...: a group `a-0` would have a VM of that name. */
+function sharesNames(several: GroupConfig["group"], one: GroupConfig["group"]): boolean {
+  const { name, sliceVms } = several;
+  return sliceVms > 1 && one.name.startsWith(`${name}-`) &&
+    /^\d+(-\d+)?$/.test(one.name.slice(name.length + 1));
 }
 
 function sizes(

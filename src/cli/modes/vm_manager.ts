@@ -188,6 +188,8 @@ class LinkEnd {
           return this.#delivered.resolve();
         case "regrouped":
           return this.#regrouped?.(message.problem);
+        case "tree":
+          return channel.post({ type: "tree", id: message.id, tree: control.owner.tree() });
         case "stop":
           this.#asked = true;
           logger("iris").info("the controller stops the cluster: {ms} ms are left", {

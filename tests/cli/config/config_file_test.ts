@@ -49,6 +49,12 @@ const WRONG: readonly (readonly [name: string, text: string, says: string])[] = 
     '3:23: groups[0].provider.kind: "aws" is not one of local, process, ssh, slurm, fake',
   ],
   [
+    "VMs of two groups with the same names",
+    `groups:\n  - name: a\n    sliceVms: 2\n    provider: { kind: process }\n${REST}` +
+    `  - name: a-1\n    provider: { kind: process }\n${REST}`,
+    "7:11: groups[1].name: a-1 and a VM of a slice of a would have the same name",
+  ],
+  [
     "a missing key",
     `groups:\n  - name: a\n    provider: { kind: ssh }\n${REST}`,
     "3:15: groups[0].provider.hosts: It is missing",
