@@ -169,6 +169,9 @@ export class FleetDesk {
         const manager = this.#managers.get(message.manager);
         if (manager !== undefined) manager.heard = false;
         this.#give(message.manager, null);
+        // Of one that has nothing nobody needs to know.
+        const isEmpty = manager?.fleet?.groups.every(({ slices }) => slices.length === 0) ?? true;
+        if (isEmpty) this.#managers.delete(message.manager);
         return this.#show();
       }
       case "from_manager":

@@ -116,6 +116,8 @@ export interface ManagerStop {
   readonly manager: string;
   /** Null when it did not say. */
   readonly report: StopReport | null;
+  /** VMs that it had, as it said last. */
+  readonly vms: number;
 }
 
 /** Server to main. */

@@ -84,6 +84,8 @@ const root = v.custom<TreeNode>((given) => typeof given === "object" && given !=
 
 const tree = v.object({ type: v.literal("tree"), id: count, tree: root });
 
+const bye = v.object({ type: v.literal("bye") });
+
 /** The body of a VM manager's call. */
 export const LINK_REQUEST_SCHEMA = v.object({
   session: name,
@@ -95,7 +97,7 @@ export const LINK_REQUEST_SCHEMA = v.object({
   ack: count,
   from: v.pipe(count, v.minValue(1)),
   messages: v.pipe(
-    v.array(v.variant("type", [fleet, answer, stopped, tree])),
+    v.array(v.variant("type", [fleet, answer, stopped, tree, bye])),
     v.maxLength(MAX_MESSAGES),
   ),
 }, "must be an object") satisfies

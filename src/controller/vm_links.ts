@@ -9,7 +9,7 @@ import { randomHex } from "../base/ids.ts";
 import { logger } from "../base/log.ts";
 import { LOCAL_MANAGER, type ServerToDesk } from "../autoscaler/messages.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
-import type { ToVmManager } from "../vm/fleet.ts";
+import type { Fleet, ToVmManager } from "../vm/fleet.ts";
 import { LinkSide } from "../vm/link_side.ts";
 import type { FromLinked, LinkAnswer, LinkRequest, ToLinked } from "../vm/vm_link.ts";
 import type { ManagerStop } from "./messages.ts";
@@ -33,6 +33,8 @@ interface Link {
   /** True when its call broke: its process may be gone. */
   broken: boolean;
   stopped: ((report: StopReport | null) => void) | null;
+  /** VMs that it had, as it said last. */
+  vms: number;
   /** Who waits for its tree, by the number of the question. */
   readonly trees: Map<number, (tree: TreeNode | null) => void>;
 }
@@ -50,6 +52,8 @@ export interface VmLinksOptions {
 export class VmLinks {
   readonly #options: VmLinksOptions;
   readonly #links = new Map<string, Link>();
+  /** VM managers that are not heard any more, and how many VMs they had. */
+  readonly #silent = new Map<string, number>();
   #closed = false;
   #nextTree = 1;
 
@@ -114,7 +118,8 @@ export class VmLinks {
   async stopAll(remainingMs: number): Promise<ManagerStop[]> {
     const { clock } = this.#options;
     const id = randomHex(8);
-    return await Promise.all([...this.#links].map(async ([manager, link]) => {
+    const silent = [...this.#silent].map(([manager, vms]) => ({ manager, vms, report: null }));
+    const stops = await Promise.all([...this.#links].map(async ([manager, link]) => {
       const { promise, resolve } = Promise.withResolvers<StopReport | null>();
       link.stopped = resolve;
       link.side.push({ type: "stop", id, remainingMs });
@@ -122,8 +127,9 @@ export class VmLinks {
       const timer = clock.setTimer(remainingMs, () => resolve(null));
       const report = await promise;
       timer.cancel();
-      return { manager, report };
+      return { manager, report, vms: link.vms };
     }));
+    return [...stops, ...silent];
   }
 
   /** Ends every held call, and takes in no more. */
@@ -145,9 +151,11 @@ export class VmLinks {
     const link: Link = {
       ...{ id: randomHex(8), session, groups, side: new LinkSide<ToLinked, FromLinked>(merged) },
       ...{ wake: null, silence: null, broken: false, stopped: null },
+      vms: this.#silent.get(name) ?? 0,
       trees: new Map(),
     };
     if (known !== undefined) this.#drop(name, known);
+    this.#silent.delete(name);
     this.#links.set(name, link);
     logger("server").info("VM manager {name} is here, groups {groups}", {
       name,
@@ -202,9 +210,16 @@ export class VmLinks {
     link.silence?.cancel();
     link.silence = this.#options.clock.setTimer(SILENT_MS, () => {
       logger("server").warn("VM manager {name} is not heard any more", { name });
-      this.#links.delete(name);
-      this.#drop(name, link);
+      this.#forget(name, link);
     });
+  }
+
+  #forget(name: string, link: Link): void {
+    if (this.#links.get(name) !== link) return;
+    this.#links.delete(name);
+    // Whoever stops the cluster shall know of what went on without anybody.
+    if (link.vms > 0) this.#silent.set(name, link.vms);
+    this.#drop(name, link);
   }
 
   #drop(name: string, link: Link): void {
@@ -218,9 +233,18 @@ export class VmLinks {
 
   #take(manager: string, link: Link, message: FromLinked): void {
     if (message.type === "stopped") return link.stopped?.(message.report);
+    if (message.type === "bye") {
+      logger("server").info("VM manager {name} left", { name: manager });
+      return this.#forget(manager, link);
+    }
+    if (message.type === "fleet") link.vms = vmsOf(message);
     if (message.type === "tree") return link.trees.get(message.id)?.(message.tree);
     this.#options.desk({ type: "from_manager", manager, message });
   }
+}
+
+function vmsOf({ groups }: Fleet): number {
+  return groups.reduce((sum, { slices }) => slices.reduce((n, { vms }) => n + vms.length, sum), 0);
 }
 
 /** Of what is wanted only the newest matters. */

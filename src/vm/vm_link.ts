@@ -12,6 +12,8 @@ import type { FromVmManager, ToVmManager } from "./fleet.ts";
 /** VM manager to controller. */
 export type FromLinked =
   | FromVmManager
+  /** It ends, and calls no more. */
+  | { readonly type: "bye" }
   /** How a stop that was asked for went. */
   | { readonly type: "stopped"; readonly id: string; readonly report: StopReport }
   /** Its process's own tree, as it was asked for. */

@@ -10,7 +10,7 @@ import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
-import type { StopReport, TreeNode } from "../lifecycle/part.ts";
+import type { StopReport, StopRequest, TreeNode } from "../lifecycle/part.ts";
 import type { FromVmManager, ToVmManager } from "./fleet.ts";
 import { LinkSide } from "./link_side.ts";
 import type { FromLinked, LinkAnswer, LinkRequest, ToLinked } from "./vm_link.ts";
@@ -277,10 +277,14 @@ class VmLink {
 
   /** What is still to be told, once more. */
   async #last(): Promise<void> {
-    if (this.#link === null || this.#side.waiting === 0) return;
-    const { clock } = this.#context;
+    const { clock, closing, signal } = this.#context;
+    // A run that begins anew goes on with the same session.
+    if (this.#link === null || !closing.aborted) return;
+    this.#side.push({ type: "bye" });
+    const { deadline } = signal.reason as StopRequest;
     const limit = new AbortController();
-    const timer = clock.setTimer(LAST_MS, () => limit.abort());
+    const ms = Math.min(LAST_MS, deadline.remainingMs() / 2);
+    const timer = clock.setTimer(ms, () => limit.abort());
     try {
       await this.#call(0, limit.signal);
     } catch (error) {

@@ -183,11 +183,14 @@ class VmManager {
     const { config } = this.#context;
     const groups = this.#configured;
     const isLasting = groups.some(({ provider }) => provider.kind !== "local");
-    const journal = isLasting ? await this.#ports.journal(config.folder) : null;
-    const book = new VmBook(journal);
+    let journal: OpenJournal | null = null;
+    let book = new VmBook(null);
     await owner.own({
       name: "book",
       kind: "resource",
+      start: async () => {
+        if (isLasting) book = new VmBook(journal = await this.#ports.journal(config.folder));
+      },
       release: () => {
         this.#telling?.cancel();
         this.#logs.flush();

@@ -5,6 +5,7 @@ import { VmLinks } from "../../src/controller/vm_links.ts";
 import type { StopReport, TreeNode } from "../../src/lifecycle/part.ts";
 import type { FromLinked, LinkAnswer, LinkRequest } from "../../src/vm/vm_link.ts";
 import { ManualClock, settle } from "../fakes/manual_clock.ts";
+import { scaleGroup } from "../fakes/scale_groups.ts";
 
 const FLEET: FromLinked = { type: "fleet", groups: [], ended: [] };
 
@@ -142,7 +143,32 @@ test("a stop waits for the reports as long as they have, and says who gave none"
   await world.call("rack", { link, ack: 1, messages: [{ type: "stopped", id, report }] });
   await world.clock.advance(5_000);
   assertEquals(await stopped, [
-    { manager: "rack", report },
-    { manager: "mute", report: null },
+    { manager: "rack", report, vms: 0 },
+    { manager: "mute", report: null, vms: 0 },
   ]);
+});
+
+test("one that left nothing is forgotten; one that is silent and had VMs is named at a stop", async (world) => {
+  const vms = [{ vm: "gpu-0", state: "READY", sinceMs: 1, reason: "", phase: "" } as const];
+  const fleet = (has: boolean): FromLinked => ({
+    ...{ type: "fleet", ended: [] },
+    groups: [{
+      ...scaleGroup({ name: "gpu" }),
+      provider: "process",
+      availability: { state: "ok", untilMs: null, reason: "" },
+      slices: has ? [{ slice: "gpu-0", createdMs: 1, externalId: null, vms }] : [],
+    }],
+  });
+  const { link } = await world.call("rack");
+  await world.call("rack", { link, messages: [fleet(true), fleet(false), { type: "bye" }] });
+  assertEquals(world.desk.at(-1), "detached rack");
+  const other = await world.call("attic", { groups: ["gpu"] });
+  await world.call("attic", { link: other.link, groups: ["gpu"], messages: [fleet(true)] });
+  await world.clock.advance(16_000);
+  assertEquals(await world.links.stopAll(1_000), [{ manager: "attic", vms: 1, report: null }]);
+  // It came back: it is asked itself.
+  await world.call("attic", { groups: ["gpu"] });
+  const stopped = world.links.stopAll(1_000);
+  await world.clock.advance(1_000);
+  assertEquals((await stopped).length, 1);
 });

@@ -202,6 +202,6 @@ test("a stop that the controller asks for is passed on, and its report is brough
   const report = { outcome: "clean", name: "vm-manager" } as unknown as StopReport;
   world.loop.far<FromLink, ToLink>(MAIN_CHANNEL).post({ type: "stopped", report });
   await world.clock.advance(200);
-  assertEquals(await stopping, [{ manager: "rack", report }]);
+  assertEquals(await stopping, [{ manager: "rack", report, vms: 0 }]);
   assertEquals(world.main.at(-1), { type: "delivered", ok: true });
 });

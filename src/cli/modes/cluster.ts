@@ -29,6 +29,7 @@ import { clusterTokens } from "../parts/tokens.ts";
 import { sweepDeadClusters } from "../parts/sweep_dead.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
+import { managersPart } from "../parts/managers_part.ts";
 import { vmManagerParts } from "../parts/vm_manager_part.ts";
 import { type WorkerBeginning, workerPart, type WorkerSpace } from "../parts/worker_part.ts";
 import { VERSION } from "../version.ts";
@@ -158,6 +159,8 @@ export class ClusterManager implements Part {
     ]);
     const url = await listening.promise;
     const { temporary } = this.#options;
+    // The cluster of one job is over before a VM manager could find it.
+    if (!temporary) await owner.own(managersPart(status, () => true), { stage: 3 });
     const entry = clusterEntry(this.#ports.context, { id, url, state, temporary });
     await owner.own(entry, { stage: 1 });
     this.#ports.onUp({ id, url, token: tokens.admin });

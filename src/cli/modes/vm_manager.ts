@@ -140,8 +140,9 @@ function managerRoot(context: CliContext, of: ManagerParts): Part {
         return problem;
       });
       await owner.own(manager.link, { stage: 1 });
+      let loop: Owner | null = null;
       await owner.own(link.handOver(() => loop), { stage: 3 });
-      const loop = await owner.own(manager.loop, { stage: 4 });
+      loop = await owner.own(manager.loop, { stage: 4 });
       context.out(`vm-manager ${name} for ${controllerUrls.join(", ")}`);
     },
   };
@@ -228,13 +229,14 @@ class LinkEnd {
   }
 
   /** Stops after the VMs and before the link: brings the report to a controller that asked for it. */
-  handOver(loop: () => Owner): Part {
+  handOver(loop: () => Owner | null): Part {
     return {
       name: "hand-over",
       kind: "resource",
       ask: async ({ deadline, cause }) => {
         if (!this.#asked) return;
-        const report = await loop().stop(deadline, cause);
+        const report = await loop()?.stop(deadline, cause);
+        if (report === undefined) return;
         this.#channel.post({ type: "stopped", report });
         await this.#delivered.promise;
       },

@@ -13,7 +13,7 @@ const MAX_REPORT_MS = 1_000;
 
 /** @param asked whether the stop is one of the whole cluster */
 export function managersPart(status: StatusPart, asked: () => boolean): Part {
-  let missing: readonly ManagerStop[] = [];
+  let missing: readonly ManagerStop[] | null = [];
   return {
     name: "vm-managers",
     kind: "component",
@@ -21,18 +21,24 @@ export function managersPart(status: StatusPart, asked: () => boolean): Part {
       if (!asked()) return;
       const leftMs = deadline.remainingMs();
       const stopMs = Math.max(0, leftMs - Math.min(MAX_REPORT_MS, leftMs * REPORT_SHARE));
+      missing = null;
       const managers = await status.stopManagers(stopMs);
       missing = managers.filter(({ report }) => report === null);
       return managers.flatMap(({ manager, report }) =>
         report === null ? [] : [named(report, manager)]
       );
     },
-    verify: () =>
-      missing.map(({ manager }) =>
-        `VM manager ${manager} did not say how it stopped: see last-stop.json in its state folder; ` +
-        "its next start ends what is left of its VMs"
-      ),
+    verify: () => missing === null ? [UNKNOWN] : missing.map(leftBy),
   };
+}
+
+const UNKNOWN = "VM managers elsewhere, if there are any, may not have heard of the stop";
+
+function leftBy({ manager, vms }: ManagerStop): string {
+  return vms === 0
+    ? `VM manager ${manager} did not say how it stopped: see last-stop.json in its state folder`
+    : `VM manager ${manager} is not heard, and had ${vms} VMs: they may go on; start it again, and ` +
+      "stop it there";
 }
 
 function named(report: StopReport, manager: string): StopReport {
