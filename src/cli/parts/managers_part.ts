@@ -35,10 +35,12 @@ export function managersPart(status: StatusPart, asked: () => boolean): Part {
 const UNKNOWN = "VM managers elsewhere, if there are any, may not have heard of the stop";
 
 function leftBy({ manager, vms }: ManagerStop): string {
-  return vms === 0
-    ? `VM manager ${manager} did not say how it stopped: see last-stop.json in its state folder`
-    : `VM manager ${manager} is not heard, and had ${vms} VMs: they may go on; start it again, and ` +
-      "stop it there";
+  if (vms === 0) {
+    return `VM manager ${manager} did not say how it stopped: see last-stop.json in its state folder`;
+  }
+  const what = vms === 1 ? "a VM" : `${vms} VMs`;
+  return `VM manager ${manager} is not heard, and had ${what}: what it had may go on; start it ` +
+    "again, and stop it there";
 }
 
 function named(report: StopReport, manager: string): StopReport {
