@@ -185,3 +185,25 @@ Deno.test(
     assertEquals(world.survivors(), []);
   },
 );
+
+Deno.test("what is wrong with how a VM manager is started is one line that names it", async () => {
+  using world = makeWorld();
+  const token = `${world.dir}/token`;
+  Deno.writeTextFileSync(token, "secret");
+  const local = `${world.dir}/local.yaml`;
+  Deno.writeTextFileSync(
+    local,
+    "groups:\n  - { name: a, vm: { cpu: 1, memory: 1GiB }, max: 1, provider: { kind: local } }\n",
+  );
+  const given = ["--mode=vm-manager", "--controller=http://127.0.0.1:1", `--token-file=${token}`];
+  const wrong: readonly (readonly [string[], RegExp])[] = [
+    [["--mode=vm-manager"], /^iris: --mode=vm-manager needs --controller$/],
+    [given, /^iris: --mode=vm-manager needs --config with at least one of `groups`$/],
+    [[...given, `--config=${local}`], /^iris: Group a: workers of the provider local live inside/],
+  ];
+  for (const [args, says] of wrong) {
+    const { code, stderr } = await run(world, args);
+    assertEquals([code, stderr.trimEnd().split("\n").length], [2, 1], stderr);
+    assertMatch(stderr.trimEnd(), says);
+  }
+});

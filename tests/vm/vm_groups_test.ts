@@ -10,8 +10,13 @@ import type {
   VmQuestion,
   WorkerSeen,
 } from "../../src/vm/fleet.ts";
+import { openVmStore } from "../../src/store/vm_store.ts";
 import type { GroupConfig } from "../../src/vm/scale_group.ts";
-import { type VmManagerConfig, vmManagerLoop } from "../../src/vm/vm_manager_loop.ts";
+import {
+  type OpenJournal,
+  type VmManagerConfig,
+  vmManagerLoop,
+} from "../../src/vm/vm_manager_loop.ts";
 import { AUTOSCALER_CHANNEL } from "../../src/vm/fleet.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { ManualClock } from "../fakes/manual_clock.ts";
@@ -26,6 +31,8 @@ class World {
   readonly journal = new MemoryJournal();
   readonly ended: EndedVm[] = [];
   readonly answers: VmAnswer[] = [];
+  /** Opens a real database instead. */
+  disk: (() => OpenJournal) | null = null;
   loop = new FakeLoop<VmManagerConfig>(this.clock);
   #last: Fleet = { type: "fleet", groups: [], ended: [] };
   #questions = 0;
@@ -42,7 +49,7 @@ class World {
       vmManagerLoop({
         makers: () => this.cloud.makers(),
         random: seededRandom(1),
-        journal: () => Promise.resolve(this.journal),
+        journal: () => Promise.resolve(this.disk?.() ?? this.journal),
         main: () => ({
           launch: () => Promise.reject(new Error("nobody asks")),
           onGroups: () => {},
@@ -275,6 +282,29 @@ test("killed between intent and answer: the next one ends it by its label", asyn
   assert(world.cloud.asked.includes("delete cpu-1 by its label in 5000"));
   assertEquals(world.fleet, ["cpu-0 BOOTING", "cpu-2 INITIALIZING"]);
   assertEquals(world.journal.rows, ["cpu-0 - new", "cpu-2 x-0 new"]);
+});
+
+test("the same over a real database, whose process dies after the intent", async (world) => {
+  const folder = Deno.makeTempDirSync({ prefix: "iris-vm-db-" });
+  world.disk = () => openVmStore<GroupConfig>(folder);
+  world.cloud.fates = ["booted", "hang"];
+  try {
+    await world.begin([groupConfig({ group: { min: 2 } })]);
+    await world.see("ready", "cpu-0");
+    await world.crash();
+    world.cloud.asked.length = 0;
+    await world.begin([groupConfig({ group: { min: 2 } })]);
+    await world.clock.advance(2_000);
+    assertEquals(world.cloud.asked, ["delete cpu-1 by its label in 5000", "create cpu-2"]);
+    assertEquals(world.fleet, ["cpu-0 READY", "cpu-2 INITIALIZING"]);
+    await world.loop.stop();
+    const store = openVmStore<GroupConfig>(folder);
+    assertEquals(store.read().slices, []);
+    store.close();
+  } finally {
+    if (!world.loop.signal.signal.aborted) await world.loop.stop();
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 test("while a provider cannot say what it has, nothing new is made there", async (world) => {
