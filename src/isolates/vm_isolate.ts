@@ -35,6 +35,7 @@ serveIsolate(
     // A local cluster without other groups needs no database: it starts without loading one.
     journal: async (folder) =>
       (await import("../store/vm_store.ts")).openVmStore<GroupConfig>(folder),
+    hasJournal: (folder) => Deno.stat(`${folder}/vms.db`).then(() => true, () => false),
     main: (context) => new MainLink(context.channel(LAUNCH_CHANNEL)),
   }),
   WITH_LOG,

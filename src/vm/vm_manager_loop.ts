@@ -65,8 +65,10 @@ export interface VmManagerPorts {
   /** Which providers there are. */
   makers(context: LoopContext<VmManagerConfig>): ProviderMakers;
   readonly random: Random;
-  /** Opens what is written down; not called where no VM can outlive this process. */
+  /** Opens what is written down; not called where no VM can outlive this process, or did. */
   journal(folder: string): Promise<OpenJournal>;
+  /** Whether anything was written down there before. */
+  hasJournal(folder: string): Promise<boolean>;
   /** How workers are started, and which groups there are when that changes. */
   main(context: LoopContext<VmManagerConfig>): Pick<MainLink, "launch" | "onGroups">;
 }
@@ -182,7 +184,9 @@ class VmManager {
   async #begin(owner: Owner): Promise<void> {
     const { config } = this.#context;
     const groups = this.#configured;
-    const isLasting = groups.some(({ provider }) => provider.kind !== "local");
+    // One that is there may know of slices of groups that are configured no more.
+    const isLasting = groups.some(({ provider }) => provider.kind !== "local") ||
+      await this.#ports.hasJournal(config.folder);
     let journal: OpenJournal | null = null;
     let book = new VmBook(null);
     await owner.own({

@@ -214,3 +214,32 @@ test("questions go to whoever has the VM; one that is not heard any more answers
   });
   assertEquals(world.shown.groups.map(({ heard }) => heard), [false]);
 });
+
+test("a server that begins anew hears nobody until they call; who left nothing is forgotten", async (world) => {
+  const rack = { manager: "rack" } as const;
+  await world.fromServer({ type: "attached", ...rack });
+  const message = fleet("gpu", { "gpu-0": "READY" });
+  await world.fromServer({ type: "from_manager", ...rack, message });
+  await world.fromVm(fleet("cpu", { "cpu-0": "READY" }));
+  await world.fromServer({ type: "hello" });
+  const heard = () => world.shown.groups.map(({ name, heard }) => [name, heard]);
+  assertEquals(heard(), [["cpu", true], ["gpu", false]]);
+  // Nothing more is asked of its groups meanwhile.
+  assertEquals(world.desk.groups.map(({ availability }) => availability.state), ["ok", "halted"]);
+  await world.fromServer({ type: "attached", ...rack });
+  assertEquals(heard(), [["cpu", true], ["gpu", true]]);
+  await world.fromServer({ type: "from_manager", ...rack, message: fleet("gpu", {}) });
+  await world.fromServer({ type: "detached", ...rack });
+  assertEquals(heard(), [["cpu", true]]);
+});
+
+test("a group that went from a VM manager that is away to another one is there once", async (world) => {
+  await world.fromServer({ type: "attached", manager: "old" });
+  const message = fleet("gpu", { "gpu-0": "READY" });
+  await world.fromServer({ type: "from_manager", manager: "old", message });
+  await world.fromServer({ type: "detached", manager: "old" });
+  await world.fromServer({ type: "attached", manager: "new" });
+  await world.fromServer({ type: "from_manager", manager: "new", message });
+  assertEquals(world.desk.groups.map(({ name }) => name), ["gpu"]);
+  assertEquals(world.shown.vms.map(({ vm, manager }) => [vm, manager]), [["gpu-0", "new"]]);
+});

@@ -1,6 +1,7 @@
 /** VMs as users see them: scale groups of a local cluster, with workers as real processes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeWorld, startIris, type World } from "../support/iris_process.ts";
+import { inGate } from "../support/require.ts";
 import type { VmView } from "../../src/wire/vms.ts";
 
 const UP_MS = 60_000;
@@ -117,4 +118,32 @@ Deno.test("SIGHUP takes a changed iris.yaml in, says what needs a new start, and
   Deno.kill(cluster.process.pid, "SIGTERM");
   assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
   assertEquals(world.survivors(), []);
+});
+
+Deno.test({
+  name: "VMs that do not go by the deadline are named as leaked, in time, and written down",
+  ...inGate(),
+  fn: async () => {
+    using world = makeWorld();
+    Deno.writeTextFileSync(
+      `${world.dir}/iris.yaml`,
+      "groups:\n  - name: ghost\n    vm: { cpu: 1, memory: 1GiB }\n    min: 2\n    max: 2\n" +
+        "    provider: { kind: fake, boot: 10ms, delete: 1h }\n",
+    );
+    const { process } = await clusterUp(world);
+    await until(world, (vms) => isReady(vms, "ghost-0") && isReady(vms, "ghost-1"));
+    const began = performance.now();
+    const stop = await run(world, ["cluster", "stop", "--timeout", "2s"]);
+    assert(performance.now() - began < 5_000);
+    assertEquals([stop.code, (await process.ended).code], [4, 4]);
+    assertMatch(
+      stop.stdout,
+      /left over: VM ghost-1 is STOPPING: its provider did not say that it is gone; the next start/,
+    );
+    // The next start finds that nothing is there any more.
+    const next = await clusterUp(world);
+    await until(world, (vms) => isReady(vms, "ghost-2") && isReady(vms, "ghost-3"));
+    Deno.kill(next.process.pid, "SIGKILL");
+    await next.process.ended;
+  },
 });

@@ -49,6 +49,7 @@ class World {
       vmManagerLoop({
         makers: () => this.cloud.makers(),
         random: seededRandom(1),
+        hasJournal: () => Promise.resolve(this.journal.opened > 0),
         journal: () => Promise.resolve(this.disk?.() ?? this.journal),
         main: () => ({
           launch: () => Promise.reject(new Error("nobody asks")),
@@ -339,6 +340,15 @@ test("a group that is configured no more loses its slices as they get idle", asy
     "delete old-1 by its name in 5000",
   ]);
   assertEquals(world.fleet, ["cpu-0 INITIALIZING"]);
+});
+
+test("slices of before are ended also where nothing lasting is configured any more", async (world) => {
+  await world.begin([groupConfig({ group: { name: "old" } })]);
+  await world.crash();
+  await world.begin([]);
+  await world.clock.advance(1_000);
+  assertEquals(world.cloud.asked.slice(1), ["delete old-0 by its name in 5000"]);
+  assertEquals([world.fleet, world.journal.rows], [[], []]);
 });
 
 test("a request that hangs blocks nobody, is given up in time, and its slice is ended", async (world) => {

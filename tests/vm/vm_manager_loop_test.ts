@@ -87,6 +87,7 @@ async function world(
     vmManagerLoop({
       makers: (context) => ({ local: localProviders(context.channel(LOCAL_CHANNEL)) }),
       random: seededRandom(1),
+      hasJournal: () => Promise.resolve(false),
       journal: () => Promise.reject(new Error("a local cluster writes nothing down")),
       main: () => ({
         launch: () => Promise.reject(new Error("nobody needs to know")),
