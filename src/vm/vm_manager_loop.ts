@@ -33,8 +33,9 @@ const SWEEP_LOOKS = 120;
 /** Changes that come this close together are told together, in ms; of a large fleet those of longer. */
 const TELL_MS = 20;
 const TELL_MS_PER_VM = 0.05;
-/** Requests to providers under way at the same time. */
-const MAX_CREATES = 16;
+/** Requests under way at the same time: of one group, so that one that hangs keeps no other; and of all. */
+const MAX_GROUP_CREATES = 16;
+const MAX_CREATES = 128;
 /** What all groups together may ask for, and give back, in a minute. */
 const SHARED_PER_MINUTE = 1_200;
 /** No more ends of VMs wait to be told than this; the oldest are left out. */
@@ -250,12 +251,16 @@ class VmManager {
     const { clock, closing } = this.#context;
     const { book, names } = of;
     const isLocal = config.provider.kind === "local";
+    let creating = 0;
     return {
       ...{ clock, book, names, random: this.#ports.random, logs: this.#logs },
       provider: (owner, receiver) => of.provider(config, { owner, receiver }),
       shared: isLocal ? null : this.#shared,
-      mayCreate: () => this.#creating < MAX_CREATES,
-      creating: (change) => void (this.#creating += change),
+      mayCreate: () => creating < MAX_GROUP_CREATES && this.#creating < MAX_CREATES,
+      creating: (change) => {
+        creating += change;
+        this.#creating += change;
+      },
       closing: () => closing.aborted || this.#failure !== null,
       stopping: () => closing.aborted && (closing.reason as StopCause) !== "detach",
       signal: this.#calls.signal,

@@ -367,6 +367,21 @@ test("a request that hangs blocks nobody, is given up in time, and its slice is 
   assertEquals(world.cloud.slices.has("cpu-0"), false);
 });
 
+test("many requests that hang are bounded, and keep no other group from its own", async (world) => {
+  world.cloud.fates = Array.from({ length: 16 }, () => "hang" as const);
+  const pace = { createsPerMinute: 6_000 };
+  await world.begin([
+    groupConfig({ group: { min: 40, max: 40 }, pace }),
+    groupConfig({ group: { name: "gpu", min: 2 }, pace }),
+  ]);
+  await world.clock.advance(5_000);
+  assertEquals(world.fleet.filter((vm) => vm.endsWith("REQUESTED")).length, 16);
+  assertEquals(world.fleet.filter((vm) => vm.startsWith("gpu")), [
+    "gpu-0 INITIALIZING",
+    "gpu-1 INITIALIZING",
+  ]);
+});
+
 test("an answer that nobody understands is taken for a slice that may be there", async (world) => {
   world.cloud.fates = ["lost"];
   await world.begin([groupConfig()]);
