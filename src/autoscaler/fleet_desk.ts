@@ -47,6 +47,8 @@ interface Manager {
   fleet: Fleet | null;
   /** What it was told last of what is wanted. */
   told: string;
+  /** The last state of each VM that there was an event of. */
+  readonly noted: Map<string, string>;
 }
 
 /** A question that is under way: it may be put to several who may know. */
@@ -74,8 +76,8 @@ export class FleetDesk {
   readonly #managers = new Map<string, Manager>();
   readonly #questions = new Map<number, Question>();
   readonly #wanted = new Map<string, WantedSlices>();
-  /** The last state of each VM that there was an event of. */
-  readonly #noted = new Map<string, string>();
+  /** Wall time. */
+  readonly #beganMs: number;
   #gone: VmView[] = [];
   #showing: Timer | null = null;
   #nextId = 1;
@@ -83,6 +85,7 @@ export class FleetDesk {
   /** Asks everybody at once: what was known before a restart is lost. */
   constructor(options: FleetDeskOptions) {
     this.#options = options;
+    this.#beganMs = options.clock.wall();
     const { local, server } = options;
     this.#attach(LOCAL_MANAGER, (message) => local.post(message));
     local.onMessage((message) => this.#fromManager(LOCAL_MANAGER, message));
@@ -143,8 +146,8 @@ export class FleetDesk {
   }
 
   #attach(name: string, post: Manager["post"]): void {
-    const fleet = this.#managers.get(name)?.fleet ?? null;
-    this.#managers.set(name, { name, post, heard: true, fleet, told: "" });
+    const { fleet = null, noted = new Map() } = this.#managers.get(name) ?? {};
+    this.#managers.set(name, { name, post, heard: true, fleet, told: "", noted });
     post({ type: "tell" });
   }
 
@@ -188,7 +191,7 @@ export class FleetDesk {
     // Something moved there: what was asked for before may have to be asked for again.
     manager.told = "";
     this.#takeEnded(name, message);
-    this.#note(message);
+    this.#note(manager, message);
     this.#show();
     this.#options.changed();
   }
@@ -215,31 +218,29 @@ export class FleetDesk {
   }
 
   /** What happened to VMs since the last fleet; workers inside this process have events of their own. */
-  #note({ groups, ended }: Fleet): void {
+  #note({ noted }: Manager, { groups, ended }: Fleet): void {
     const notes: VmNote[] = [];
-    const told = new Set(
-      groups.filter(({ provider }) => provider !== "local").map(({ name }) => name),
-    );
+    const told = groups.filter(({ provider }) => provider !== "local");
     const note = (one: VmNote) => {
-      if (PASSING.has(one.state) || this.#noted.get(one.vm) === one.state) return;
-      this.#noted.set(one.vm, one.state);
+      if (PASSING.has(one.state) || noted.get(one.vm) === one.state) return;
+      noted.set(one.vm, one.state);
       notes.push(one);
     };
     const there = new Set<string>();
-    for (const { name: group, slices } of groups) {
-      if (!told.has(group)) continue;
+    for (const { name: group, slices } of told) {
       for (const { slice, vms } of slices) {
-        for (const { vm, state, reason } of vms) {
+        for (const { vm, state, reason, sinceMs } of vms) {
           there.add(vm);
+          // What is older than this desk was told by the one before.
+          if (!noted.has(vm) && sinceMs < this.#beganMs) noted.set(vm, state);
           note({ vm, slice, group, state, reason });
         }
       }
     }
     for (const one of ended) {
-      if (!told.has(one.group)) continue;
-      note(noteOf(one));
-      if (!there.has(one.vm)) this.#noted.delete(one.vm);
+      if (told.some(({ name }) => name === one.group)) note(noteOf(one));
     }
+    for (const vm of noted.keys()) if (!there.has(vm)) noted.delete(vm);
     if (notes.length > 0) this.#options.note({ type: "vms", notes });
   }
 

@@ -23,7 +23,7 @@ export const MAIN_CHANNEL = "main";
 const WAIT_MS = 20_000;
 const SLACK_MS = 10_000;
 /** News that comes this close together travels together, in ms. */
-const NEWS_MS = 30;
+const NEWS_MS = 100;
 /** The first and the longest pause after a call that failed, in ms. */
 const PAUSE = { minMs: 200, maxMs: 5_000 };
 /** The controller counts as gone after this long without an answer, in ms. */

@@ -11,6 +11,7 @@ type Shown = Extract<DeskToServer, { type: "fleet" }>;
 function fleet(group: string, vms: Record<string, FleetVm["state"]>, more: {
   ended?: Fleet["ended"];
   provider?: string;
+  sinceMs?: number;
 } = {}): Fleet {
   return {
     type: "fleet",
@@ -21,7 +22,7 @@ function fleet(group: string, vms: Record<string, FleetVm["state"]>, more: {
       availability: { state: "ok", untilMs: null, reason: "" },
       slices: Object.entries(vms).map(([vm, state]) => ({
         ...{ slice: vm, createdMs: 1, externalId: null },
-        vms: [{ vm, state, sinceMs: 2, reason: "", phase: "" }],
+        vms: [{ vm, state, sinceMs: more.sinceMs ?? 2e12, reason: "", phase: "" }],
       })),
     }],
   };
@@ -163,6 +164,11 @@ test("what happens to VMs is noted once each, and not of workers inside this pro
     ["cpu-0", "READY", ""],
     ["cpu-0", "FAILED", "it burnt"],
   ]);
+  world.notes.length = 0;
+  // What was so before this desk began was told by the one before; what becomes of it is news.
+  await world.fromVm(fleet("cpu", { "cpu-1": "READY" }, { sinceMs: 2 }));
+  await world.fromVm(fleet("cpu", { "cpu-1": "STOPPING" }));
+  assertEquals(world.notes.map(({ vm, state }) => [vm, state]), [["cpu-1", "STOPPING"]]);
   world.notes.length = 0;
   await world.fromVm(fleet("local", { w0: "READY" }, { provider: "local" }));
   assertEquals(world.notes, []);

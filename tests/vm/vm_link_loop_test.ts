@@ -61,7 +61,7 @@ class World {
     return this.loop.far<ToVmManager, FromVmManager>(MANAGER_CHANNEL);
   }
 
-  async say(message: FromVmManager, waitMs = 100): Promise<void> {
+  async say(message: FromVmManager, waitMs = 200): Promise<void> {
     this.manager.post(message);
     await this.clock.advance(waitMs);
   }
