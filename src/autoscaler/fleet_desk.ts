@@ -221,8 +221,12 @@ export class FleetDesk {
   #note({ noted }: Manager, { groups, ended }: Fleet): void {
     const notes: VmNote[] = [];
     const told = groups.filter(({ provider }) => provider !== "local");
-    const note = (one: VmNote) => {
-      if (PASSING.has(one.state) || noted.get(one.vm) === one.state) return;
+    const note = (given: VmNote) => {
+      const isPassing = PASSING.has(given.state);
+      // One that went through its first state between two fleets was asked for all the same.
+      if (isPassing && noted.has(given.vm)) return;
+      const one = isPassing ? { ...given, state: "REQUESTED" as const } : given;
+      if (noted.get(one.vm) === one.state) return;
       noted.set(one.vm, one.state);
       notes.push(one);
     };
@@ -232,7 +236,8 @@ export class FleetDesk {
         for (const { vm, state, reason, sinceMs } of vms) {
           there.add(vm);
           // What is older than this desk was told by the one before.
-          if (!noted.has(vm) && sinceMs < this.#beganMs) noted.set(vm, state);
+          const isOld = sinceMs < this.#beganMs && !COMING.has(state);
+          if (isOld && !noted.has(vm)) noted.set(vm, state);
           note({ vm, slice, group, state, reason });
         }
       }

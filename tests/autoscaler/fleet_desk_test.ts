@@ -143,8 +143,8 @@ test("fleets of several VM managers are one, and each is told what concerns it, 
 });
 
 test("what happens to VMs is noted once each, and not of workers inside this process", async (world) => {
-  await world.fromVm(fleet("cpu", { "cpu-0": "REQUESTED" }));
   await world.fromVm(fleet("cpu", { "cpu-0": "BOOTING" }));
+  await world.fromVm(fleet("cpu", { "cpu-0": "INITIALIZING" }));
   await world.fromVm(fleet("cpu", { "cpu-0": "READY" }));
   await world.fromVm(fleet("cpu", { "cpu-0": "READY" }));
   const ended = [{

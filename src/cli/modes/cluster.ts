@@ -37,8 +37,10 @@ import { type KeeperFlags, keeperOf } from "./keeper_flags.ts";
 
 /** A worker of a local cluster is lost after this long without an answer, in ms. */
 const LOCAL_GRACE_MS = 5_000;
+/** The same where there are workers outside of this process, in ms. */
+const OUTSIDE_GRACE_MS = 30_000;
 /** A worker outside of this process stops its tasks before the controller gives it up, in ms. */
-const WORKER_LEASE_MS = 3_000;
+const WORKER_LEASE_MS = 15_000;
 /** ... and ends itself after so long without the cluster, in ms. */
 const END_AFTER_MS = 60_000;
 /** Never more processes than this at a time on one worker. */
@@ -166,6 +168,12 @@ export class ClusterManager implements Part {
     this.#ports.onUp({ id, url, token: tokens.admin });
   }
 
+  /** Workers of their own have to end their tasks before they are given up: that takes its time. */
+  get #graceMs(): number {
+    const isOutside = this.#options.groups?.some(({ provider }) => provider.kind !== "local");
+    return isOutside === true ? OUTSIDE_GRACE_MS : LOCAL_GRACE_MS;
+  }
+
   #controller(
     state: StateDir,
     of: { id: string; tokens: ReturnType<typeof clusterTokens>; listen: ListenConfig },
@@ -177,11 +185,11 @@ export class ClusterManager implements Part {
       core: {
         ...{ database, clusterId: id, placement, retentionMs, maxStoreBytes, stopTimeoutMs },
         temporary,
-        graceMs: LOCAL_GRACE_MS,
+        graceMs: this.#graceMs,
         version: VERSION,
         taskSecret: tokens.task,
       },
-      heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: LOCAL_GRACE_MS } },
+      heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: this.#graceMs } },
       server: {
         ...{ listen, tokens, version: VERSION, database },
         bundles: bundlesIn(state.path, this.#options),
