@@ -89,7 +89,8 @@ const bye = v.object({ type: v.literal("bye") });
 /** The body of a VM manager's call. */
 export const LINK_REQUEST_SCHEMA = v.object({
   session: name,
-  link: v.nullable(name),
+  // Empty for one that wants a new link, since its groups are others now.
+  link: v.nullable(v.pipe(v.string(), v.maxLength(128))),
   groups: v.pipe(v.array(name), v.minLength(1), v.maxLength(MAX_GROUPS)),
   waitMs: time,
   version: v.string(),

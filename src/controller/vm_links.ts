@@ -151,7 +151,7 @@ export class VmLinks {
     const link: Link = {
       ...{ id: randomHex(8), session, groups, side: new LinkSide<ToLinked, FromLinked>(merged) },
       ...{ wake: null, silence: null, broken: false, stopped: null },
-      vms: this.#silent.get(name) ?? 0,
+      vms: known?.vms ?? this.#silent.get(name) ?? 0,
       trees: new Map(),
     };
     if (known !== undefined) this.#drop(name, known);

@@ -346,7 +346,7 @@ test("slices of before are ended also where nothing lasting is configured any mo
   await world.begin([groupConfig({ group: { name: "old" } })]);
   await world.crash();
   await world.begin([]);
-  await world.clock.advance(1_000);
+  await world.want(0, ["old-0"], "old");
   assertEquals(world.cloud.asked.slice(1), ["delete old-0 by its name in 5000"]);
   assertEquals([world.fleet, world.journal.rows], [[], []]);
 });

@@ -1,8 +1,10 @@
 /** A VM manager's end of its link, against the controller's real end, over a network that a test cuts. */
 import { assert, assertEquals } from "@std/assert";
+import * as v from "valibot";
 import type { ServerToDesk } from "../../src/autoscaler/messages.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { LINK_REQUEST_SCHEMA } from "../../src/controller/vm_link_schema.ts";
 import { VmLinks } from "../../src/controller/vm_links.ts";
 import type { StopReport } from "../../src/lifecycle/part.ts";
 import type { Fleet, FromVmManager, ToVmManager } from "../../src/vm/fleet.ts";
@@ -113,6 +115,7 @@ class World {
     aborted.promise.catch(() => {});
     signal.addEventListener("abort", () => aborted.reject(new IrisError("unavailable", "gone")));
     // By structured clone, as JSON would: nothing is shared.
+    assert(v.is(LINK_REQUEST_SCHEMA, request), JSON.stringify(request));
     const call = this.links.call("rack", structuredClone(request), signal);
     const answer = await Promise.race([call, aborted.promise]);
     if (lost) throw new IrisError("unavailable", "the connection broke");
@@ -199,9 +202,23 @@ test("a stop that the controller asks for is passed on, and its report is brough
   await world.clock.advance(50);
   const stop = world.main.at(-1)!;
   assert(stop.type === "stop" && stop.remainingMs === 8_000);
-  const report = { outcome: "clean", name: "vm-manager" } as unknown as StopReport;
+  const report = { outcome: "clean", name: "vm-manager", children: [] } as unknown as StopReport;
   world.loop.far<FromLink, ToLink>(MAIN_CHANNEL).post({ type: "stopped", report });
   await world.clock.advance(200);
   assertEquals(await stopping, [{ manager: "rack", report, vms: 0 }]);
   assertEquals(world.main.at(-1), { type: "delivered", ok: true });
+});
+
+test("other groups are another link of the same VM manager, and a refusal leaves the earlier ones", async (world) => {
+  await world.begin();
+  const main = world.loop.far<FromLink, ToLink>(MAIN_CHANNEL);
+  main.post({ type: "groups", groups: ["cpu", "gpu"] });
+  await world.clock.advance(200);
+  assertEquals(world.main.at(-1), { type: "regrouped", problem: null });
+  await world.say(ended("a"));
+  assertEquals(world.ends, ["a"]);
+  world.refuses = new IrisError("conflict", "another one has tpu");
+  main.post({ type: "groups", groups: ["tpu"] });
+  await world.clock.advance(200);
+  assertEquals(world.main.at(-1), { type: "regrouped", problem: "another one has tpu" });
 });
