@@ -13,6 +13,7 @@ import { benchSpawnKeeper } from "./spawn_keeper.ts";
 import { benchHeartbeat } from "./heartbeat.ts";
 import type { Figure } from "./figure.ts";
 import { benchLogs } from "./logs.ts";
+import { benchNewVm } from "./new_vm.ts";
 import { benchRecover } from "./recover.ts";
 import { benchSchedule } from "./schedule.ts";
 import { benchStart } from "./start.ts";
@@ -34,6 +35,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   usage: benchUsage,
   compile: benchCompile,
   bootstrap: benchBootstrap,
+  vm: benchNewVm,
 };
 
 async function main(argv: string[]): Promise<void> {

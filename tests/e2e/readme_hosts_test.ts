@@ -1,5 +1,5 @@
 /** The README's section "On other hosts", followed to the letter on hosts that have nothing yet. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "../../src/base/file_url.ts";
 import { makeWorld } from "../support/iris_process.ts";
 import { canMakeNetworks, type Host, makeNetwork } from "../support/net/hosts.ts";
@@ -93,6 +93,11 @@ Deno.test({
     await head!.run(copy!);
     const worker = await daemon(node!.start(`exec ${workerUp}`));
     assertMatch(worker.line, /^worker \S+ https:\/\/\S+:\d+$/);
+    // A reader takes longer from one terminal to the next than a worker to register.
+    const giveUp = performance.now() + UP_MS;
+    while (!/alive/.test(await head!.run("iris worker list"))) {
+      assert(performance.now() < giveUp, "no worker was ever listed");
+    }
     const used = await head!.run(use!);
     assertMatch(used, /^WORKER[^]*alive/);
     assertEquals(used.match(/^\S+\/[0-3] \| \S+$/gm)?.length, 4, used);

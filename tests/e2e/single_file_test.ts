@@ -222,6 +222,15 @@ Deno.test({
       `import { distance } from "${config.imports["fastest-levenshtein"]}";\n` +
         `export const main = (): number => distance("iris", "irish");\n`,
     );
+    const env = { HOME: world.env.HOME!, DENO_DIR: world.env.DENO_DIR!, DENO_NO_UPDATE_CHECK: "1" };
+    const fetched = await new Deno.Command(Deno.execPath(), {
+      ...{
+        args: ["run", "-A", "--no-lock", "--no-config", "./a.ts"],
+        cwd: `${world.dir}/here`,
+        env,
+      },
+    }).output();
+    assert(fetched.success, new TextDecoder().decode(fetched.stderr));
     const run = `'${file}' job run --local --module ./a.ts#main`;
     const { err } = await shell(world, `DENO_DIR='${world.env.DENO_DIR}' ${run}`);
     assertMatch(err, / = 1\n/);

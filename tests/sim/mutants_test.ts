@@ -7,7 +7,7 @@ import { inGate } from "../support/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 /** What a simulation is made of. */
-const PARTS = ["src", "tests/sim", "deno.json", "deno.lock"];
+const PARTS = ["src", "tests/sim", "tests/fakes", "deno.json", "deno.lock"];
 /** Simulations at most until a bug is found, and how long they may take, in s. */
 const SEEDS = 1_500;
 const SECONDS = 60;
