@@ -83,10 +83,10 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
   const closing = state.closing !== null;
   return {
     type: "demand",
-    jobs: closing ? [] : pendingGroups(state),
+    jobs: closing ? [] : withWaiting(state, pendingGroups(state), monoMs),
     usage: usageOf(state),
     workers: [...state.workers.values()].filter((worker) => worker.able).map((worker) => {
-      const { waiting: _, ...room } = worker.room(monoMs);
+      const { waiting: _, ...room } = withoutWaiting(worker.room(monoMs));
       let held = 0;
       for (const lane of worker.lanes.values()) held += lane.size;
       return { ...room, held, retiring: worker.retiring };
@@ -96,6 +96,43 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
       ...state.refused.list().filter(({ name }) => !state.workers.has(name))
         .map(({ name: vm, reason }) => ({ vm, state: "unwell", reason: reason ?? "" } as const)),
     ],
+  };
+}
+
+/**
+ * Pending tasks, and those that would wait long at a worker: a new worker takes them back from there.
+ */
+function withWaiting(
+  state: ClusterState,
+  groups: readonly PendingGroup[],
+  monoMs: number,
+): PendingGroup[] {
+  const able = [...state.workers.values()].filter((worker) => worker.placeable);
+  const rooms = able.map((worker) => worker.room(monoMs));
+  const waiting = new Map<number, number>();
+  for (const { generation, count } of queuedTasks(able, { rooms, monoMs })) {
+    waiting.set(generation, (waiting.get(generation) ?? 0) + count);
+  }
+  const all = groups.map((group) => {
+    const more = group.group === 0 ? waiting.get(group.generation) ?? 0 : 0;
+    if (more > 0) waiting.delete(group.generation);
+    return { ...group, count: group.count + more, maxNow: group.maxNow + more };
+  });
+  for (const [generation, count] of waiting) {
+    const job = state.jobs.get(generation);
+    if (job !== undefined) all.push({ ...groupOf(job, [0, count]), maxNow: count });
+  }
+  return all;
+}
+
+/** What is free there without what waits. */
+function withoutWaiting(room: Room): Room {
+  const free = Object.entries(room.freeResources).map(([name, of]) => [name, Math.max(0, of)]);
+  return {
+    ...room,
+    freeCpuMilli: Math.max(0, room.freeCpuMilli),
+    freeMemoryBytes: Math.max(0, room.freeMemoryBytes),
+    freeResources: Object.fromEntries(free),
   };
 }
 

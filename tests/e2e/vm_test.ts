@@ -147,3 +147,22 @@ Deno.test({
     await next.process.ended;
   },
 });
+
+Deno.test("long tasks do not wait behind each other where VMs can be had", async () => {
+  using world = makeWorld();
+  Deno.writeTextFileSync(
+    `${world.dir}/iris.yaml`,
+    CONFIG.replace("max: 2", "max: 3\n    pace: { createsPerMinute: 600 }"),
+  );
+  const cluster = await clusterUp(world);
+  await until(world, (vms) => isReady(vms, "cpu-0"));
+  const job = startIris(world, [
+    ...["job", "run", "--name=long", "--replicas=3", "--", "sleep", `600.${world.tag}`],
+  ]);
+  await said(world, ["job", "show", "long"], /3 running/i);
+  assertEquals((await vms(world)).filter(({ state }) => state === "READY").length, 3);
+  Deno.kill(cluster.process.pid, "SIGTERM");
+  assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
+  await job.ended;
+  assertEquals(world.survivors(), []);
+});
