@@ -142,7 +142,7 @@ Deno.test("a client that is killed takes its command along, and not the task", a
 Deno.test("a task that ends takes its commands along, and its client is told why", async () => {
   await using cluster = await Cluster.start();
   await using shell = cluster.exec("sh", "-c", "echo pid=$$; exec sleep 600");
-  await shell.printed(/pid=\d+/);
+  await shell.printed(/pid=\d+\s/);
   const pid = Number(/pid=(\d+)/.exec(shell.text)![1]);
   await cluster.client.stopJob(cluster.job);
   assertEquals(await shell.ended(), 129);
