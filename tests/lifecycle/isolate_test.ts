@@ -194,12 +194,12 @@ leakTest(
     const bench = new Bench(check, "ignores");
     await bench.up();
     const started = performance.now();
-    const report = await bench.stop(1_000);
+    const report = await bench.stop(2_000);
     const took = performance.now() - started;
     assertEquals(report.outcome, "forced");
     assertEquals(report.rung, "force");
     assertEquals(report.leftovers, []);
-    assert(took > 800 && took <= 1_100, `took ${took} ms`);
+    assert(took > 1_700 && took <= 2_200, `took ${took} ms`);
   },
 );
 
@@ -219,10 +219,11 @@ leakTest("a nearer stop brings the deadline inside the isolate nearer", async (c
   await bench.up();
   const slow = bench.root.stop(60_000, "drain");
   const started = performance.now();
-  const [report] = (await bench.root.stop(200, "shutdown")).children;
+  // What is kept of it for the proof is a share: long enough for a machine that is busy.
+  const [report] = (await bench.root.stop(1_500, "shutdown")).children;
   assertEquals((await slow).children[0], report);
   assertEquals(report?.outcome, "forced");
-  assert(performance.now() - started < 300);
+  assert(performance.now() - started < 1_700);
 });
 
 leakTest("a kill ends an isolate at once", async (check) => {
