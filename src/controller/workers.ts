@@ -120,7 +120,9 @@ export function live(turn: Turn, workers: readonly Liveness[]): void {
     if (worker === undefined || worker.state === "lost") continue;
     worker.lastSeenAtMs = Math.max(worker.lastSeenAtMs, lastSeenAtMs);
     const before = worker.state;
-    worker.state = how === "alive" && worker.leaving ? "stopping" : how;
+    // One that said that it stops, holds nothing and is silent then does what it said.
+    const isGoing = how === "alive" || worker.backlog + worker.running === 0;
+    worker.state = worker.leaving && isGoing ? "stopping" : how;
     worker.trouble = trouble;
     if (before !== worker.state) {
       tell(turn, name, { from: before, to: worker.state, reason: trouble });

@@ -240,13 +240,15 @@ class Heartbeat {
     const reason = messageOf(error);
     conversation.trouble = reason;
     if (failure === "lost") {
-      logger("heartbeat").warn("worker {worker} is lost: {reason}", { worker, reason });
+      if (session.left) logger("heartbeat").info("worker {worker} left", { worker });
+      else logger("heartbeat").warn("worker {worker} is lost: {reason}", { worker, reason });
       this.#forget(worker);
       this.#core.post({ type: "lost", worker, incarnation, reason });
     } else if (failure === "suspect" && !wasSuspect) {
       const log = logger("heartbeat");
       // While everything stops, workers go silent one after the other.
-      if (this.#context.closing.aborted) log.debug`worker ${worker} is silent: ${reason}`;
+      const isExpected = session.left || this.#context.closing.aborted;
+      if (isExpected) log.debug`worker ${worker} is silent: ${reason}`;
       else log.warn`worker ${worker} does not answer: ${reason}`;
       this.#core.post({ type: "liveness", workers: [livenessOf(conversation)] });
     }

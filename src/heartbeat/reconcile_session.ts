@@ -75,6 +75,7 @@ export class ReconcileSession {
   #gone = new RunSet();
   /** What the last answer said beside facts. */
   #last: Pick<ReconcileResponse, "backlog" | "running" | "accepting" | "reason"> | null = null;
+  #left = false;
   /** What the last answer said to be fetched for, as text. */
   #building = "[]";
   #failures = 0;
@@ -95,6 +96,11 @@ export class ReconcileSession {
   /** Whether its last call failed. */
   get suspect(): boolean {
     return this.#failures > 0;
+  }
+
+  /** Whether it said last that it stops, and holds nothing any more: its silence is what was said. */
+  get left(): boolean {
+    return this.#left;
   }
 
   /** When it last answered, or the session began, in ms. */
@@ -190,6 +196,7 @@ export class ReconcileSession {
       last.reason !== reason || builds !== this.#building;
     this.#building = builds;
     this.#last = { backlog, running, accepting, reason };
+    this.#left = stopping && backlog + running === 0;
     if (toStore && this.#underWay.size === 0) {
       this.#awaiting = { version: this.#desired!.version, untilMs: nowMs + CORE_WAIT_MS };
       if (facts !== null && hasPlenty(facts.ended, backlog)) {
