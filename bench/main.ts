@@ -6,6 +6,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { formatTable } from "../src/cli/output/table.ts";
 import { benchBootstrap } from "./bootstrap.ts";
+import { benchAutoscale } from "./autoscale.ts";
 import { benchCompile } from "./compile.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
@@ -36,6 +37,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   compile: benchCompile,
   bootstrap: benchBootstrap,
   vm: benchNewVm,
+  autoscale: benchAutoscale,
 };
 
 async function main(argv: string[]): Promise<void> {

@@ -4,12 +4,12 @@
  * slices with nothing to do retire, and go when they are empty. Pure: the same input gives the same
  * answer.
  */
-import type { Constraint } from "../model/constraints.ts";
+import { type Needs, needsOf } from "../scheduler/bins.ts";
 import type { PendingGroup, WorkerRoom } from "../scheduler/pass.ts";
-import { place } from "../scheduler/place.ts";
-import { describeConstraint } from "../model/constraints.ts";
+import { placeFree } from "../scheduler/place.ts";
 import { type DecideGroup, type GroupDecision, GroupPlan } from "./group_plan.ts";
 import type { Demand, WorkerLoad } from "./messages.ts";
+import { Routes } from "./routes.ts";
 
 export type { DecideGroup, GroupDecision, IdleSlice } from "./group_plan.ts";
 
@@ -42,19 +42,19 @@ export interface Decision {
   readonly unplaced: readonly Unplaced[];
 }
 
-/** The most groups that a reason names. */
-const MAX_NAMED = 3;
-
 /** Decides for all groups at once. */
 export function decide(input: DecideInput): Decision {
   const workers = new Map(input.workers.map((worker) => [worker.worker, worker]));
   const plans = input.groups.map((group) => new GroupPlan(group, workers));
+  for (const plan of plans) plan.refusal = whyBlocked(plan, plans);
+  const routes = new Routes(plans);
   const unplaced: Unplaced[] = [];
   for (const ask of dryRun(input, plans)) {
-    const left = ask.job.gang === null ? askForTasks(ask, plans) : askForGang(ask, plans);
+    const { job } = ask;
+    const by = { needs: needsOf(job), routes };
+    const left = job.gang === null ? askForTasks(ask, by) : askForGang(ask, by);
     if (left === 0) continue;
-    const { generation } = ask.job;
-    unplaced.push({ generation, count: left, reason: whyUnplaced(ask.job, plans) });
+    unplaced.push({ generation: job.generation, count: left, reason: whyUnplaced(job, by) });
   }
   const decided = plans.map((plan) => plan.decide());
   return {
@@ -92,13 +92,13 @@ function placeOn(
   const placed = new Map<string, number>();
   const allowance = new Map(jobs.map(({ generation, maxNow }) => [generation, maxNow]));
   if (rooms.length > 0 && jobs.length > 0) {
-    const { assign } = place({
-      ...{ nowMs: input.nowMs, jobs, usage: input.usage, policy: "best_fit" },
-      ...{ unavailable: 0, queued: [], held: [], behind: [] },
-      workers: rooms.map((room) => ({ ...room, backlogRoom: 0 })),
-    });
+    const { nowMs, usage } = input;
     const used = new Set<string>();
-    for (const [generation, worker, count, group] of assign) {
+    for (
+      const [generation, worker, count, group] of placeFree({
+        ...{ nowMs, jobs, usage, workers: rooms, policy: "best_fit" },
+      })
+    ) {
       const key = `${generation}.${group}`;
       placed.set(key, (placed.get(key) ?? 0) + count);
       allowance.set(generation, (allowance.get(generation) ?? 0) - count);
@@ -115,30 +115,29 @@ function placeOn(
   });
 }
 
-/** Groups that could run a job, best first: what it prefers, then by priority, then as configured. */
-function candidates(job: PendingGroup, plans: readonly GroupPlan[]): GroupPlan[] {
-  return plans.filter((plan) => plan.fits(job) > 0 && plan.misfit(job.constraints) === null)
-    .map((plan) => ({ plan, likes: plan.preference(job.constraints) }))
-    .sort((a, b) => b.likes - a.likes || b.plan.group.priority - a.plan.group.priority)
-    .map(({ plan }) => plan);
+/** What a task needs, and where it may go. */
+interface By {
+  readonly needs: Needs;
+  readonly routes: Routes;
 }
 
 /** @returns how many tasks no group takes */
-function askForTasks({ job, count }: Ask, plans: readonly GroupPlan[]): number {
+function askForTasks({ job, count }: Ask, { needs, routes }: By): number {
   const { generation } = job;
-  const able = candidates(job, plans);
+  const { able } = routes.of(job);
   let left = count;
   for (const plan of able) {
-    const rest = plan.fresh.place(job, left);
+    if (left === 0) return 0;
+    const rest = plan.fresh.place(needs, left);
     plan.count({ generation, tasks: left - rest });
     left = rest;
   }
   for (const plan of able) {
     if (left === 0) return 0;
-    if (plan.room <= 0 || whyBlocked(plan, plans) !== null) continue;
-    const each = plan.fits(job) * plan.group.sliceVms;
+    if (plan.room <= 0 || plan.refusal !== null || !plan.holds(needs)) continue;
+    const each = plan.fits(needs) * plan.group.sliceVms;
     plan.ask(Math.min(plan.room, Math.max(1, Math.ceil(left / each))), { generation, tasks: 0 });
-    const rest = plan.fresh.place(job, left);
+    const rest = plan.fresh.place(needs, left);
     plan.count({ generation, tasks: left - rest });
     left = rest;
   }
@@ -146,24 +145,28 @@ function askForTasks({ job, count }: Ask, plans: readonly GroupPlan[]): number {
 }
 
 /** A gang goes whole to one group, or not at all. @returns its size when none takes it */
-function askForGang({ job, count }: Ask, plans: readonly GroupPlan[]): number {
-  for (const plan of candidates(job, plans)) {
-    const slices = slicesForGang(plan, job, count);
+function askForGang({ job, count }: Ask, { needs, routes }: By): number {
+  for (const plan of routes.of(job).able) {
+    if (!plan.holds(needs)) continue;
+    const slices = slicesForGang(plan, { job, needs, count });
     if (slices === null) continue;
     const more = Math.max(0, slices - plan.free.length);
-    if (more > plan.room || (more > 0 && whyBlocked(plan, plans) !== null)) continue;
+    if (more > plan.room || (more > 0 && plan.refusal !== null)) continue;
     plan.keep(slices);
     if (more > 0) plan.ask(more, { generation: job.generation, tasks: count });
-    plan.fresh.place(job, count);
+    plan.fresh.place(needs, count);
     return 0;
   }
   return count;
 }
 
 /** How many whole slices of a group a gang needs; null when they would not share what it groups by. */
-function slicesForGang(plan: GroupPlan, job: PendingGroup, count: number): number | null {
+function slicesForGang(
+  plan: GroupPlan,
+  { job, needs, count }: Ask & { readonly needs: Needs },
+): number | null {
   const key = job.gang!.groupBy;
-  const slices = Math.max(1, Math.ceil(count / (plan.fits(job) * plan.group.sliceVms)));
+  const slices = Math.max(1, Math.ceil(count / (plan.fits(needs) * plan.group.sliceVms)));
   if (key === "slice") return slices === 1 ? 1 : null;
   return plan.attribute(key) === undefined ? null : slices;
 }
@@ -188,37 +191,14 @@ function whyBlocked(plan: GroupPlan, plans: readonly GroupPlan[]): string | null
     }`;
 }
 
-function whyUnplaced(job: PendingGroup, plans: readonly GroupPlan[]): string {
-  const able = candidates(job, plans);
-  const reasons = able.length > 0
-    ? able.map((plan) => {
-      const { name, max } = plan.group;
-      const blocked = whyBlocked(plan, plans);
-      if (blocked !== null) return `${name}: ${blocked}`;
-      if (job.gang !== null && slicesForGang(plan, job, job.count) === null) {
-        return `${name}: ${job.count} tasks at once do not share one ${job.gang.groupBy} there`;
-      }
-      return `${name} has its most, ${max}`;
-    })
-    : plans.map((plan) => `${plan.group.name}: ${whyNot(plan, job)}`);
-  if (reasons.length === 0) return "there are no groups";
-  const more = reasons.length - MAX_NAMED;
-  return reasons.slice(0, MAX_NAMED).join("; ") + (more > 0 ? `; and ${more} more groups` : "");
-}
-
-/** What the VMs of a group lack for a task. */
-function whyNot(plan: GroupPlan, job: PendingGroup): string {
-  const constraint: Constraint | null = plan.misfit(job.constraints);
-  if (constraint !== null) return `not ${describeConstraint(constraint)}`;
-  const { cpuMilli, memoryBytes, resources } = plan.group;
-  if (job.cpuMilli > cpuMilli) {
-    return `${cpuMilli / 1_000} cores of the ${job.cpuMilli / 1_000} needed`;
-  }
-  if (job.memoryBytes > memoryBytes) {
-    return `${memoryBytes} bytes of memory of the ${job.memoryBytes} needed`;
-  }
-  const lacking = Object.entries(job.resources).find(([name, each]) =>
-    each > (resources[name] ?? 0)
-  );
-  return `too little ${lacking?.[0] ?? "room"}`;
+function whyUnplaced(job: PendingGroup, { needs, routes }: By): string {
+  const { gang, count } = job;
+  const blocked = (plan: GroupPlan) => {
+    if (plan.refusal !== null) return plan.refusal;
+    if (gang !== null && slicesForGang(plan, { job, needs, count }) === null) {
+      return `${count} tasks at once do not share one ${gang.groupBy} there`;
+    }
+    return `has its most, ${plan.group.max}`;
+  };
+  return routes.whyNone(job, { needs, blocked });
 }

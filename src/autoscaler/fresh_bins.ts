@@ -2,26 +2,27 @@
  * Room of VMs that are to be asked for: first-fit into like bins, by count, since tasks of a job are
  * alike and so are VMs of a group. Pure.
  */
-import type { TaskShape } from "../scheduler/pass.ts";
+import type { Needs } from "../scheduler/bins.ts";
 import type { VmSize } from "../vm/scale_group.ts";
 
-/** No more bins are looked at than this: the fullest of more are left as they are. */
-const MAX_OPEN = 64;
+/** No more bins than twice this are looked at: of more, the emptiest of this number are kept. */
+const MAX_OPEN = 32;
 
 /** A number of like VMs with like room. */
-interface Bin extends VmSize {
-  readonly count: number;
+interface Bin {
+  cpuMilli: number;
+  memoryBytes: number;
+  resources: Readonly<Record<string, number>>;
+  count: number;
 }
 
 /** How many tasks fit; `Infinity` for a task that needs nothing. */
-export function fit(room: VmSize, task: TaskShape): number {
-  let count = Infinity;
-  if (task.cpuMilli > 0) count = Math.floor(room.cpuMilli / task.cpuMilli);
-  if (task.memoryBytes > 0) {
-    count = Math.min(count, Math.floor(room.memoryBytes / task.memoryBytes));
-  }
-  for (const [name, each] of Object.entries(task.resources)) {
-    if (each > 0) count = Math.min(count, Math.floor((room.resources[name] ?? 0) / each));
+export function fit(room: VmSize, { cpu, memory, named }: Needs): number {
+  if (room.cpuMilli < cpu || room.memoryBytes < memory) return 0;
+  let count = cpu > 0 ? Math.floor(room.cpuMilli / cpu) : Infinity;
+  if (memory > 0) count = Math.min(count, Math.floor(room.memoryBytes / memory));
+  for (const [name, each] of named) {
+    count = Math.min(count, Math.floor((room.resources[name] ?? 0) / each));
   }
   return Math.max(0, count);
 }
@@ -29,59 +30,71 @@ export function fit(room: VmSize, task: TaskShape): number {
 /** The VMs to ask for of one group. */
 export class FreshBins {
   #open: Bin[] = [];
+  /** The most that is free in any: what needs more is not looked for. */
+  #most = { cpu: -1, memory: -1 };
 
   /** Adds VMs with nothing on them. */
-  add(size: VmSize, count: number): void {
-    const { cpuMilli, memoryBytes, resources } = size;
-    if (count > 0) this.#open.push({ cpuMilli, memoryBytes, resources, count });
+  add({ cpuMilli, memoryBytes, resources }: VmSize, count: number): void {
+    if (count <= 0) return;
+    this.#open.push({ cpuMilli, memoryBytes, resources, count });
+    this.#see();
   }
 
   /** Puts tasks where they fit. @returns those that did not */
-  place(task: TaskShape, count: number): number {
+  place(task: Needs, count: number): number {
+    if (task.cpu > this.#most.cpu || task.memory > this.#most.memory) return count;
     let left = count;
-    const bins: Bin[] = [];
-    for (const bin of this.#open) {
-      const each = left === 0 ? 0 : fit(bin, task);
-      if (each === 0) bins.push(bin);
-      else left = fill(bins, bin, { task, left, each });
+    for (let at = 0; at < this.#open.length && left > 0; at++) {
+      const bin = this.#open[at]!;
+      const each = fit(bin, task);
+      if (each === Infinity) left = 0;
+      if (each === 0 || each === Infinity) continue;
+      const full = Math.min(bin.count, Math.floor(left / each));
+      const rest = full < bin.count ? left - full * each : 0;
+      left -= full * each + rest;
+      at += this.#split(at, { task, parts: [[each, full], [rest, rest > 0 ? 1 : 0]] });
     }
-    this.#open = bins.length <= MAX_OPEN
-      ? bins
-      : bins.sort((a, b) => b.cpuMilli - a.cpuMilli).slice(0, MAX_OPEN);
+    if (left < count) this.#see();
     return left;
   }
+
+  /** Splits a bin into full, partly filled and untouched ones. @returns by how many there are more */
+  #split(
+    at: number,
+    { task, parts }: { task: Needs; parts: (readonly [tasks: number, count: number])[] },
+  ): number {
+    const bin = this.#open[at]!;
+    const bins = parts.filter(([, count]) => count > 0)
+      .map(([tasks, count]) => ({ ...minus(bin, task, tasks), count }));
+    const untouched = bins.reduce((left, { count }) => left - count, bin.count);
+    if (untouched > 0) bins.push({ ...bin, count: untouched });
+    this.#open.splice(at, 1, ...bins);
+    return bins.length - 1;
+  }
+
+  #see(): void {
+    if (this.#open.length > 2 * MAX_OPEN) {
+      this.#open = this.#open.sort((a, b) => b.cpuMilli - a.cpuMilli).slice(0, MAX_OPEN);
+    }
+    let [cpu, memory] = [-1, -1];
+    for (const { cpuMilli, memoryBytes } of this.#open) {
+      if (cpuMilli > cpu) cpu = cpuMilli;
+      if (memoryBytes > memory) memory = memoryBytes;
+    }
+    this.#most = { cpu, memory };
+  }
 }
 
-/** Splits a bin into full, partly filled and untouched ones. @returns the tasks still left */
-function fill(
-  bins: Bin[],
-  bin: Bin,
-  { task, left, each }: { task: TaskShape; left: number; each: number },
-): number {
-  if (each === Infinity) {
-    bins.push(bin);
-    return 0;
-  }
-  const full = Math.min(bin.count, Math.floor(left / each));
-  const rest = full < bin.count ? left - full * each : 0;
-  const parts = [[each, full], [rest, rest > 0 ? 1 : 0]] as const;
-  let used = 0;
-  for (const [tasks, count] of parts) {
-    used += count;
-    if (count > 0) bins.push({ ...minus(bin, task, tasks), count });
-  }
-  if (bin.count > used) bins.push({ ...bin, count: bin.count - used });
-  return left - full * each - rest;
-}
-
-function minus(bin: Bin, task: TaskShape, tasks: number): VmSize {
-  const resources = { ...bin.resources };
-  for (const [name, each] of Object.entries(task.resources)) {
-    resources[name] = (resources[name] ?? 0) - tasks * each;
+function minus(bin: Bin, { cpu, memory, named }: Needs, tasks: number): VmSize {
+  let { resources } = bin;
+  if (named.length > 0) {
+    const left = { ...resources };
+    for (const [name, each] of named) left[name] = (left[name] ?? 0) - tasks * each;
+    resources = left;
   }
   return {
-    cpuMilli: bin.cpuMilli - tasks * task.cpuMilli,
-    memoryBytes: bin.memoryBytes - tasks * task.memoryBytes,
+    cpuMilli: bin.cpuMilli - tasks * cpu,
+    memoryBytes: bin.memoryBytes - tasks * memory,
     resources,
   };
 }

@@ -3,7 +3,8 @@
  * and what follows from both. Pure.
  */
 import { type Constraint, holds } from "../model/constraints.ts";
-import type { TaskShape, WorkerRoom } from "../scheduler/pass.ts";
+import type { Needs } from "../scheduler/bins.ts";
+import type { WorkerRoom } from "../scheduler/pass.ts";
 import type { Availability, FleetGroup, FleetSlice, WantedSlices } from "../vm/fleet.ts";
 import { RUNTIME_ATTRIBUTES } from "../wire/runtime_needs.ts";
 import { fit, FreshBins } from "./fresh_bins.ts";
@@ -62,6 +63,9 @@ export class GroupPlan {
   readonly group: DecideGroup;
   readonly live: DecideGroup["slices"];
   readonly fresh = new FreshBins();
+  /** Why it is not asked for more now; null when it may be. */
+  refusal: string | null = null;
+  #free: DecideGroup["slices"] | null = null;
   /** Slices to ask for. */
   asked = 0;
   readonly #asking = new Map<number, number>();
@@ -108,17 +112,19 @@ export class GroupPlan {
   /** What is pending goes to this worker or VM. */
   use(vm: string): void {
     const slice = this.#sliceOf.get(vm);
-    if (slice !== undefined) this.#needed.add(slice);
+    if (slice !== undefined) this.#need(slice);
   }
 
   /** Slices that nothing needs, those on their way among them. */
   get free(): DecideGroup["slices"] {
-    return this.live.filter(({ slice, vms }) => !this.#needed.has(slice) && this.#isUsable(vms));
+    return this.#free ??= this.live.filter(({ slice, vms }) =>
+      !this.#needed.has(slice) && this.#isUsable(vms)
+    );
   }
 
   /** Keeps free slices for a gang. */
   keep(count: number): void {
-    for (const { slice } of this.free.slice(0, count)) this.#needed.add(slice);
+    for (const { slice } of this.free.slice(0, count)) this.#need(slice);
   }
 
   /** How many more slices may be asked for. */
@@ -139,8 +145,15 @@ export class GroupPlan {
   }
 
   /** How many tasks fit on one VM with nothing on it. */
-  fits(task: TaskShape): number {
+  fits(task: Needs): number {
     return fit(this.group, task);
+  }
+
+  /** Whether one such task fits on one VM with nothing on it. */
+  holds({ cpu, memory, named }: Needs): boolean {
+    const { cpuMilli, memoryBytes, resources } = this.group;
+    return cpu <= cpuMilli && memory <= memoryBytes &&
+      named.every(([name, each]) => each <= (resources[name] ?? 0));
   }
 
   /** The first required constraint that its VMs do not satisfy; null when they do. */
@@ -188,6 +201,11 @@ export class GroupPlan {
     const base = Math.max(live.length, group.min);
     const count = Math.max(Math.min(base, group.max), Math.min(base + more, group.max));
     return { decision: { ...facts, count, reason: this.#reason(count), remove: [] }, retire: [] };
+  }
+
+  #need(slice: string): void {
+    this.#needed.add(slice);
+    this.#free = null;
   }
 
   #reason(count: number): string {

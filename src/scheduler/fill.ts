@@ -1,5 +1,5 @@
 /** Giving free room away: task by count, each time on the worker that suits best. Pure. */
-import { type Bin, fits, take } from "./bins.ts";
+import { type Bin, fits, type Roomiest, take } from "./bins.ts";
 import type { Assignments } from "./assignments.ts";
 import type { PlacementPolicy } from "./pass.ts";
 import type { Profile } from "./profile.ts";
@@ -12,6 +12,7 @@ const TURN_SHARE = 1 / 8;
 export interface PassState {
   /** Every worker. */
   readonly all: readonly Bin[];
+  readonly roomiest: Roomiest;
   readonly policy: PlacementPolicy;
   readonly usage: Usage;
   readonly allowances: Allowances;
@@ -35,10 +36,14 @@ export function fillFree(waiting: readonly Waiting[], state: PassState): void {
       continue;
     }
     const { profile, of } = entry;
+    if (profile.full || !state.roomiest.mayHold(profile)) {
+      turn.at++;
+      continue;
+    }
     const wanted = Math.min(entry.left, state.allowances.of(of));
     const share = Math.max(1, Math.floor(profile.roomIn(state.all) * TURN_SHARE));
     const quantum = turns.length === 1 ? wanted : Math.min(wanted, share);
-    const placed = profile.full ? 0 : fillGroup(entry, state, quantum);
+    const placed = fillGroup(entry, state, quantum);
     if (placed < quantum && of.avoid.length === 0) profile.full = true;
     if (placed < quantum || placed === wanted) turn.at++;
   }
@@ -63,6 +68,7 @@ function leastUsing(turns: readonly UserTurn[], usage: Usage): UserTurn {
 
 /** Places up to `limit` tasks of a group. @returns how many */
 export function fillGroup(entry: Waiting, state: PassState, limit: number): number {
+  state.roomiest.looked();
   const avoided = avoidedBy(entry, state.all);
   const placed = state.policy === "spread"
     ? fillEmptiest(entry, { state, avoided, limit })

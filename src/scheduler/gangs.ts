@@ -17,6 +17,7 @@ interface Side {
 export function placeGang(entry: Waiting, state: PassState): boolean {
   const { of, profile } = entry;
   if (state.allowances.of(of) < of.count) return false;
+  state.roomiest.looked();
   const sides = sidesOf(entry, state.all.filter((bin) => !bin.reserved))
     .filter(({ now }) => now >= of.count);
   const side = sides.reduce<Side | null>((best, one) => {

@@ -6,11 +6,11 @@
 import { BANDS } from "../model/band.ts";
 import { Assignments } from "./assignments.ts";
 import { fillBacklog, recallFor } from "./backlog.ts";
-import { binsOf } from "./bins.ts";
+import { type Bin, binsOf, keysAsked, Roomiest, type WorkerClass } from "./bins.ts";
 import { explain } from "./explain.ts";
 import { fillFree, type PassState } from "./fill.ts";
 import { placeGang } from "./gangs.ts";
-import type { PassInput, Placement, QueuedTasks, Recall } from "./pass.ts";
+import type { PassInput, Placement, Proposal, QueuedTasks, Recall, TaskShape } from "./pass.ts";
 import { makeRoom } from "./preempt.ts";
 import { Allowances, queueOf, Usage, type Waiting } from "./queue.ts";
 import { serveLarge, smallestOf } from "./reserve.ts";
@@ -20,23 +20,13 @@ import { serveLarge, smallestOf } from "./reserve.ts";
  * old, gangs by age, then users in turn, who holds least first.
  */
 export function place(input: PassInput): Placement {
-  const { bins, kinds } = binsOf(input.workers);
-  const waiting = queueOf(input);
-  const state: PassState = {
-    all: bins,
-    policy: input.policy,
-    usage: new Usage(input.usage),
-    allowances: new Allowances(),
-    out: new Assignments(),
-  };
+  const { bins, kinds, waiting, state } = begin(input);
   const smallest = smallestOf(waiting);
   const queued = [...input.queued];
   const recall: Recall[] = [];
   for (const [rank, band] of Map.groupBy(waiting, (entry) => entry.band)) {
     recall.push(...recallFor(takeAbove(queued, rank), { bins, pending: openJobs(waiting) }));
-    serveLarge(band, { state, nowMs: input.nowMs, smallest });
-    for (const entry of band) if (entry.of.gang !== null && entry.left > 0) placeGang(entry, state);
-    fillFree(band.filter(isOpen), state);
+    serveBand(band, { state, nowMs: input.nowMs, smallest });
   }
   const room = makeRoom(waiting, { state, held: input.held, behind: input.behind });
   fillBacklog(waiting, state);
@@ -48,6 +38,54 @@ export function place(input: PassInput): Placement {
     preempt: room.preempt,
     explanations: explain(left, { bins, kinds, input }),
   };
+}
+
+/**
+ * What a pass would give away of what is free, and nothing else: no recalls, no preemptions, no
+ * backlogs, no reasons. For finding out what there is no room for.
+ */
+export function placeFree(input: FreeInput): Proposal[] {
+  const { waiting, state } = begin({ ...input, queued: [], behind: [] });
+  const smallest = smallestOf(waiting);
+  for (const band of Map.groupBy(waiting, (entry) => entry.band).values()) {
+    serveBand(band, { state, nowMs: input.nowMs, smallest });
+  }
+  return state.out.toProposals();
+}
+
+/** What {@linkcode placeFree} looks at. */
+export type FreeInput = Pick<PassInput, "jobs" | "workers" | "usage" | "nowMs" | "policy">;
+
+function begin(
+  input: FreeInput & Pick<PassInput, "queued" | "behind">,
+): { bins: Bin[]; kinds: WorkerClass[]; waiting: Waiting[]; state: PassState } {
+  const behind = input.behind.map(({ of }) => of);
+  const { bins, kinds } = binsOf(
+    input.workers,
+    keysAsked([...input.jobs, ...input.queued, ...behind]),
+  );
+  const waiting = queueOf(input, kinds);
+  const state: PassState = {
+    all: bins,
+    roomiest: new Roomiest(bins),
+    policy: input.policy,
+    usage: new Usage(input.usage),
+    allowances: new Allowances(),
+    out: new Assignments(),
+  };
+  return { bins, kinds, waiting, state };
+}
+
+function serveBand(
+  band: readonly Waiting[],
+  { state, nowMs, smallest }: { state: PassState; nowMs: number; smallest: TaskShape },
+): void {
+  serveLarge(band, { state, nowMs, smallest });
+  for (const entry of band) {
+    const { of, profile, left } = entry;
+    if (of.gang !== null && left > 0 && state.roomiest.mayHold(profile)) placeGang(entry, state);
+  }
+  fillFree(band.filter(isOpen), state);
 }
 
 /** Takes those out that are of a higher band: what is free is theirs first, wherever they wait. */

@@ -44,7 +44,11 @@ export class Profile implements Needs {
   #able: readonly Bin[] | null = null;
   #suiting: Bin[] | null = null;
 
-  constructor(of: Asking) {
+  readonly #kinds: readonly WorkerClass[] | null;
+
+  /** @param kinds of all workers of the pass, to find out with one look each; null when not known */
+  constructor(of: Asking, kinds: readonly WorkerClass[] | null) {
+    this.#kinds = kinds;
     this.shape = of;
     this.constraints = of.constraints;
     ({ cpu: this.cpu, memory: this.memory, named: this.named } = needsOf(of));
@@ -59,7 +63,15 @@ export class Profile implements Needs {
 
   /** The bins that could run such a task if they had nothing else to do. `all` is every bin. */
   able(all: readonly Bin[]): readonly Bin[] {
-    return this.#able ??= all.filter((bin) => this.match(bin.kind).lacks.length === 0);
+    return this.#able ??= this.#ableOf(all);
+  }
+
+  #ableOf(all: readonly Bin[]): readonly Bin[] {
+    const isAble = (kind: WorkerClass) => this.match(kind).lacks.length === 0;
+    if (this.#kinds === null) return all.filter((bin) => isAble(bin.kind));
+    const able = new Set(this.#kinds.filter(isAble));
+    if (able.size === this.#kinds.length) return all;
+    return able.size === 0 ? [] : all.filter((bin) => able.has(bin.kind));
   }
 
   /** About how many tasks there is room for. */
@@ -147,13 +159,19 @@ export class Profiles {
   readonly #byKey = new Map<string, Profile>();
   /** Jobs submitted alike often share these very objects. */
   readonly #keys = new WeakMap<object, string>();
+  readonly #kinds: readonly WorkerClass[] | null;
+
+  /** @param kinds of all workers of the pass */
+  constructor(kinds: readonly WorkerClass[] | null = null) {
+    this.#kinds = kinds;
+  }
 
   /** The profile of a group. */
   of(group: Asking): Profile {
     const { cpuMilli, memoryBytes, resources, constraints } = group;
     const key = `${cpuMilli} ${memoryBytes} ${this.#text(resources)} ${this.#text(constraints)}`;
     let profile = this.#byKey.get(key);
-    if (profile === undefined) this.#byKey.set(key, profile = new Profile(group));
+    if (profile === undefined) this.#byKey.set(key, profile = new Profile(group, this.#kinds));
     return profile;
   }
 

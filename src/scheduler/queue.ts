@@ -1,5 +1,6 @@
 /** Whose turn it is: bands with ageing, users by what they hold, then age. Pure. */
 import { BANDS } from "../model/band.ts";
+import type { WorkerClass } from "./bins.ts";
 import type { PassInput, PendingGroup } from "./pass.ts";
 import { type Profile, Profiles } from "./profile.ts";
 
@@ -33,8 +34,11 @@ export class Allowances {
 }
 
 /** Every group in the order in which it would be served if all were of one user. */
-export function queueOf({ jobs, nowMs }: PassInput): Waiting[] {
-  const profiles = new Profiles();
+export function queueOf(
+  { jobs, nowMs }: Pick<PassInput, "jobs" | "nowMs">,
+  kinds: readonly WorkerClass[],
+): Waiting[] {
+  const profiles = new Profiles(kinds);
   return jobs.map((of): Waiting => {
     const steps = Math.max(0, Math.floor((nowMs - of.waitingSinceMs) / AGE_STEP_MS));
     const band = Math.max(0, BANDS.indexOf(of.band) - steps);

@@ -85,7 +85,7 @@ Deno.test("never more than max; the rest is named with its reason", () => {
   });
   assertEquals(one?.count, 7);
   assertEquals(unplaced, [
-    { generation: 1, count: 999_993, reason: "g has its most, 7" },
+    { generation: 1, count: 999_993, reason: "g: has its most, 7" },
     { generation: 2, count: 2, reason: "g: 4 cores of the 9 needed" },
   ]);
 });
