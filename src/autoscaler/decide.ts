@@ -89,8 +89,12 @@ function placeOn(
   jobs: readonly PendingGroup[],
   { input, plans }: { input: DecideInput; plans: readonly GroupPlan[] },
 ): Ask[] {
-  const placed = new Map<string, number>();
-  const allowance = new Map(jobs.map(({ generation, maxNow }) => [generation, maxNow]));
+  /** By generation, then group; most jobs have no tasks placed. */
+  const placed = new Map<number, Map<number, number>>();
+  const allowance = new Map<number, number>();
+  for (const { generation, maxNow } of jobs) {
+    if (maxNow !== Infinity) allowance.set(generation, maxNow);
+  }
   if (rooms.length > 0 && jobs.length > 0) {
     const { nowMs, usage } = input;
     const used = new Set<string>();
@@ -99,20 +103,26 @@ function placeOn(
         ...{ nowMs, jobs, usage, workers: rooms, policy: "best_fit" },
       })
     ) {
-      const key = `${generation}.${group}`;
-      placed.set(key, (placed.get(key) ?? 0) + count);
-      allowance.set(generation, (allowance.get(generation) ?? 0) - count);
+      let byGroup = placed.get(generation);
+      if (byGroup === undefined) placed.set(generation, byGroup = new Map());
+      byGroup.set(group, (byGroup.get(group) ?? 0) + count);
+      const allowed = allowance.get(generation);
+      if (allowed !== undefined) allowance.set(generation, allowed - count);
       used.add(worker);
     }
     for (const vm of used) for (const plan of plans) plan.use(vm);
   }
-  return jobs.flatMap((job) => {
-    const missing = job.count - (placed.get(`${job.generation}.${job.group}`) ?? 0);
-    const allowed = Math.max(0, allowance.get(job.generation) ?? 0);
-    const count = Math.min(missing, allowed);
-    allowance.set(job.generation, allowed - count);
-    return count > 0 ? [{ job, count }] : [];
-  });
+  const asks: Ask[] = [];
+  for (const job of jobs) {
+    const { generation } = job;
+    const missing = job.count - (placed.get(generation)?.get(job.group) ?? 0);
+    const allowed = allowance.get(generation) ?? Infinity;
+    const count = Math.min(missing, Math.max(0, allowed));
+    if (count <= 0) continue;
+    if (allowed !== Infinity) allowance.set(generation, allowed - count);
+    asks.push({ job, count });
+  }
+  return asks;
 }
 
 /** What a task needs, and where it may go. */

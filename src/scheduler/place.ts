@@ -10,10 +10,18 @@ import { type Bin, binsOf, keysAsked, Roomiest, type WorkerClass } from "./bins.
 import { explain } from "./explain.ts";
 import { fillFree, type PassState } from "./fill.ts";
 import { placeGang } from "./gangs.ts";
-import type { PassInput, Placement, Proposal, QueuedTasks, Recall, TaskShape } from "./pass.ts";
+import type {
+  PassInput,
+  PendingGroup,
+  Placement,
+  Proposal,
+  QueuedTasks,
+  Recall,
+  TaskShape,
+} from "./pass.ts";
 import { makeRoom } from "./preempt.ts";
 import { Allowances, queueOf, Usage, type Waiting } from "./queue.ts";
-import { serveLarge, smallestOf } from "./reserve.ts";
+import { RESERVE_AFTER_MS, serveLarge, smallestOf } from "./reserve.ts";
 
 /**
  * Places what can be placed. Order: bands, what waited long a band higher; in a band what is large and
@@ -45,12 +53,33 @@ export function place(input: PassInput): Placement {
  * backlogs, no reasons. For finding out what there is no room for.
  */
 export function placeFree(input: FreeInput): Proposal[] {
-  const { waiting, state } = begin({ ...input, queued: [], behind: [] });
+  const { waiting, state } = begin({
+    ...{ ...input, queued: [], behind: [] },
+    jobs: input.jobs.filter(mayConcern(input)),
+  });
   const smallest = smallestOf(waiting);
   for (const band of Map.groupBy(waiting, (entry) => entry.band).values()) {
     serveBand(band, { state, nowMs: input.nowMs, smallest });
   }
   return state.out.toProposals();
+}
+
+/**
+ * Which groups a pass could do anything for: those that one worker may have free room for, and those
+ * that waited long and fit on an idle one, for which room is kept. It saves looking at the others.
+ */
+function mayConcern({ workers, nowMs }: FreeInput): (job: PendingGroup) => boolean {
+  const [free, idle] = [{ cpu: -1, memory: -1 }, { cpu: -1, memory: -1 }];
+  for (const room of workers) {
+    free.cpu = Math.max(free.cpu, room.freeCpuMilli);
+    free.memory = Math.max(free.memory, room.freeMemoryBytes);
+    idle.cpu = Math.max(idle.cpu, room.totalCpuMilli);
+    idle.memory = Math.max(idle.memory, room.totalMemoryBytes);
+  }
+  return ({ cpuMilli, memoryBytes, waitingSinceMs }) => {
+    const most = nowMs - waitingSinceMs < RESERVE_AFTER_MS ? free : idle;
+    return cpuMilli <= most.cpu && memoryBytes <= most.memory;
+  };
 }
 
 /** What {@linkcode placeFree} looks at. */
