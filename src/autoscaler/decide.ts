@@ -59,7 +59,7 @@ export function decide(input: DecideInput): Decision {
   const decided = plans.map((plan) => plan.decide());
   return {
     groups: decided.map(({ decision }) => decision),
-    retire: decided.flatMap(({ retire }) => retire),
+    retire: [...plans.flatMap(({ doomed }) => doomed), ...decided.flatMap(({ retire }) => retire)],
     unplaced,
   };
 }
@@ -72,8 +72,10 @@ interface Ask {
 
 /** Places what is pending as the scheduler would. @returns what is left, in its order */
 function dryRun(input: DecideInput, plans: readonly GroupPlan[]): Ask[] {
-  const staying = input.workers.filter(({ retiring }) => !retiring);
-  const retiring = input.workers.filter((worker) => worker.retiring);
+  const doomed = new Set(plans.flatMap((plan) => plan.doomed));
+  const there = input.workers.filter(({ worker }) => !doomed.has(worker));
+  const staying = there.filter(({ retiring }) => !retiring);
+  const retiring = there.filter((worker) => worker.retiring);
   const coming = plans.flatMap((plan) => plan.comingRooms());
   const first = placeOn([...staying, ...coming], input.jobs, { input, plans });
   // Only what fits nowhere else takes back what was about to go.

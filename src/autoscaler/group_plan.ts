@@ -62,6 +62,8 @@ const FOUND_OUT = /^(limits$|limits\.)/;
 export class GroupPlan {
   readonly group: DecideGroup;
   readonly live: DecideGroup["slices"];
+  /** VMs of slices that go: their workers get nothing new until they are gone. */
+  readonly doomed: readonly string[];
   readonly fresh = new FreshBins();
   /** Why it is not asked for more now; null when it may be. */
   refusal: string | null = null;
@@ -77,7 +79,11 @@ export class GroupPlan {
   /** @param workers those that are known, by name */
   constructor(group: DecideGroup, workers: ReadonlyMap<string, SeenWorker>) {
     this.group = group;
-    this.live = group.slices.filter(({ vms }) => vms.every(({ state }) => LIVE.has(state)));
+    const isLive = ({ vms }: DecideGroup["slices"][number]) =>
+      vms.every(({ state }) => LIVE.has(state));
+    this.live = group.slices.filter(isLive);
+    this.doomed = group.slices.filter((slice) => !isLive(slice))
+      .flatMap(({ vms }) => vms.map(({ vm }) => vm));
     this.#workers = workers;
     this.#attributes = { ...group.learned, ...group.attributes, group: group.name };
     for (const { slice, vms } of this.live) {

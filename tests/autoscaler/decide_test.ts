@@ -395,3 +395,13 @@ Deno.test("whatever the demand: all is placed, or every group that could help ha
     }
   }));
 });
+
+Deno.test("workers of a slice that goes are no room and get nothing new, until it is gone", () => {
+  const vms = [...ready("w0"), { vm: "w1", state: "STOPPING" as const }];
+  const { groups: [one], retire } = run({
+    jobs: [large(1, 2)],
+    workers: [worker("w0"), worker("w1")],
+    groups: [group({ vms })],
+  });
+  assertEquals([one?.count, one?.have, retire], [2, 1, ["w1"]]);
+});
