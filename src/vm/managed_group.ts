@@ -46,6 +46,8 @@ export class ManagedGroup implements Part {
   #early: { vm: string; event: VmEvent }[] | null = [];
   readonly #learning = { tries: 0, notBeforeMs: -Infinity, busy: false, reason: "" };
   readonly #reloading = new Set<string>();
+  /** What was told last of whether it can be asked for more. */
+  #told = "";
   #converging: "no" | "yes" | "again" = "no";
 
   /** @param config what it is made of */
@@ -86,7 +88,7 @@ export class ManagedGroup implements Part {
 
   facts(): { detail: string } {
     const slices = this.#all();
-    const ready = slices.filter((slice) => slice.isLive && !slice.isComing).length;
+    const ready = slices.filter((slice) => slice.isLive && slice.readyAtMs !== null).length;
     const { state, reason } = this.#availability();
     const more = state === "ok" ? "" : `; ${state}: ${reason}`;
     return { detail: `${ready} of ${slices.length} slices ready${more}` };
@@ -105,6 +107,15 @@ export class ManagedGroup implements Part {
   /** The names of its VMs; those of slices that are wholly gone are left out. */
   get vms(): Iterable<string> {
     return this.#slices?.vms ?? [];
+  }
+
+  /** Tells when time alone made more, or less, to be had: nothing else would. */
+  #lookAtPace(): void {
+    const { state, reason } = this.#availability();
+    const text = `${state} ${reason}`;
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#ports.changed();
   }
 
   /** What it shall have from now on. */
@@ -227,6 +238,7 @@ export class ManagedGroup implements Part {
       if (wrong !== null) this.#slices.fail(slice, wrong);
     }
     this.converge();
+    this.#lookAtPace();
   }
 
   /** What ends a slice that was not asked to go. @param heardMs since when the controller is heard */

@@ -65,10 +65,10 @@ export class ManagedSlice implements SliceRequest {
     return this.nodes.every(({ state }) => isTerminal(state));
   }
 
-  /** True when none of its VMs can have work. */
+  /** True when none of its VMs can have work: of one that is up a worker may be known already. */
   get isComing(): boolean {
     return this.readyAtMs === null &&
-      this.nodes.every(({ state }) => state.name !== "READY" && state.name !== "UNHEALTHY");
+      this.nodes.every(({ state: { name } }) => name === "REQUESTED" || name === "BOOTING");
   }
 
   /** Why it is not live. */
