@@ -20,6 +20,8 @@ const LOOK_MS = 500;
 /** Changes that come this close together make one decision, in ms. */
 const COALESCE_MS = 10;
 
+const NO_DEMAND: Demand = { type: "demand", jobs: [], workers: [], usage: {} };
+
 /** The body of the autoscaler's loop. */
 export function autoscalerLoop(): LoopBody {
   return async (context) => {
@@ -27,7 +29,7 @@ export function autoscalerLoop(): LoopBody {
     const core = context.channel<Demand, FromAutoscaler>(CORE_CHANNEL);
     const tracker = new WorkerTracker();
     const over = Promise.withResolvers<void>();
-    let demand: Demand = { type: "demand", jobs: [], workers: [], usage: {} };
+    let demand: Demand | null = null;
     let retiring: string | null = null;
     const retire = (workers: readonly string[]) => {
       const text = workers.join();
@@ -40,16 +42,19 @@ export function autoscalerLoop(): LoopBody {
       timer.cancel();
       timer = clock.setTimer(LOOK_MS, look);
       if (!desk.known || closing.aborted) return;
-      const workers = tracker.see(demand, clock.now());
-      const groups = tracker.learn(desk.groups, workers);
-      const { jobs, usage } = demand;
-      const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, groups });
       // What this process has itself is not scaled: nobody has to say what is pending.
-      if (desk.groups.some(({ provider }) => provider !== "local")) retire(decision.retire);
+      const scales = desk.groups.some(({ provider }) => provider !== "local");
+      if (scales && demand === null) return retire([]);
+      const known = demand ?? NO_DEMAND;
+      const workers = tracker.see(known, clock.now());
+      const groups = tracker.learn(desk.groups, workers);
+      const { jobs, usage } = known;
+      const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, groups });
+      if (scales) retire(decision.retire);
       const wanted = decision.groups.map(({ group, count, reason, remove }) => ({
         ...{ group, count, reason, remove },
       }));
-      if (desk.want(wanted, demand.seen ?? [])) report(decision);
+      if (desk.want(wanted, known.seen ?? [])) report(decision);
     };
     let timer = clock.setTimer(LOOK_MS, look);
     const soon = () => {

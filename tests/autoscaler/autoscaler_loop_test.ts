@@ -58,6 +58,8 @@ Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after 
   loop.run(autoscalerLoop(), {});
   await loop.ready;
   await tell(fleet({ vm: "w0", state: "READY" }));
+  assertEquals([told, retired], [[], [[]]], "it asks what there is to do before it decides");
+  await tell(demand([]));
   assertEquals(told, ["1"]);
   await tell(demand([load("w0", 1)], [job(1, 2)]));
   assertEquals(told, ["1", "3"]);

@@ -42,14 +42,18 @@ export function submitLoad(
   const tick = () => {
     if (engine.nowMs >= untilMs) return;
     engine.at(TICK_MS, tick);
-    const durationMs = engine.between(1, 5) * MINUTE_MS;
-    const cpuMilli = engine.pick([1_000, 1_000, 2_000, 4_000]);
+    // What is steady has tasks that are alike, so that as many run at each moment.
+    const isSteady = load === "steady";
+    const durationMs = isSteady ? 3 * MINUTE_MS : engine.between(1, 5) * MINUTE_MS;
+    const cpuMilli = isSteady ? 1_000 : engine.pick([1_000, 1_000, 2_000, 4_000]);
     // In the long run as many cores are held as the curve says.
     owed += curve(engine.nowMs, bursts) * mostMilli * TICK_MS;
     const tasks = Math.floor(owed / (durationMs * cpuMilli));
     if (tasks === 0) return;
     owed -= tasks * durationMs * cpuMilli;
-    const constraints = engine.chance(0.2) && wishes.length > 0 ? [engine.pick(wishes)] : [];
+    const constraints = !isSteady && engine.chance(0.2) && wishes.length > 0
+      ? [engine.pick(wishes)]
+      : [];
     core.submit({ cpuMilli, tasks, durationMs, constraints });
   };
   engine.at(0, tick);

@@ -2,8 +2,8 @@
  * The programs of the fleet simulator: the real VM manager loop over a cloud and a journal that
  * outlive it, and the real autoscaler loop beside a core. Each can be killed between any two steps.
  */
-import type { Demand, Retire } from "../../../src/autoscaler/messages.ts";
-import { CORE_CHANNEL, VM_CHANNEL } from "../../../src/autoscaler/messages.ts";
+import type { Demand, FromAutoscaler } from "../../../src/autoscaler/messages.ts";
+import { CORE_CHANNEL, SERVER_CHANNEL, VM_CHANNEL } from "../../../src/autoscaler/messages.ts";
 import { autoscalerLoop } from "../../../src/autoscaler/autoscaler_loop.ts";
 import { Deadline } from "../../../src/lifecycle/deadline.ts";
 import { managedLoop } from "../../../src/lifecycle/managed_loop.ts";
@@ -15,6 +15,7 @@ import type { GroupConfig } from "../../../src/vm/scale_group.ts";
 import type { BookChange } from "../../../src/vm/vm_book.ts";
 import { type OpenJournal, vmManagerLoop } from "../../../src/vm/vm_manager_loop.ts";
 import { MemoryJournal } from "../../fakes/memory_journal.ts";
+import { SILENT } from "../../fakes/silent_channel.ts";
 import { SimChannel } from "../channel.ts";
 import { type Engine, Program } from "../engine.ts";
 import { RESTART } from "../sim_worker.ts";
@@ -84,7 +85,7 @@ export class SimManager {
     this.#program = program;
     this.dieAfterIntents = Infinity;
     this.#root = await begin(this.#of, {
-      ...{ name: "manager", program, config: { cluster: "sim", groups, folder } },
+      ...{ name: "manager", program, config: { cluster: "sim", groups, folder, hasLocal: false } },
       body: vmManagerLoop({
         makers: () => cloud.makers(program),
         random: engine.random,
@@ -142,7 +143,7 @@ export class SimController {
     const program = programOf(engine, "controller");
     this.#program = program;
     const [near, far] = SimChannel.pair(engine, program);
-    const channel = near.as<Retire, Demand>();
+    const channel = near.as<FromAutoscaler, Demand>();
     // As the real core, which tells nothing until it is asked.
     let asked = false;
     let last: Demand | null = null;
@@ -161,6 +162,7 @@ export class SimController {
       ...{ name: "controller", program, config: null, body: autoscalerLoop() as LoopBody<null> },
       channels: {
         [CORE_CHANNEL]: far,
+        [SERVER_CHANNEL]: SILENT as Channel<never, unknown> as Channel<unknown, unknown>,
         [VM_CHANNEL]: wire.controller(program) as Channel<unknown, unknown>,
       },
     });
