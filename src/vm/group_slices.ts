@@ -145,6 +145,8 @@ export class GroupSlices {
       if (slice.isLive || slice.isOver) continue;
       const { asked, hurry } = slice;
       if (asked === null) {
+        // A delete that overtakes the request would be told that there is nothing.
+        if (slice.unsettled && !hurry && now - slice.fromMs < CREATE_MS) continue;
         if (hurry || pace.takeDelete(now, deletes)) this.#delete(slice, config.pace.stopMs);
         continue;
       }
@@ -238,10 +240,15 @@ export class GroupSlices {
     const { clock, signal } = this.#ports;
     let isLate = false;
     const call = async (signal: AbortSignal) => {
-      const externalId = await provider.create(slice, signal);
-      // Nobody waits any more, but its name is needed to end it.
-      if (isLate) this.#accepted(slice, externalId);
-      return externalId;
+      slice.unsettled = true;
+      try {
+        const externalId = await provider.create(slice, signal);
+        // Nobody waits any more, but its name is needed to end it.
+        if (isLate) this.#accepted(slice, externalId);
+        return externalId;
+      } finally {
+        slice.unsettled = false;
+      }
     };
     try {
       const what = `request for ${slice.slice}`;
@@ -258,13 +265,35 @@ export class GroupSlices {
   #accepted(slice: ManagedSlice, externalId: string | null): void {
     slice.externalId = externalId;
     for (const node of slice.nodes) node.apply({ name: "accepted", externalId });
-    if (slice.isOver || !slice.isLive) {
-      // A stop that came meanwhile did not know its name.
-      this.#delete(slice, slice.asked?.stopMs ?? 0);
-    }
-    if (!slice.isOver && externalId !== null) {
+    if (slice.isOver) return this.#reopen(slice, "it was made after it was said to be gone");
+    // A stop that came meanwhile did not know its name.
+    if (!slice.isLive) this.#delete(slice, slice.asked?.stopMs ?? 0);
+    if (externalId !== null) {
       this.#ports.book.note({ type: "created", slice: slice.slice, externalId });
     }
+  }
+
+  /** One that was proved gone before its request was answered: it may be there, and has to go again. */
+  #reopen(slice: ManagedSlice, reason: string): void {
+    const { provider } = this.#of;
+    const { clock, signal } = this.#ports;
+    const { slice: name, vms, externalId, createdMs } = slice;
+    if (this.#ports.closing() || signal.aborted || this.#slices.has(name)) {
+      return provider.delete({ slice: name, vms, externalId, stopMs: 0, reason });
+    }
+    const sinceMs = clock.now();
+    const group = this.#of.config.group.name;
+    this.write({ slice: name, vms, externalId, createdMs, group, readyMs: null, stopping: reason });
+    const again = this.#add(
+      { slice: name, vms, externalId, createdMs, fromMs: sinceMs, readyAtMs: null },
+      { name: "STOPPING", sinceMs, externalId, reason },
+    );
+    again.judged = again.noted = true;
+    // owner: this run of the VM manager.
+    void this.#own(again).catch((error) => {
+      if (!this.#ports.closing() && !signal.aborted) this.#ports.broken(error);
+    });
+    this.#ports.changed();
   }
 
   #refused(slice: ManagedSlice, error: unknown): void {
@@ -273,7 +302,8 @@ export class GroupSlices {
     const nowMs = this.#ports.clock.now();
     if (!(error instanceof IrisError) || !REFUSED.has(error.code)) {
       // Nobody knows whether it was made; a VM that works was.
-      if (slice.readyAtMs === null) this.fail(slice, reason);
+      if (slice.isOver) this.#reopen(slice, reason);
+      else if (slice.readyAtMs === null) this.fail(slice, reason);
       return;
     }
     slice.judged = true;

@@ -36,6 +36,9 @@ export class ManagedSlice implements SliceRequest {
   /** True once its fate was counted. */
   judged = false;
 
+  /** True while nobody knows what became of the request for it, though its time may be over. */
+  unsettled = false;
+
   /** The last request to delete it. */
   asked: Asked | null = null;
   /** True once it is written down that it shall go. */

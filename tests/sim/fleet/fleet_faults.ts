@@ -38,7 +38,7 @@ export const FLEET_FAULTS: Readonly<Record<string, (world: Plagued) => number>> 
   },
   hang({ engine, cloud }) {
     const ms = engine.pick([2, 10, 60]) * MINUTE_MS;
-    cloud.manners.hangsUntilMs = engine.nowMs + ms;
+    cloud.manners.hangsUntilMs = Math.max(cloud.manners.hangsUntilMs, engine.nowMs + ms);
     return ms;
   },
   lies({ engine, cloud }) {

@@ -38,7 +38,6 @@ export class FleetOracle {
   /** Slices that were asked for, and the most VMs at a time. */
   created = 0;
   mostVms = 0;
-  /** Slices that were made and never had work, nor were needed by a group's floor. */
   readonly #turns = new Map<string, Turns>();
   readonly #unwritten = new Map<Machine, number>();
   readonly #of: Looked;
@@ -123,6 +122,7 @@ export class FleetOracle {
     for (const [machine, sinceMs] of this.#unwritten) {
       if (!cloud.machines.has(machine.slice)) this.#unwritten.delete(machine);
       else if (engine.nowMs - sinceMs > UNWRITTEN_MS) {
+        this.#unwritten.set(machine, Infinity);
         this.#broken(`${machine.slice} is there, and nobody wrote it down`);
       }
     }

@@ -26,7 +26,7 @@ const STOP_MS = 60_000;
 const CORES = 4;
 
 /** Without faults a fleet costs at most this many times what would have been enough at each moment, */
-export const COST_FACTOR = 1.35;
+export const COST_FACTOR = 1.5;
 /** ... and for each slice its boot and idle time and this, in ms. */
 export const COST_SLACK_MS = 30_000;
 /** With a steady load and without faults a group changes direction at most so often in an hour. */
