@@ -5,14 +5,17 @@
 import { logger } from "../base/log.ts";
 import type { LoopBody } from "../lifecycle/loop.ts";
 import { decide, type Decision } from "./decide.ts";
+import { groupFacts } from "./explain_group.ts";
 import { FleetDesk } from "./fleet_desk.ts";
 import {
   CORE_CHANNEL,
   type Demand,
   type FromAutoscaler,
+  type ScalingNote,
   SERVER_CHANNEL,
   VM_CHANNEL,
 } from "./messages.ts";
+import { scalingNotes } from "./scaling_notes.ts";
 import { WorkerTracker } from "./worker_tracker.ts";
 
 /** How often it looks when nothing changed: idle time passes without news. In ms. */
@@ -30,13 +33,8 @@ export function autoscalerLoop(): LoopBody {
     const tracker = new WorkerTracker();
     const over = Promise.withResolvers<void>();
     let demand: Demand | null = null;
-    let retiring: string | null = null;
-    const retire = (workers: readonly string[]) => {
-      const text = workers.join();
-      if (text === retiring) return;
-      retiring = text;
-      core.post({ type: "retire", workers });
-    };
+    const retire = news((workers: readonly string[]) => core.post({ type: "retire", workers }));
+    const scaling = news((notes: readonly ScalingNote[]) => core.post({ type: "scaling", notes }));
     const look = () => {
       context.tick();
       timer.cancel();
@@ -44,17 +42,21 @@ export function autoscalerLoop(): LoopBody {
       if (!desk.known || closing.aborted) return;
       // What this process has itself is not scaled: nobody has to say what is pending.
       const scales = desk.groups.some(({ provider }) => provider !== "local");
-      if (scales && demand === null) return retire([]);
+      if (scales && demand === null) return retire.tell([]);
       const known = demand ?? NO_DEMAND;
       const workers = tracker.see(known, clock.now());
       const groups = tracker.learn(desk.groups, workers);
       const { jobs, usage } = known;
       const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, groups });
-      if (scales) retire(decision.retire);
+      if (scales) retire.tell(decision.retire);
       const wanted = decision.groups.map(({ group, count, reason, remove }) => ({
         ...{ group, count, reason, remove },
       }));
       if (desk.want(wanted, known.seen ?? [])) report(decision);
+      const nameOf = (generation: number) => known.names?.[generation] ?? `number ${generation}`;
+      const nowMs = clock.wall();
+      desk.explain(decision.groups.map((group) => groupFacts(group, { nowMs, nameOf })));
+      if (scales) scaling.tell(scalingNotes(decision));
     };
     let timer = clock.setTimer(LOOK_MS, look);
     const soon = () => {
@@ -70,7 +72,7 @@ export function autoscalerLoop(): LoopBody {
     });
     core.onMessage((message) => {
       // A core that begins anew knows nothing of what retires, nor that anybody wants to know.
-      if (message.begun === true) retiring = null;
+      if (message.begun === true) { for (const one of [retire, scaling]) one.forget(); }
       demand = message;
       soon();
     });
@@ -82,6 +84,20 @@ export function autoscalerLoop(): LoopBody {
     timer.cancel();
     core.onMessage(null);
     desk.close();
+  };
+}
+
+/** What is told only when it is not what was told last. */
+function news<T>(post: (value: T) => void): { tell(value: T): void; forget(): void } {
+  let told: string | null = null;
+  return {
+    tell(value) {
+      const text = JSON.stringify(value);
+      if (text === told) return;
+      told = text;
+      post(value);
+    },
+    forget: () => void (told = null),
   };
 }
 

@@ -7,6 +7,7 @@
 import { type Needs, needsOf } from "../scheduler/bins.ts";
 import type { PendingGroup, WorkerRoom } from "../scheduler/pass.ts";
 import { placeFree } from "../scheduler/place.ts";
+import { blockText } from "./block_text.ts";
 import { type DecideGroup, type GroupDecision, GroupPlan } from "./group_plan.ts";
 import type { Demand, WorkerLoad } from "./messages.ts";
 import { Routes } from "./routes.ts";
@@ -100,6 +101,7 @@ function placeOn(
   if (rooms.length > 0 && jobs.length > 0) {
     const { nowMs, usage } = input;
     const used = new Set<string>();
+    const known = new Set(input.workers.map(({ worker }) => worker));
     for (
       const [generation, worker, count, group] of placeFree({
         ...{ nowMs, jobs, usage, workers: rooms, policy: "best_fit" },
@@ -111,6 +113,9 @@ function placeOn(
       const allowed = allowance.get(generation);
       if (allowed !== undefined) allowance.set(generation, allowed - count);
       used.add(worker);
+      if (!known.has(worker)) {
+        plans.some((plan) => plan.await(worker, { generation, tasks: count }));
+      }
     }
     for (const vm of used) for (const plan of plans) plan.use(vm);
   }
@@ -190,7 +195,9 @@ function slicesForGang(
 function whyBlocked(plan: GroupPlan, plans: readonly GroupPlan[]): string | null {
   const { availability, quotaPool = null, quotaRank = 0 } = plan.group;
   const state = availability?.state ?? "ok";
-  if (state === "backoff" || state === "halted" || state === "quota") return availability!.reason;
+  if (state === "backoff" || state === "halted" || state === "quota") {
+    return blockText(availability!);
+  }
   if (quotaPool === null) return null;
   const refused = plans.find(({ group }) =>
     group.quotaPool === quotaPool && (group.quotaRank ?? 0) <= quotaRank &&
@@ -198,9 +205,7 @@ function whyBlocked(plan: GroupPlan, plans: readonly GroupPlan[]): string | null
   );
   return refused === undefined
     ? null
-    : `${refused.group.name} of the same quota pool is blocked: ${
-      refused.group.availability!.reason
-    }`;
+    : `${refused.group.name} of the same quota pool: ${blockText(refused.group.availability!)}`;
 }
 
 function whyUnplaced(job: PendingGroup, { needs, routes }: By): string {

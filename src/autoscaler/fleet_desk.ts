@@ -17,6 +17,7 @@ import type {
   WantedSlices,
   WorkerSeen,
 } from "../vm/fleet.ts";
+import type { GroupFacts } from "../wire/group_explanation.ts";
 import type { GroupView, VmView } from "../wire/vms.ts";
 import {
   type DeskToServer,
@@ -80,6 +81,7 @@ export class FleetDesk {
   readonly #beganMs: number;
   #gone: VmView[] = [];
   #showing: Timer | null = null;
+  #explained = "";
   #nextId = 1;
 
   /** Asks everybody at once: what was known before a restart is lost. */
@@ -138,6 +140,14 @@ export class FleetDesk {
     return some;
   }
 
+  /** Shows why groups have what they have, when that changed. */
+  explain(groups: readonly GroupFacts[]): void {
+    const text = JSON.stringify(groups);
+    if (text === this.#explained) return;
+    this.#explained = text;
+    this.#options.server.post({ type: "decided", groups });
+  }
+
   /** Listens no more. */
   close(): void {
     this.#showing?.cancel();
@@ -156,6 +166,7 @@ export class FleetDesk {
     switch (message.type) {
       case "hello":
         this.#questions.clear();
+        this.#explained = "";
         // Their links went with the server of before: whoever is there says so again.
         for (const manager of this.#managers.values()) {
           manager.heard = manager.name === LOCAL_MANAGER;

@@ -7,6 +7,7 @@ import type { Needs } from "../scheduler/bins.ts";
 import type { WorkerRoom } from "../scheduler/pass.ts";
 import type { Availability, FleetGroup, FleetSlice, WantedSlices } from "../vm/fleet.ts";
 import { RUNTIME_ATTRIBUTES } from "../wire/runtime_needs.ts";
+import { timeText } from "./block_text.ts";
 import { fit, FreshBins } from "./fresh_bins.ts";
 
 /** What of a group a decision looks at. */
@@ -49,6 +50,12 @@ export interface GroupDecision extends WantedSlices {
   readonly idle: readonly IdleSlice[];
   /** Whom it was asked for: how many tasks of which job. */
   readonly asking: readonly { readonly generation: number; readonly tasks: number }[];
+  /** For whom VMs are on their way: how many tasks of which job, on how many VMs. */
+  readonly awaited: readonly {
+    readonly generation: number;
+    readonly tasks: number;
+    readonly vms: number;
+  }[];
   /** Why it could not be asked, or gives nothing back; null when neither holds. */
   readonly blocked: string | null;
 }
@@ -71,6 +78,9 @@ export class GroupPlan {
   /** Slices to ask for. */
   asked = 0;
   readonly #asking = new Map<number, number>();
+  /** VMs on their way, and those owed to `min`. */
+  readonly #rooms = new Set<string>();
+  readonly #awaited = new Map<number, { tasks: number; vms: Set<string> }>();
   readonly #needed = new Set<string>();
   readonly #sliceOf = new Map<string, string>();
   readonly #workers: ReadonlyMap<string, SeenWorker>;
@@ -112,7 +122,17 @@ export class GroupPlan {
         rooms.push(this.#room(`${slice}.${vm}`, slice));
       }
     }
+    for (const { worker } of rooms) this.#rooms.add(worker);
     return rooms;
+  }
+
+  /** Tasks of a job go to a VM that is on its way. @returns false when it is none of this group */
+  await(vm: string, { generation, tasks }: { generation: number; tasks: number }): boolean {
+    if (!this.#rooms.has(vm)) return false;
+    const before = this.#awaited.get(generation) ?? { tasks: 0, vms: new Set() };
+    before.vms.add(vm);
+    this.#awaited.set(generation, { ...before, tasks: before.tasks + tasks });
+    return true;
   }
 
   /** What is pending goes to this worker or VM. */
@@ -192,6 +212,9 @@ export class GroupPlan {
       ...{ group: group.name, have: live.length, needed, asked, idle, blocked },
       coming: this.coming.length,
       asking: [...this.#asking].map(([generation, tasks]) => ({ generation, tasks })),
+      awaited: [...this.#awaited].map(([generation, { tasks, vms }]) => ({
+        ...{ generation, tasks, vms: vms.size },
+      })),
     };
     const surplus = asked > 0 ? 0 : live.length - least;
     const going = surplus > 0 && group.availability?.state !== "halted"
@@ -200,13 +223,23 @@ export class GroupPlan {
     if (going.length > 0) {
       const remove = going.filter((slice) => this.#isEmpty(slice)).map(({ slice }) => slice);
       const retire = going.flatMap(({ vms }) => vms.map(({ vm }) => vm));
-      const reason = `${going.length} idle for ${group.idleMs} ms or longer`;
+      const reason = this.#reasonToGo(going.length, remove);
       const count = live.length - remove.length;
       return { decision: { ...facts, count, reason, remove }, retire };
     }
     const base = Math.max(live.length, group.min);
     const count = Math.max(Math.min(base, group.max), Math.min(base + more, group.max));
     return { decision: { ...facts, count, reason: this.#reason(count), remove: [] }, retire: [] };
+  }
+
+  #reasonToGo(going: number, remove: readonly string[]): string {
+    const idleMs = this.group.idleMs;
+    const came =
+      this.live.filter(({ slice, vms }) =>
+        remove.includes(slice) && vms.some(({ vm }) => this.#workers.has(vm))
+      ).length;
+    if (came === 0 && remove.length > 0) return `${remove.length} on their way are not needed`;
+    return `${going} idle for ${timeText(idleMs)} or longer`;
   }
 
   #need(slice: string): void {

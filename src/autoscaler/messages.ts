@@ -1,6 +1,7 @@
 /** What the autoscaler and others tell each other. Plain data, by structured clone. */
 import type { PendingGroup, WorkerRoom } from "../scheduler/pass.ts";
 import type { FromVmManager, ToVmManager, VmAnswer, VmQuestion, WorkerSeen } from "../vm/fleet.ts";
+import type { GroupFacts } from "../wire/group_explanation.ts";
 import type { GroupView, VmView } from "../wire/vms.ts";
 
 /** One worker that takes work, or would if it did not retire. */
@@ -19,6 +20,8 @@ export interface Demand {
   /** What is pending, as a scheduling pass would see it. */
   readonly jobs: readonly PendingGroup[];
   readonly workers: readonly WorkerLoad[];
+  /** The names of jobs, for people: by generation, as text. */
+  readonly names?: Readonly<Record<string, string>>;
   /** What users' tasks hold now, in thousandths of a core. */
   readonly usage: Readonly<Record<string, number>>;
   /** What is known of every worker, so that a VM manager knows of those on its VMs. */
@@ -54,8 +57,20 @@ export interface VmNotes {
   readonly notes: readonly VmNote[];
 }
 
+/** What the autoscaler does about a job that waits, in one line. */
+export interface ScalingNote {
+  readonly generation: number;
+  readonly line: string;
+}
+
+/** Autoscaler to core: what it does about what waits, in place of what it said before. */
+export interface Scaling {
+  readonly type: "scaling";
+  readonly notes: readonly ScalingNote[];
+}
+
 /** Autoscaler to core. */
-export type FromAutoscaler = Retire | VmNotes;
+export type FromAutoscaler = Retire | VmNotes | Scaling;
 
 /** A question of a user, before it is known whom to ask. */
 export type VmAsk = VmQuestion extends infer Question
@@ -86,5 +101,7 @@ export type DeskToServer =
     /** With those that are gone lately, at the end. */
     readonly vms: readonly VmView[];
   }
+  /** What was decided about each group last. */
+  | { readonly type: "decided"; readonly groups: readonly GroupFacts[] }
   | { readonly type: "answered"; readonly id: number; readonly result: VmAnswer["result"] }
   | { readonly type: "to_manager"; readonly manager: string; readonly message: ToVmManager };

@@ -1,4 +1,5 @@
 /** The part of the SDK that is about VMs and scale groups. */
+import type { GroupExplanation } from "../wire/group_explanation.ts";
 import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 
 /** Calls the API, as the client around it does. */
@@ -45,6 +46,11 @@ export class FleetClient {
   /** Starts a VM's worker anew in place. @throws {IrisError} `conflict` when it does not work yet */
   reloadVm(name: string): Promise<VmView> {
     return this.#call("POST", `${vmPath(name)}/reload`, { timeoutMs: RELOAD_MS });
+  }
+
+  /** Why a scale group has what it has. @throws {IrisError} `not_found` */
+  explainGroup(name: string): Promise<GroupExplanation> {
+    return this.#call("GET", `/api/v1/groups/${encodeURIComponent(name)}/explain`);
   }
 
   /** Scale groups. */

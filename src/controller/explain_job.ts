@@ -26,6 +26,7 @@ export function explainJob(state: ClusterState, job: Job<JobSpec>): JobExplanati
     ready: pending.ready,
     allowance: job.spec.maxRunning === null ? null : job.allowance,
     placement,
+    scaling: state.placeable.has(job) ? state.scaling.get(job.generation) ?? null : null,
   };
 }
 
@@ -42,6 +43,7 @@ export function explainDone(job: JobView): JobExplanation {
     ready: 0,
     allowance: null,
     placement: null,
+    scaling: null,
   };
 }
 

@@ -3,6 +3,7 @@
  * tests of routes use a fake. Every method may throw an `IrisError`.
  */
 import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
+import type { GroupExplanation } from "../wire/group_explanation.ts";
 import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 
 /** See the head of this file. */
@@ -14,6 +15,8 @@ export interface FleetApi {
   groups(): GroupView[];
   /** @throws `not_found` */
   group(name: string): GroupView;
+  /** Why it has what it has. @throws `not_found` */
+  explainGroup(name: string): GroupExplanation;
   /** The last lines that a VM and its bootstrap said, also when it ended lately. @throws `not_found` */
   vmLogs(name: string, tail: number): Promise<VmLogs>;
   /** Its whole slice goes, whatever runs there. Resolves when that was taken. @throws `not_found` */

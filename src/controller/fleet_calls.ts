@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, IrisError, messageOf } from "../base/errors.ts";
+import { explainGroup } from "../autoscaler/explain_group.ts";
 import {
   type DeskToServer,
   LOCAL_MANAGER,
@@ -15,6 +16,7 @@ import type { TreeNode } from "../lifecycle/part.ts";
 import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
 import { PROTOCOL, whyIncompatible } from "../wire/protocol.ts";
 import { parseTree } from "../wire/tree.ts";
+import type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
 import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 import type { FleetApi } from "./fleet_api.ts";
 import { VmLinks } from "./vm_links.ts";
@@ -43,6 +45,7 @@ export class FleetCalls implements FleetApi {
   readonly #calls = new Map<number, (result: Result) => void>();
   #groups: readonly GroupView[] = [];
   #vms: readonly VmView[] = [];
+  #facts: ReadonlyMap<string, GroupFacts> = new Map();
   #nextId = 1;
   #closed = false;
   readonly #version: string;
@@ -82,6 +85,10 @@ export class FleetCalls implements FleetApi {
     const found = this.#groups.find((group) => group.name === name);
     if (found !== undefined) return found;
     throw new IrisError("not_found", `No such group: ${name}`, { field: "group" });
+  }
+
+  explainGroup(name: string): GroupExplanation {
+    return explainGroup(this.group(name), this.#facts.get(name) ?? null, this.#clock.wall());
   }
 
   async vmLogs(vm: string, tail: number): Promise<VmLogs> {
@@ -170,6 +177,9 @@ export class FleetCalls implements FleetApi {
       case "fleet":
         this.#groups = message.groups;
         this.#vms = message.vms;
+        return;
+      case "decided":
+        this.#facts = new Map(message.groups.map((facts) => [facts.group, facts]));
         return;
       case "answered":
         return this.#calls.get(message.id)?.(message.result);

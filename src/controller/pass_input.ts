@@ -84,6 +84,12 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
   return {
     type: "demand",
     jobs: closing ? [] : withWaiting(state, pendingGroups(state), monoMs),
+    names: Object.fromEntries(
+      [...state.placeable].slice(0, MAX_JOBS_PER_PASS).map(({ generation, name }) => [
+        generation,
+        name,
+      ]),
+    ),
     usage: usageOf(state),
     workers: [...state.workers.values()].filter((worker) => worker.able).map((worker) => {
       const { waiting: _, ...room } = withoutWaiting(worker.room(monoMs));

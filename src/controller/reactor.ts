@@ -145,6 +145,9 @@ export class Reactor {
         return register(turn, event);
       case "retire":
         return retire(this.state, new Set(event.workers));
+      case "scaling":
+        this.state.scaling = new Map(event.notes.map(({ generation, line }) => [generation, line]));
+        return;
       case "drain_worker":
         return drainWorker(turn, event);
       case "release_worker":
@@ -248,6 +251,7 @@ const QUIET_EVENTS: ReadonlySet<string> = new Set([
   "liveness",
   "register_endpoint",
   "vms",
+  "scaling",
 ]);
 
 function retire({ workers }: ClusterState, names: ReadonlySet<string>): void {

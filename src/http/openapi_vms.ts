@@ -1,5 +1,6 @@
 /** The rows of `/openapi.json` about VMs and scale groups. */
 import * as v from "valibot";
+import { GROUP_EXPLANATION_SCHEMA } from "../wire/group_explanation.ts";
 import { GROUP_SCHEMA, VM_LOGS_SCHEMA, VM_SCHEMA, VM_STOP_SCHEMA } from "../wire/vms.ts";
 import { LINK_REQUEST_SCHEMA } from "../controller/vm_link_schema.ts";
 import type { ApiRoute } from "./openapi.ts";
@@ -45,6 +46,11 @@ export const VM_ROUTES: readonly ApiRoute[] = [
     ...{ method: "get", path: "/api/v1/groups/:group", status: 200 },
     summary: "One scale group.",
     answer: GROUP_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: "/api/v1/groups/:group/explain", status: 200 },
+    summary: "Why a scale group has what it has: what is idle, asked for, on its way or blocked.",
+    answer: GROUP_EXPLANATION_SCHEMA,
   },
   {
     ...{ method: "post", path: "/api/v1/vm-managers/:name/link", status: 200 },

@@ -146,6 +146,8 @@ export interface JobExplanation {
   /** Room under `maxRunning`; null for no limit. */
   readonly allowance: number | null;
   readonly placement: PlacementExplanation | null;
+  /** What the autoscaler does about it, in one line; null when there is nothing to say. */
+  readonly scaling: string | null;
 }
 
 /** `POST /api/v1/purge`: which jobs that are done are to be forgotten. */

@@ -206,6 +206,7 @@ export const EXPLANATION_SCHEMA = v.strictObject({
     impossible: v.boolean(),
     unblock: text,
   })),
+  scaling: orNull(text),
 }) satisfies SchemaOf<JobExplanation>;
 
 /** A page of changes. */

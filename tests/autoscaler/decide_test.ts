@@ -135,13 +135,13 @@ Deno.test("what workers find out for themselves is believed until one was seen",
 });
 
 Deno.test("demand falls through a group that is blocked, and says why when none is left", () => {
-  const no = blocked("quota", "no quota until 12:00");
+  const no = { ...blocked("quota", "5 is all"), untilMs: Date.UTC(2026, 0, 1, 12) };
   const groups = [group({ name: "a", priority: 1, availability: no }), group({ name: "b" })];
   assertEquals(run({ jobs: [large(1, 2)], groups }).groups.map((one) => one.count), [0, 2]);
   const { unplaced, groups: [only] } = run({ jobs: [large(1, 2)], groups: groups.slice(0, 1) });
   assertEquals([unplaced[0]?.reason, only?.blocked], [
-    "a: no quota until 12:00",
-    "no quota until 12:00",
+    "a: no quota until 12:00 UTC (5 is all)",
+    "5 is all",
   ]);
 });
 
@@ -156,7 +156,10 @@ Deno.test("one group without quota speaks for those of its pool that are of its 
   assertEquals(run({ jobs: [large(1, 1)], groups }).groups.map((one) => one.count), [1, 0, 0, 0]);
   const [, , third] = groups;
   const { unplaced } = run({ jobs: [large(1, 1)], groups: [groups[1]!, third!] });
-  assertMatch(unplaced[0]!.reason, /third: second of the same quota pool is blocked: none/);
+  assertMatch(
+    unplaced[0]!.reason,
+    /third: second of the same quota pool: no quota until .* UTC \(none\)/,
+  );
 });
 
 Deno.test("idle workers retire after their time, down to min, and go when they are empty", () => {

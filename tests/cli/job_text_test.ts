@@ -14,6 +14,7 @@ const NOTHING: JobExplanation = {
   ready: 0,
   allowance: null,
   placement: null,
+  scaling: null,
 };
 
 Deno.test("an explanation says what a job is in words that read well", () => {

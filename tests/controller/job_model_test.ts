@@ -125,6 +125,18 @@ scenario("a job that no known worker could hold is taken in with a warning", (wo
   ]);
 });
 
+scenario("what the autoscaler does about a job is explained while it waits", (world) => {
+  world.submit("a");
+  world.settle();
+  const line = "a worker is on its way for it in group g";
+  world.react({ type: "scaling", notes: [{ generation: 1, line }] });
+  const explained = () => explainJob(world.state, world.state.jobs.get(1)!).scaling;
+  assertEquals(explained(), line);
+  world.join("w0");
+  world.settle();
+  assertEquals(explained(), null);
+});
+
 scenario("an explanation says what is missing, and is gone when the job goes on", (world) => {
   world.join("w0");
   world.submit("a", { constraints: [{ key: "zone", op: "eq", values: ["moon"] }] });

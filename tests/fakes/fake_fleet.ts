@@ -2,6 +2,8 @@
 import { IrisError } from "../../src/base/errors.ts";
 import type { FleetApi } from "../../src/controller/fleet_api.ts";
 import type { LinkAnswer } from "../../src/vm/vm_link.ts";
+import { explainGroup } from "../../src/autoscaler/explain_group.ts";
+import type { GroupExplanation } from "../../src/wire/group_explanation.ts";
 import type { GroupView, VmLogs, VmView } from "../../src/wire/vms.ts";
 import { scaleGroup } from "./scale_groups.ts";
 
@@ -36,6 +38,16 @@ export class FakeFleet implements FleetApi {
     const found = this.groups().find((group) => group.name === name);
     if (found === undefined) throw new IrisError("not_found", `No such group: ${name}`);
     return found;
+  }
+
+  explainGroup(name: string): GroupExplanation {
+    const view = this.group(name);
+    const facts = {
+      ...{ group: name, have: 2, needed: 1, coming: 0, asked: 0, count: 2, reason: "enough" },
+      idle: [{ slice: `${name}-3`, sinceMs: 1_000, goesAtMs: 181_000 }],
+      ...{ asking: [], awaited: [] },
+    };
+    return explainGroup(view, facts, 1_000);
   }
 
   vmLogs(name: string, tail: number): Promise<VmLogs> {

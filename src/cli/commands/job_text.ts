@@ -81,6 +81,8 @@ export function explanationText(explanation: JobExplanation): string {
     );
   }
   if (allowance !== null && !waits) lines.push(`  ${allowance} more may run at the same time`);
+  // A controller of before knows nothing of it.
+  if (explanation.scaling) lines.push(`  ${explanation.scaling}`);
   if (placement === null) return lines.join("\n");
   lines.push(
     `  number ${placement.place} in the queue for ${

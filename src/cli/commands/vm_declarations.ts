@@ -86,5 +86,17 @@ const vmReload = command({
     (await vms()).reloadVm(context, await connect(context, target), { name: operands[0]!, json }),
 });
 
+const vmExplain = command({
+  path: ["vm", "explain"],
+  summary: "Say why a scale group has the VMs it has: idle, asked for, on their way, blocked.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  operands: ["GROUP"],
+  example: "iris vm explain cpu",
+  run: async (context: CliContext, { values: { json, ...target }, operands }) =>
+    (await import("./vm_explain.ts")).explainGroup(context, await connect(context, target), {
+      ...{ name: operands[0]!, json },
+    }),
+});
+
 /** What can be done about VMs. */
-export const VM_COMMANDS = [vmList, vmShow, vmLogs, vmStop, vmReload] as const;
+export const VM_COMMANDS = [vmList, vmShow, vmLogs, vmStop, vmReload, vmExplain] as const;

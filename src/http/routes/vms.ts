@@ -31,6 +31,7 @@ export function vmRoutes(fleet: FleetApi): Hono {
   app.post("/vms/:vm/reload", async (c) => c.json(await fleet.reloadVm(c.req.param("vm"))));
   app.get("/groups", (c) => c.json(fleet.groups()));
   app.get("/groups/:group", (c) => c.json(fleet.group(c.req.param("group"))));
+  app.get("/groups/:group/explain", (c) => c.json(fleet.explainGroup(c.req.param("group"))));
   return app;
 }
 

@@ -1,0 +1,47 @@
+/** Why a scale group has what it has: `GET /api/v1/groups/:group/explain`, and its schema. Pure. */
+import * as v from "valibot";
+import { AVAILABILITY_STATES } from "./vms.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.number(), v.minValue(0));
+const text = v.string();
+const tasks = v.array(v.strictObject({ job: text, tasks: count }));
+
+/** What the last decision about a group rests on. Counts of slices unless said otherwise. */
+export const GROUP_FACTS_SCHEMA = v.strictObject({
+  group: text,
+  /** That work or are on their way; of these, with something to do, or needed by what is pending. */
+  have: count,
+  needed: count,
+  coming: count,
+  /** More than these, for what is pending. */
+  asked: count,
+  /** How many it shall have, and why. */
+  count,
+  reason: text,
+  /** With nothing to do, longest first; when each may go by its idle time (wall ms); null for never. */
+  idle: v.array(v.strictObject({ slice: text, sinceMs: v.number(), goesAtMs: v.nullable(time) })),
+  /** For whom it was asked for more, and for whom something is on its way. */
+  asking: tasks,
+  awaited: tasks,
+});
+
+/** See {@linkcode GROUP_FACTS_SCHEMA}. */
+export type GroupFacts = v.InferOutput<typeof GROUP_FACTS_SCHEMA>;
+
+/** The answer. */
+export const GROUP_EXPLANATION_SCHEMA = v.strictObject({
+  group: text,
+  /** For people. */
+  lines: v.array(text),
+  availability: v.strictObject({
+    state: v.picklist(AVAILABILITY_STATES),
+    untilMs: v.nullable(time),
+    reason: text,
+  }),
+  /** Null before something was decided. */
+  facts: v.nullable(GROUP_FACTS_SCHEMA),
+});
+
+/** See {@linkcode GROUP_EXPLANATION_SCHEMA}. */
+export type GroupExplanation = v.InferOutput<typeof GROUP_EXPLANATION_SCHEMA>;
