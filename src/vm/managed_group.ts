@@ -143,6 +143,18 @@ export class ManagedGroup implements Part {
     }
   }
 
+  /** All workers that the controller knows: one that it knew, or that was ready, may be missing. */
+  known(workers: readonly WorkerSeen[]): void {
+    const now = this.#ports.clock.now();
+    const names = new Set(workers.map(({ vm }) => vm));
+    for (const node of this.#all().flatMap(({ nodes }) => nodes)) {
+      if (names.has(node.name)) {
+        node.wasKnown = true;
+        node.unknownSinceMs = null;
+      } else if (node.wasKnown) node.unknownSinceMs ??= now;
+    }
+  }
+
   /** A user wants a VM's slice to go. @throws {IrisError} `not_found` */
   stopVm(vm: string, reason: string): void {
     const { slice } = this.#find(vm);
@@ -185,6 +197,10 @@ export class ManagedGroup implements Part {
       const name = readyAtMs === null ? "BOOTING" : "READY";
       const state = { name, sinceMs: now, externalId: row.externalId } as const;
       const slice = await this.#slices!.adopt({ ...row, fromMs: now, readyAtMs }, state);
+      for (const node of slice.nodes) {
+        node.wasKnown = readyAtMs !== null;
+        node.unknownSinceMs = node.wasKnown ? now : null;
+      }
       if (row.stopping !== null) this.#slices!.stop(slice, row.stopping);
     }
     await this.#learn();
@@ -234,11 +250,23 @@ export class ManagedGroup implements Part {
       if (slice.readyAtMs !== null && now - slice.readyAtMs >= YOUNG_MS) {
         this.#slices.judge(slice, { bad: false, reason: "" });
       }
+      if (heard) this.#missMissing(slice, sinceMs);
       const wrong = heard ? this.#wrong(slice, sinceMs) : null;
       if (wrong !== null) this.#slices.fail(slice, wrong);
     }
     this.converge();
     this.#lookAtPace();
+  }
+
+  /** A worker that was there and that the controller does not know any more is not well. */
+  #missMissing({ nodes }: ManagedSlice, heardMs: number): void {
+    const now = this.#ports.clock.now();
+    for (const node of nodes) {
+      const { state, unknownSinceMs } = node;
+      if (state.name !== "READY" || unknownSinceMs === null) continue;
+      if (now - Math.max(unknownSinceMs, heardMs) <= this.config.pace.bootTimeoutMs) continue;
+      node.apply({ name: "unhealthy", reason: "the controller does not know its worker" });
+    }
   }
 
   /** What ends a slice that was not asked to go. @param heardMs since when the controller is heard */

@@ -297,6 +297,7 @@ class VmManager {
         for (const worker of message.workers) {
           for (const group of this.#groups) group.seen(worker);
         }
+        for (const group of this.#groups) group.known(message.workers);
         for (const group of this.#groups) group.converge();
         return;
       case "tell":

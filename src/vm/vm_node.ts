@@ -33,6 +33,13 @@ export class VmNode implements Part {
   #state: VmState;
   /** What it does on its way up, in a word or two. */
   phase = "";
+  /**
+   * Since when the controller does not speak of its worker, on the monotonic clock; null while it
+   * does, and for one that was never known there.
+   */
+  unknownSinceMs: number | null = null;
+  /** True once the controller knew its worker. */
+  wasKnown = false;
   /** Wall time of its last change, in ms. */
   sinceMs: number;
 

@@ -66,18 +66,18 @@ Deno.test("a group's VMs come up, outlive a killed cluster, are adopted by the n
   await said(world, ["tree"], /cpu {2}component.*1 of 1 slices ready/);
   await said(world, ["events"], /vm_state cpu-0 .*state=READY/);
 
-  Deno.kill(first.process.pid, "SIGKILL");
-  await first.process.ended;
-  assertEquals(world.survivors().some((line) => line.includes("--name=cpu-0")), true);
-  const second = await clusterUp(world);
-  await until(world, (vms) => isReady(vms, "cpu-0"));
-
   assertEquals((await run(world, ["job", "run", "--no-wait", "--cpu=4", "--", "true"])).code, 0);
   const hopeless = /no group can make a worker for a task of it: cpu: 1 cores of the 4 needed/;
   const [{ name: job }] = JSON.parse((await run(world, ["job", "list", "--json"])).stdout);
   await said(world, ["job", "explain", job], hopeless);
   await said(world, ["vm", "explain", "cpu"], /^cpu: 1 of at most 2 slices, 0 needed, 1 idle/);
   assertEquals((await run(world, ["vm", "explain", "gpu"])).stderr, "iris: No such group: gpu\n");
+
+  Deno.kill(first.process.pid, "SIGKILL");
+  await first.process.ended;
+  assertEquals(world.survivors().some((line) => line.includes("--name=cpu-0")), true);
+  const second = await clusterUp(world);
+  await until(world, (vms) => isReady(vms, "cpu-0"));
 
   const stop = await run(world, ["vm", "stop", "cpu-0", "--wait", "--reason", "a broken disk"]);
   assertEquals([stop.code, stop.stderr], [0, "cpu-0 is gone\n"]);

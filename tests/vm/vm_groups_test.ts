@@ -550,3 +550,17 @@ test("what keeps a worker from registering is told of its VM, and in the end why
     "not ready within 10000 ms: cpu-0 is INITIALIZING (its worker is unwell: test)",
   );
 });
+test("a VM that was ready and whose worker no controller knows is ill, and replaced", async (world) => {
+  const pace = { bootTimeoutMs: 60_000, unhealthyMs: 5_000 };
+  await world.begin([groupConfig({ pace })]);
+  await world.see("ready", "cpu-0");
+  await world.crash();
+  await world.begin([groupConfig({ pace })]);
+  await world.want(1);
+  await world.clock.advance(50_000);
+  assertEquals(world.fleet, ["cpu-0 READY"]);
+  await world.clock.advance(12_000);
+  assertEquals(world.fleet, ["cpu-0 UNHEALTHY"]);
+  await world.clock.advance(10_000);
+  assertEquals(world.fleet, ["cpu-1 INITIALIZING"]);
+});

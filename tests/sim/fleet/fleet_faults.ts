@@ -75,11 +75,22 @@ export const FLEET_FAULTS: Readonly<Record<string, (world: Plagued) => number>> 
     manager.dieAfterIntents = engine.int(1, 3);
     return MINUTE_MS;
   },
+  controllerForgets: forget,
   controllerDies({ engine, controller }) {
     controller.kill();
     return engine.between(1, 60) * 1_000;
   },
 };
+
+/** Workers die while the controller is away, which does not remember them. */
+function forget({ engine, cloud, core, controller }: Plagued): number {
+  controller.kill();
+  for (const machine of someOf(engine, cloud, 0.3)) {
+    machine.tainted = true;
+    core.forget(machine);
+  }
+  return 5 * MINUTE_MS;
+}
 
 type Rudeness =
   | "forgets"

@@ -146,6 +146,16 @@ export class SimCore {
     this.#engine.at(ms, () => set("ready", ""));
   }
 
+  /** A controller that begins anew never heard of its workers, which are dead though it is up. */
+  forget({ vms }: Machine): void {
+    for (const vm of vms) {
+      const worker = this.#workers.get(vm);
+      if (worker === undefined) continue;
+      this.#lose(worker);
+      this.#workers.delete(vm);
+    }
+  }
+
   #lose(worker: Worker): void {
     worker.state = "lost";
     worker.reason = "it is silent";
