@@ -90,7 +90,10 @@ export class SimManager {
         makers: () => cloud.makers(program),
         random: engine.random,
         journal: () => Promise.resolve(this.#journal(program)),
-        launch: () => () => Promise.reject(new Error("nobody starts workers here")),
+        main: () => ({
+          launch: () => Promise.reject(new Error("nobody starts workers here")),
+          onGroups: () => {},
+        }),
       }),
       channels: { [AUTOSCALER_CHANNEL]: wire.manager(program) as Channel<unknown, unknown> },
     });
