@@ -43,6 +43,9 @@ export interface Decision {
   readonly unplaced: readonly Unplaced[];
 }
 
+/** A job that came less than this ago is not asked for where others run, in ms. */
+export const PATIENCE_MS = 1_000;
+
 /** Decides for all groups at once. */
 export function decide(input: DecideInput): Decision {
   const workers = new Map(input.workers.map((worker) => [worker.worker, worker]));
@@ -53,6 +56,7 @@ export function decide(input: DecideInput): Decision {
   for (const ask of dryRun(input, plans)) {
     const { job } = ask;
     const by = { needs: needsOf(job), routes };
+    if (mayBeServed(job, { ...by, nowMs: input.nowMs })) continue;
     const left = job.gang === null ? askForTasks(ask, by) : askForGang(ask, by);
     if (left === 0) continue;
     unplaced.push({ generation: job.generation, count: left, reason: whyUnplaced(job, by) });
@@ -63,6 +67,19 @@ export function decide(input: DecideInput): Decision {
     retire: [...plans.flatMap(({ doomed }) => doomed), ...decided.flatMap(({ retire }) => retire)],
     unplaced,
   };
+}
+
+/**
+ * Whether a job that only just came may get room without a new VM: where tasks run one may end in a
+ * moment, and a VM that is asked for and not needed when it comes has cost something.
+ */
+function mayBeServed(
+  job: PendingGroup,
+  { needs, routes, nowMs }: By & { readonly nowMs: number },
+): boolean {
+  const waitsMs = nowMs - job.submittedAtMs;
+  return job.gang === null && waitsMs >= 0 && waitsMs < PATIENCE_MS &&
+    routes.of(job).able.some((plan) => plan.isBusy && plan.holds(needs));
 }
 
 /** Pending tasks of a job that fit nowhere. */

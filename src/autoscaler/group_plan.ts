@@ -77,6 +77,8 @@ export class GroupPlan {
   #free: DecideGroup["slices"] | null = null;
   /** Slices to ask for. */
   asked = 0;
+  /** Whether tasks run there, which may end in a moment. */
+  readonly isBusy: boolean;
   readonly #asking = new Map<number, number>();
   /** VMs on their way, and those owed to `min`. */
   readonly #rooms = new Set<string>();
@@ -100,6 +102,7 @@ export class GroupPlan {
       for (const { vm } of vms) this.#sliceOf.set(vm, slice);
       if (vms.some(({ vm }) => (workers.get(vm)?.held ?? 0) > 0)) this.#needed.add(slice);
     }
+    this.isBusy = this.#needed.size > 0;
   }
 
   /** Slices of which the controller does not know all workers yet. */

@@ -35,6 +35,8 @@ export class ClusterState {
   readonly endpoints = new EndpointBook();
   /** Jobs that are not done, by who submitted them and what the submit called itself. */
   readonly marks = new Map<string, Job<JobSpec>>();
+  /** Workers that are about to go, as the autoscaler said last: some may be on their way yet. */
+  retiring: ReadonlySet<string> = new Set();
   /** What the autoscaler does about jobs that wait, by generation: as it said last. */
   scaling: ReadonlyMap<number, string> = new Map();
   /** Generations whose spec the heartbeat was given. */

@@ -254,8 +254,9 @@ const QUIET_EVENTS: ReadonlySet<string> = new Set([
   "scaling",
 ]);
 
-function retire({ workers }: ClusterState, names: ReadonlySet<string>): void {
-  for (const worker of workers.values()) worker.retiring = names.has(worker.name);
+function retire(state: ClusterState, names: ReadonlySet<string>): void {
+  state.retiring = names;
+  for (const worker of state.workers.values()) worker.retiring = names.has(worker.name);
 }
 
 /** False for what leaves the next pass with nothing else to find than the last one found. */

@@ -43,6 +43,7 @@ export function register(turn: Turn, { id, request, ours }: RegisterCall): void 
   }
   const incarnation = ++state.lastIncarnation;
   const worker = known ?? new WorkerNode(request, { incarnation, wallMs: now.wallMs });
+  worker.retiring = state.retiring.has(worker.name);
   state.workers.set(request.worker, worker);
   state.refused.delete(request.worker);
   Object.assign(worker, { info: request, lastSeenAtMs: now.wallMs });

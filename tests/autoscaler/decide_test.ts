@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { decide, type DecideGroup, type DecideInput } from "../../src/autoscaler/decide.ts";
+import {
+  decide,
+  type DecideGroup,
+  type DecideInput,
+  PATIENCE_MS,
+} from "../../src/autoscaler/decide.ts";
 import { WorkerTracker } from "../../src/autoscaler/worker_tracker.ts";
 import type { Constraint } from "../../src/model/constraints.ts";
 import type { Availability } from "../../src/vm/fleet.ts";
@@ -407,4 +412,14 @@ Deno.test("workers of a slice that goes are no room and get nothing new, until i
     groups: [group({ vms })],
   });
   assertEquals([one?.count, one?.have, retire], [2, 1, ["w1"]]);
+});
+
+Deno.test("a job that only just came waits a moment for tasks that end, where any run", () => {
+  const asked = (held: number, agoMs: number) =>
+    run({
+      jobs: [large(1, 1, { submittedAtMs: NOW_MS - agoMs })],
+      workers: [worker("w0", { held, freeCpuMilli: 0 })],
+      groups: [group({ vms: ready("w0") })],
+    }).groups[0]!.asked;
+  assertEquals([asked(4, 0), asked(4, PATIENCE_MS), asked(0, 0)], [0, 1, 1]);
 });

@@ -125,6 +125,17 @@ scenario("a job that no known worker could hold is taken in with a warning", (wo
   ]);
 });
 
+scenario("a worker that is to go when it comes gets nothing", (world) => {
+  world.react({ type: "retire", workers: ["w0"] });
+  world.join("w0");
+  world.submit("a");
+  world.settle();
+  assertEquals(world.job("a").counts, { PENDING: 1 });
+  world.react({ type: "retire", workers: [] });
+  world.settle();
+  assertEquals(world.job("a").counts, { RUNNING: 1 });
+});
+
 scenario("what the autoscaler does about a job is explained while it waits", (world) => {
   world.submit("a");
   world.settle();

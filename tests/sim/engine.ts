@@ -8,7 +8,7 @@ import { type Random, seededRandom } from "../../src/base/random.ts";
 import { turnEnd } from "../../src/base/turn.ts";
 
 /** Wall time at which every simulation begins, in ms since the epoch. */
-const WALL_ZERO = Date.UTC(2026, 0, 1);
+export const WALL_ZERO = Date.UTC(2026, 0, 1);
 
 interface Entry {
   readonly at: number;

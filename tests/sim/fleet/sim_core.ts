@@ -8,7 +8,7 @@ import type { PendingGroup } from "../../../src/scheduler/pass.ts";
 import { placeFree } from "../../../src/scheduler/place.ts";
 import type { ScaleGroup } from "../../../src/vm/scale_group.ts";
 import type { WorkerSeen } from "../../../src/vm/fleet.ts";
-import type { Engine } from "../engine.ts";
+import { type Engine, WALL_ZERO } from "../engine.ts";
 import type { Machine } from "./sim_cloud.ts";
 
 /** Changes that come this close together make one pass, in ms. */
@@ -50,6 +50,7 @@ export class SimCore {
   readonly #jobs = new Map<number, Pending>();
   readonly #workers = new Map<string, Worker>();
   #generation = 1;
+  #retiring = new Set<string>();
   #due = false;
   #runningMilli = 0;
   #pendingMilli = 0;
@@ -99,13 +100,14 @@ export class SimCore {
   /** The controller is up: nothing is known of who retires. */
   begin(post: (demand: Demand) => void): void {
     this.post = post;
+    this.#retiring = new Set();
     for (const worker of this.#workers.values()) worker.retiring = false;
     this.#soon();
   }
 
   retire({ workers }: Retire): void {
-    const names = new Set(workers);
-    for (const worker of this.#workers.values()) worker.retiring = names.has(worker.vm);
+    this.#retiring = new Set(workers);
+    for (const worker of this.#workers.values()) worker.retiring = this.#retiring.has(worker.vm);
     this.#soon();
   }
 
@@ -116,7 +118,7 @@ export class SimCore {
         if (machine.state !== "up") return;
         this.#workers.set(vm, {
           ...{ vm, machine, group, tasks: new Set(), freeCpuMilli: group.cpuMilli },
-          ...{ retiring: false, state: "ready", reason: "" },
+          ...{ retiring: this.#retiring.has(vm), state: "ready", reason: "" },
         });
         this.#soon();
       });
@@ -199,7 +201,7 @@ export class SimCore {
     );
     if (this.#jobs.size === 0 || workers.length === 0) return;
     const assign = placeFree({
-      nowMs: this.#engine.nowMs,
+      nowMs: WALL_ZERO + this.#engine.nowMs,
       jobs: this.#pendingGroups(),
       workers: workers.map(roomOf),
       ...{ usage: {}, policy: "best_fit" },
@@ -232,7 +234,8 @@ export class SimCore {
   #pendingGroups(): PendingGroup[] {
     return [...this.#jobs.values()].map((job) => ({
       ...{ generation: job.generation, group: 0, count: job.left, user: "u", band: "interactive" },
-      ...{ submittedAtMs: job.submittedAtMs, waitingSinceMs: job.waitingSinceMs, backlog: false },
+      submittedAtMs: WALL_ZERO + job.submittedAtMs,
+      ...{ waitingSinceMs: WALL_ZERO + job.waitingSinceMs, backlog: false },
       ...{ cpuMilli: job.cpuMilli, memoryBytes: 0, resources: {}, constraints: job.constraints },
       ...{ gang: null, avoid: [], maxNow: Infinity, preempts: false },
     }));
