@@ -67,7 +67,7 @@ function describe(result: SimResult | FleetSimResult): string {
 
 function describeFleet(of: FleetSimResult): string {
   const { seed, load, groups, created, mostVms, finished, again, turns } = of;
-  return `seed ${seed}: ${load}, ${groups} groups, ${created} slices made, at most ${mostVms} VMs, ` +
+  return `seed ${seed}: ${load}, ${groups} groups, ${created} slices made (${of.unused} unused), at most ${mostVms} VMs, ` +
     `${finished} tasks, ${again} again, ${of.cost.toFixed(1)} VM-hours of ${of.ideal.toFixed(1)} ` +
     `needed (${of.bound.toFixed(1)} allowed), ${
       turns.toFixed(1)

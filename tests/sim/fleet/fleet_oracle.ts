@@ -45,6 +45,12 @@ export class FleetOracle {
   #vms = 0;
   #neededVms = 0;
   #stopping = false;
+  readonly #createdAtMs: number[] = [];
+  readonly #used = new Set<Machine>();
+  /** Slices that went and never had work. */
+  unused = 0;
+  /** True while nothing goes wrong: then a worker retires before its slice goes. */
+  calm = false;
 
   constructor(of: Looked) {
     this.#of = of;
@@ -70,6 +76,7 @@ export class FleetOracle {
     );
     if (asked.length > max) this.#broken(`${asked.length} slices of ${group}: its most is ${max}`);
     this.created++;
+    this.#createdAtMs.push(this.#of.engine.nowMs);
     this.#turn(group, "more");
   }
 
@@ -77,11 +84,15 @@ export class FleetOracle {
     const { core } = this.#of;
     this.#turn(machine.group, "fewer");
     if (this.#stopping || machine.tainted || machine.lied) return;
+    if (this.calm && core.mayGetWork(machine)) {
+      this.#broken(`${machine.slice} is deleted while its workers take work`);
+    }
     const running = core.runningOn(machine);
     if (running > 0) this.#broken(`${machine.slice} is deleted while ${running} tasks run there`);
   }
 
   placed(machine: Machine): void {
+    this.#used.add(machine);
     const { nowMs } = this.#of.engine;
     const { askedAtMs, tainted, slice } = machine;
     if (askedAtMs === null || tainted || this.#stopping || nowMs - askedAtMs < GIVEN_MS) return;
@@ -94,9 +105,10 @@ export class FleetOracle {
     this.mostVms = Math.max(this.mostVms, this.#vms);
   }
 
-  removed({ vms }: Machine): void {
+  removed(machine: Machine): void {
     this.#count();
-    this.#vms -= vms.length;
+    this.#vms -= machine.vms.length;
+    if (!this.#used.delete(machine)) this.unused++;
   }
 
   /** The demand changed. */
@@ -137,6 +149,12 @@ export class FleetOracle {
         atMs.filter((at) => at >= fromMs && at < untilMs).length / hours
       ),
     );
+  }
+
+  /** How many slices were asked for in an hour, within a time. */
+  createdWithin(fromMs: number, untilMs: number): number {
+    const within = this.#createdAtMs.filter((at) => at >= fromMs && at < untilMs);
+    return within.length / ((untilMs - fromMs) / 3_600_000);
   }
 
   broken(message: string): void {

@@ -27,10 +27,16 @@ const CORES = 4;
 
 /** Without faults a fleet costs at most this many times what would have been enough at each moment, */
 export const COST_FACTOR = 1.5;
+/** ... or this where slices are of several VMs, of which one task holds all. */
+export const WIDE_COST_FACTOR = 2;
 /** ... and for each slice its boot and idle time and this, in ms. */
 export const COST_SLACK_MS = 30_000;
-/** With a steady load and without faults a group changes direction at most so often in an hour. */
-export const TURNS_AN_HOUR = 6;
+/** With a steady load and without faults a group changes direction at most so often in an hour, */
+export const TURNS_AN_HOUR = 30;
+/** ... and so many slices are made in an hour, as a share of the most VMs, and beside that. */
+export const CHURN = { share: 0.5, more: 6 } as const;
+/** Without faults at most this share of all slices is made and never has work, and a few beside. */
+export const UNUSED = { share: 0.15, more: 6 } as const;
 
 /** What a simulated fleet is made of; what is left out is chance. */
 export interface FleetSimOptions {
@@ -54,6 +60,7 @@ export interface FleetSimResult {
   readonly mostVms: number;
   readonly finished: number;
   readonly again: number;
+  readonly unused: number;
   /** Cost beside the ideal, in VM-hours. */
   readonly cost: number;
   readonly ideal: number;
@@ -142,6 +149,7 @@ class FleetWorld {
 
   async play(): Promise<FleetSimResult> {
     const { minutes, load, maxVms, seed } = this.#options;
+    this.#oracle.calm = this.#faults.length === 0;
     this.#start();
     await this.#run(1_000);
     this.#loadEndMs = minutes * MINUTE_MS;
@@ -158,6 +166,7 @@ class FleetWorld {
     const { costMs, idealMs, created } = this.#oracle;
     const bound = this.#judgeCost();
     const turns = this.#judgeTurns();
+    this.#judgeWaste();
     await this.#end();
     const hours = (ms: number) => ms / 3_600_000;
     const { finished, again } = this.#core;
@@ -165,6 +174,7 @@ class FleetWorld {
     return {
       ...{ seed, load, created, finished, again, bound: hours(bound), turns, simMs, steps, digest },
       ...{ groups: this.#groups.length, mostVms: this.#oracle.mostVms },
+      unused: this.#oracle.unused,
       ...{ cost: hours(costMs), ideal: hours(idealMs), faults: this.#planted },
       ...{ violations: this.#oracle.violations, trace: this.#engine.trace ?? [] },
     };
@@ -260,7 +270,8 @@ class FleetWorld {
       (sum, { group }) => sum + group.buffer * group.sliceVms,
       0,
     ) * this.#engine.nowMs;
-    const bound = COST_FACTOR * idealMs + created * each + buffers;
+    const factor = vms === 1 ? COST_FACTOR : WIDE_COST_FACTOR;
+    const bound = factor * idealMs + created * each + buffers;
     if (this.#planted.length === 0 && costMs > bound) {
       const hours = (ms: number) => (ms / 3_600_000).toFixed(1);
       this.#oracle.broken(
@@ -270,10 +281,21 @@ class FleetWorld {
     return bound;
   }
 
+  /** What was made for nothing. */
+  #judgeWaste(): void {
+    const { unused, created } = this.#oracle;
+    if (this.#planted.length > 0 || unused <= UNUSED.share * created + UNUSED.more) return;
+    this.#oracle.broken(`${unused} of ${created} slices never had work`);
+  }
+
   #judgeTurns(): number {
     // The first minutes are growth, the last ones the end of the load.
     const turns = this.#oracle.turnsWithin(15 * MINUTE_MS, this.#loadEndMs);
     const isSteady = this.#options.load === "steady" && this.#planted.length === 0;
+    const churn = this.#oracle.createdWithin(15 * MINUTE_MS, this.#loadEndMs);
+    if (isSteady && churn > CHURN.share * this.#oracle.mostVms + CHURN.more) {
+      this.#oracle.broken(`${churn.toFixed(1)} slices are made in an hour of a steady load`);
+    }
     if (isSteady && turns > TURNS_AN_HOUR) {
       this.#oracle.broken(`a group changes direction ${turns.toFixed(1)} times an hour`);
     }
@@ -284,6 +306,7 @@ class FleetWorld {
   async #end(): Promise<void> {
     this.#restarts = false;
     const hangs = this.#faults.length > 0 && this.#engine.chance(0.5);
+    this.#oracle.calm = false;
     // Those of whom nobody knows are found when a VM manager begins.
     this.#manager.kill();
     this.#start();

@@ -86,6 +86,12 @@ export class SimCore {
       : 0;
   }
 
+  /** Whether a worker of a slice would get work now. */
+  mayGetWork({ vms }: Pick<Machine, "vms">): boolean {
+    return vms.flatMap((vm) => this.#workers.get(vm) ?? [])
+      .some(({ state, retiring }) => state === "ready" && !retiring);
+  }
+
   submit(job: SimJob): void {
     const { nowMs } = this.#engine;
     const generation = this.#generation++;
