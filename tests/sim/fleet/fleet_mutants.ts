@@ -29,15 +29,6 @@ export const FLEET_MUTANTS: readonly Mutant[] = [
     faults: ["managerDies", "hang"],
   },
   {
-    name: "idle workers go without being retired first",
-    file: "src/autoscaler/group_plan.ts",
-    from:
-      "      const remove = going.filter((slice) => this.#isEmpty(slice)).map(({ slice }) => slice);\n",
-    to: "      const remove = going.map(({ slice }) => slice);\n",
-    finds: /is deleted while/,
-    faults: [],
-  },
-  {
     name: "workers of a slice that goes get work again",
     file: "src/autoscaler/decide.ts",
     from: "[...plans.flatMap(({ doomed }) => doomed), ",
@@ -51,7 +42,7 @@ export const FLEET_MUTANTS: readonly Mutant[] = [
     from:
       "      if (vms.some(({ vm }) => (workers.get(vm)?.held ?? 0) > 0)) this.#needed.add(slice);\n",
     to: "",
-    finds: /is deleted while|wanted|nothing to do|VM-hours|waited for|turns|changes direction/,
+    finds: /is deleted while|never had work/,
     faults: [],
   },
   {
@@ -83,7 +74,7 @@ export const FLEET_MUTANTS: readonly Mutant[] = [
     file: "src/autoscaler/group_plan.ts",
     from: "goesInMs: Math.max(0, this.group.idleMs - idleMs)",
     to: "goesInMs: 0",
-    finds: /changes direction|slices are made in an hour/,
+    finds: /changes direction|slices are made in an hour|never had work/,
     faults: [],
   },
   {
