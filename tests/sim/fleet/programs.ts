@@ -89,6 +89,7 @@ export class SimManager {
       body: vmManagerLoop({
         makers: () => cloud.makers(program),
         random: engine.random,
+        hasJournal: () => Promise.resolve(true),
         journal: () => Promise.resolve(this.#journal(program)),
         main: () => ({
           launch: () => Promise.reject(new Error("nobody starts workers here")),
