@@ -96,11 +96,13 @@ export class ManagedGroup implements Part {
 
   /** All that there is, as the autoscaler is told. */
   view(): FleetGroup {
+    const availability = this.#availability();
+    this.#told = paceText(availability);
     return {
       ...this.config.group,
       provider: this.config.provider.kind,
       slices: this.#all().map((slice) => slice.view()),
-      availability: this.#availability(),
+      availability,
     };
   }
 
@@ -111,11 +113,7 @@ export class ManagedGroup implements Part {
 
   /** Tells when time alone made more, or less, to be had: nothing else would. */
   #lookAtPace(): void {
-    const { state, reason } = this.#availability();
-    const text = `${state} ${reason}`;
-    if (text === this.#told) return;
-    this.#told = text;
-    this.#ports.changed();
+    if (paceText(this.#availability()) !== this.#told) this.#ports.changed();
   }
 
   /** What it shall have from now on. */
@@ -408,4 +406,9 @@ export class ManagedGroup implements Part {
     );
     if (reason !== null) this.#slices!.stop(slice, reason);
   }
+}
+
+/** What of it matters to whoever decides: its time is only for people. */
+function paceText({ state, reason }: FleetGroup["availability"]): string {
+  return `${state} ${reason}`;
 }

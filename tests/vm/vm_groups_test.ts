@@ -564,3 +564,13 @@ test("a VM that was ready and whose worker no controller knows is ill, and repla
   await world.clock.advance(10_000);
   assertEquals(world.fleet, ["cpu-1 INITIALIZING"]);
 });
+
+test("that a short wait is over is told, though nothing else happens", async (world) => {
+  world.cloud.fates = ["unavailable"];
+  await world.begin([groupConfig({ group: { min: 0 } })]);
+  await world.want(1);
+  assertEquals(world.groups[0]!.availability.state, "backoff");
+  await world.want(0);
+  await world.clock.advance(2_000);
+  assertEquals(world.groups[0]!.availability.state, "ok");
+});

@@ -36,7 +36,7 @@ export const TURNS_AN_HOUR = 30;
 /** ... and so many slices are made in an hour, as a share of the most VMs, and beside that. */
 export const CHURN = { share: 0.5, more: 6 } as const;
 /** Without faults at most this share of all slices is made and never has work, and a few beside. */
-export const UNUSED = { share: 0.15, more: 6 } as const;
+export const UNUSED = { share: 0.3, more: 8 } as const;
 
 /** What a simulated fleet is made of; what is left out is chance. */
 export interface FleetSimOptions {
