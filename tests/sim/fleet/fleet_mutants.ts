@@ -9,7 +9,7 @@ export const FLEET_MUTANTS: readonly Mutant[] = [
     from: "    const live = slices.all().filter((slice) => slice.isLive);\n",
     to:
       "    const live = slices.all().filter((slice) => slice.isLive && slice.readyAtMs !== null);\n",
-    finds: /its most is/,
+    finds: /its most is|never had work/,
     faults: [],
   },
   {
