@@ -167,7 +167,8 @@ Deno.test("long tasks do not wait behind each other where VMs can be had", async
     ...["job", "run", "--name=long", "--replicas=3", "--", "sleep", `600.${world.tag}`],
   ]);
   await said(world, ["job", "show", "long"], /3 running/i);
-  assertEquals((await vms(world)).filter(({ state }) => state === "READY").length, 3);
+  // What runs is known a moment before the VMs are shown as ready.
+  await until(world, (vms) => vms.filter(({ state }) => state === "READY").length === 3);
   Deno.kill(cluster.process.pid, "SIGTERM");
   assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
   await job.ended;
