@@ -2,6 +2,7 @@
 export type { LogsRequest } from "./log_stream.ts";
 export { ExecStream, type TakeOutput } from "./exec_stream.ts";
 export { FleetClient } from "./fleet_client.ts";
+export type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
 export type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
 export type { ExecRequest, ExecTerminal } from "../wire/exec.ts";
 export type {

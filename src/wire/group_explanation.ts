@@ -1,6 +1,6 @@
 /** Why a scale group has what it has: `GET /api/v1/groups/:group/explain`, and its schema. Pure. */
 import * as v from "valibot";
-import { AVAILABILITY_STATES } from "./vms.ts";
+import { AVAILABILITY_STATES, type GroupView } from "./vms.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const time = v.pipe(v.number(), v.minValue(0));
@@ -27,7 +27,22 @@ export const GROUP_FACTS_SCHEMA = v.strictObject({
 });
 
 /** See {@linkcode GROUP_FACTS_SCHEMA}. */
-export type GroupFacts = v.InferOutput<typeof GROUP_FACTS_SCHEMA>;
+export interface GroupFacts {
+  readonly group: string;
+  readonly have: number;
+  readonly needed: number;
+  readonly coming: number;
+  readonly asked: number;
+  readonly count: number;
+  readonly reason: string;
+  readonly idle: readonly {
+    readonly slice: string;
+    readonly sinceMs: number;
+    readonly goesAtMs: number | null;
+  }[];
+  readonly asking: readonly { readonly job: string; readonly tasks: number }[];
+  readonly awaited: readonly { readonly job: string; readonly tasks: number }[];
+}
 
 /** The answer. */
 export const GROUP_EXPLANATION_SCHEMA = v.strictObject({
@@ -44,4 +59,9 @@ export const GROUP_EXPLANATION_SCHEMA = v.strictObject({
 });
 
 /** See {@linkcode GROUP_EXPLANATION_SCHEMA}. */
-export type GroupExplanation = v.InferOutput<typeof GROUP_EXPLANATION_SCHEMA>;
+export interface GroupExplanation {
+  readonly group: string;
+  readonly lines: readonly string[];
+  readonly availability: GroupView["availability"];
+  readonly facts: GroupFacts | null;
+}

@@ -163,14 +163,15 @@ Deno.test("long tasks do not wait behind each other where VMs can be had", async
   );
   const cluster = await clusterUp(world);
   await until(world, (vms) => isReady(vms, "cpu-0"));
-  const job = startIris(world, [
-    ...["job", "run", "--name=long", "--replicas=3", "--", "sleep", `600.${world.tag}`],
+  const submitted = await run(world, [
+    ...["job", "run", "--no-wait", "--name=long", "--replicas=3"],
+    ...["--", "sleep", `600.${world.tag}`],
   ]);
+  assertEquals(submitted.code, 0, submitted.stderr);
   await said(world, ["job", "show", "long"], /3 running/i);
   // What runs is known a moment before the VMs are shown as ready.
   await until(world, (vms) => vms.filter(({ state }) => state === "READY").length === 3);
   Deno.kill(cluster.process.pid, "SIGTERM");
   assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
-  await job.ended;
   assertEquals(world.survivors(), []);
 });
