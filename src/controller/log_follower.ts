@@ -255,8 +255,11 @@ class LogMerge {
       const isDone = done();
       const last = !follow || isDone;
       try {
+        // Where the last lines begin has to be known before it is waited for more: a wait may be cut
+        // short by the end of the job, and they would be others then.
+        const isPlaced = lane.cursor !== null || this.#options.tail === undefined;
         const response = await this.#ask(source, {
-          ...{ cursor: lane.cursor, wait: !last, done: isDone, maxBytes: share.bytes },
+          ...{ cursor: lane.cursor, wait: !last && isPlaced, done: isDone, maxBytes: share.bytes },
         });
         failures = 0;
         if (response === null) continue;

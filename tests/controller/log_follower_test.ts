@@ -156,3 +156,33 @@ Deno.test("a reader that stalls long holds nothing, and goes on without loss or 
   assertEquals([...seen].sort(), [...whole].sort());
   assertEquals(timers.size, 0, "no watch is left");
 });
+
+Deno.test("one who wants no earlier lines loses none when the job ends while he waits", async () => {
+  const log: LogChunk[] = [chunk(0, 0, 1)];
+  let isDone = false;
+  const end = Promise.withResolvers<void>();
+  const placed = Promise.withResolvers<void>();
+  const workers = new FakeWorkers({ w0: log });
+  const post: LogFollowerOptions["post"] = async (_to, body, signal) => {
+    const { cursor, waitMs, tail } = body as LogsRequest;
+    // As a worker does: without a cursor the last lines are those of the moment.
+    const at = cursor === null ? log.length - tail! : Number(cursor);
+    if (waitMs > 0 && at === log.length) {
+      placed.resolve();
+      await new Promise<void>((resolve) => signal!.addEventListener("abort", () => resolve()));
+      throw new Error("cut short");
+    }
+    return { chunks: log.slice(at), cursor: String(log.length), complete: isDone };
+  };
+  const options = workers.options({
+    ...{ follow: true, tail: 0, post },
+    done: () => isDone,
+    changed: () => end.promise,
+  });
+  const all = Array.fromAsync(followLogs(options));
+  await placed.promise;
+  log.push(chunk(0, 1, 2));
+  isDone = true;
+  end.resolve();
+  assertEquals((await all).map((one) => "task" in one ? one.offset : "end"), [1, "end"]);
+});
