@@ -62,75 +62,87 @@ function workers(world: World): number[] {
     .map((line) => Number(line.split(" ")[0]));
 }
 
-Deno.test("two VM managers work side by side, and a stop of the cluster ends all that is theirs", async () => {
-  using world = makeWorld();
-  const controller = await controllerUp(world);
-  const [rack, attic] = [
-    managerStarted(world, controller, { name: "rack", group: "cpu" }),
-    managerStarted(world, controller, { name: "attic", group: "gpu" }),
-  ];
-  await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
-  assertMatch(rack.output().stdout, /^vm-manager rack for http/);
-  const tree = await run(world, ["tree"]);
-  assertMatch(tree.stdout, /attic {2}component.*not owned by this process/);
-  assertMatch(tree.stdout, /gpu {2}component.*1 of 1 slices ready/);
-  const logs = await run(world, ["vm", "logs", "gpu-0"]);
-  assertMatch(logs.stdout, /worker gpu-0 http/);
-  const job = await run(world, [
-    ...["job", "run", "--constraint", "group = gpu", "--", "sh", "-c", "echo on $IRIS_WORKER"],
-  ]);
-  assertStringIncludes(job.stdout, "on gpu-0");
+Deno.test(
+  "two VM managers work side by side, and a stop of the cluster ends all that is theirs",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const [rack, attic] = [
+      managerStarted(world, controller, { name: "rack", group: "cpu" }),
+      managerStarted(world, controller, { name: "attic", group: "gpu" }),
+    ];
+    await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
+    assertMatch(rack.output().stdout, /^vm-manager rack for http/);
+    const tree = await run(world, ["tree"]);
+    assertMatch(tree.stdout, /attic {2}component.*not owned by this process/);
+    assertMatch(tree.stdout, /gpu {2}component.*1 of 1 slices ready/);
+    const logs = await run(world, ["vm", "logs", "gpu-0"]);
+    assertMatch(logs.stdout, /worker gpu-0 http/);
+    const job = await run(world, [
+      ...["job", "run", "--constraint", "group = gpu", "--", "sh", "-c", "echo on $IRIS_WORKER"],
+    ]);
+    assertStringIncludes(job.stdout, "on gpu-0");
 
-  const stop = await run(world, ["cluster", "stop", "--json"]);
-  assertEquals(stop.code, 0, stop.stdout + stop.stderr);
-  for (const name of ["rack", "attic"]) {
-    assertStringIncludes(stop.stdout, `"name":"vm-manager ${name}"`);
-  }
-  const codes = await Promise.all([rack, attic, controller.process].map(({ ended }) => ended));
-  assertEquals(codes.map(({ code }) => code), [0, 0, 0]);
-  assertEquals(world.survivors(), []);
-});
+    const stop = await run(world, ["cluster", "stop", "--json"]);
+    assertEquals(stop.code, 0, stop.stdout + stop.stderr);
+    for (const name of ["rack", "attic"]) {
+      assertStringIncludes(stop.stdout, `"name":"vm-manager ${name}"`);
+    }
+    const codes = await Promise.all([rack, attic, controller.process].map(({ ended }) => ended));
+    assertEquals(codes.map(({ code }) => code), [0, 0, 0]);
+    assertEquals(world.survivors(), []);
+  },
+);
 
-Deno.test("a killed VM manager leaves its VMs to its next start, and a stop of it ends them", async () => {
-  using world = makeWorld();
-  const controller = await controllerUp(world);
-  const rack = { name: "rack", group: "cpu" };
-  const first = managerStarted(world, controller, rack);
-  await until(world, isReady("cpu-0"));
-  Deno.kill(first.pid, "SIGKILL");
-  await first.ended;
-  const second = managerStarted(world, controller, rack);
-  await second.printed(/^vm-manager rack for/m, UP_MS);
-  await until(world, isReady("cpu-0"));
-  assertEquals(workers(world).length, 1);
-  Deno.kill(second.pid, "SIGTERM");
-  assertEquals((await second.ended).code, 0, second.output().stderr);
-  assertEquals(workers(world), []);
-  Deno.kill(controller.process.pid, "SIGTERM");
-  assertEquals((await controller.process.ended).code, 0);
-  assertEquals(world.survivors(), []);
-});
+Deno.test(
+  "a killed VM manager leaves its VMs to its next start, and a stop of it ends them",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const rack = { name: "rack", group: "cpu" };
+    const first = managerStarted(world, controller, rack);
+    await until(world, isReady("cpu-0"));
+    Deno.kill(first.pid, "SIGKILL");
+    await first.ended;
+    const second = managerStarted(world, controller, rack);
+    await second.printed(/^vm-manager rack for/m, UP_MS);
+    await until(world, isReady("cpu-0"));
+    assertEquals(workers(world).length, 1);
+    Deno.kill(second.pid, "SIGTERM");
+    assertEquals((await second.ended).code, 0, second.output().stderr);
+    assertEquals(workers(world), []);
+    Deno.kill(controller.process.pid, "SIGTERM");
+    assertEquals((await controller.process.ended).code, 0);
+    assertEquals(world.survivors(), []);
+  },
+);
 
-Deno.test("VMs stay as they are while the controller is away, and min is kept", async () => {
-  using world = makeWorld();
-  const controller = await controllerUp(world);
-  const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
-  await until(world, isReady("cpu-0"));
-  const port = Number(new URL(controller.url).port);
-  // A signal to the controller is no stop of the cluster.
-  Deno.kill(controller.process.pid, "SIGTERM");
-  assertEquals((await controller.process.ended).code, 0);
-  assertEquals(workers(world).length, 1);
-  for (const pid of workers(world)) Deno.kill(pid, "SIGKILL");
-  await rack.printed(/cpu-0: .*/, UP_MS);
-  const again = await controllerUp(world, port);
-  await until(world, isReady("cpu-1"));
-  const stop = await run(world, ["cluster", "stop"]);
-  assertEquals(stop.code, 0, stop.stdout + stop.stderr);
-  assertEquals((await rack.ended).code, 0);
-  assertEquals((await again.process.ended).code, 0);
-  assertEquals(world.survivors(), []);
-});
+Deno.test(
+  "VMs stay as they are while the controller is away, and min is kept",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
+    await until(world, isReady("cpu-0"));
+    const port = Number(new URL(controller.url).port);
+    // A signal to the controller is no stop of the cluster.
+    Deno.kill(controller.process.pid, "SIGTERM");
+    assertEquals((await controller.process.ended).code, 0);
+    assertEquals(workers(world).length, 1);
+    for (const pid of workers(world)) Deno.kill(pid, "SIGKILL");
+    await rack.printed(/cpu-0: .*/, UP_MS);
+    const again = await controllerUp(world, port);
+    await until(world, isReady("cpu-1"));
+    const stop = await run(world, ["cluster", "stop"]);
+    assertEquals(stop.code, 0, stop.stdout + stop.stderr);
+    assertEquals((await rack.ended).code, 0);
+    assertEquals((await again.process.ended).code, 0);
+    assertEquals(world.survivors(), []);
+  },
+);
 
 Deno.test({
   name:

@@ -93,39 +93,43 @@ Deno.test("a group's VMs come up, outlive a killed cluster, are adopted by the n
   assertEquals(world.survivors(), []);
 });
 
-Deno.test("SIGHUP takes a changed iris.yaml in, says what needs a new start, and stands a wrong one", async () => {
-  using world = makeWorld();
-  const file = `${world.dir}/iris.yaml`;
-  Deno.writeTextFileSync(file, CONFIG);
-  const cluster = await clusterUp(world);
-  await until(world, (vms) => isReady(vms, "cpu-0"));
-  const hangup = async (text: string, says: RegExp) => {
-    Deno.writeTextFileSync(file, text);
-    Deno.kill(cluster.process.pid, "SIGHUP");
-    await cluster.process.printed(says, UP_MS);
-  };
-  const changed = CONFIG.replace("min: 1", "min: 2") +
-    CONFIG.slice("groups:\n".length).replace("name: cpu", "name: more");
-  await hangup(changed, /group more: new/);
-  await until(world, (vms) => isReady(vms, "cpu-1") && isReady(vms, "more-0"));
-  assertMatch(cluster.process.output().stderr, /group cpu: changed/);
-  // The one that was there was taken over, and is the same.
-  assertEquals(
-    cluster.process.output().stderr.includes("orphan"),
-    false,
-    cluster.process.output().stderr,
-  );
-  assertEquals((await vms(world)).find(({ vm }) => vm === "cpu-0")?.vm, "cpu-0");
-  await hangup(changed.replace("max: 2", "max: 0"), /iris\.yaml is wrong: nothing changes/);
-  await hangup(
-    `local: { logLevel: debug }\n${changed.replace("kind: process", "kind: fake")}`,
-    /logLevel takes effect at the next start[^]*group cpu: the kind of provider of a group cannot/,
-  );
-  assertEquals((await vms(world)).filter(({ state }) => state === "READY").length, 3);
-  Deno.kill(cluster.process.pid, "SIGTERM");
-  assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
-  assertEquals(world.survivors(), []);
-});
+Deno.test(
+  "SIGHUP takes a changed iris.yaml in, says what needs a new start, and stands a wrong one",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const file = `${world.dir}/iris.yaml`;
+    Deno.writeTextFileSync(file, CONFIG);
+    const cluster = await clusterUp(world);
+    await until(world, (vms) => isReady(vms, "cpu-0"));
+    const hangup = async (text: string, says: RegExp) => {
+      Deno.writeTextFileSync(file, text);
+      Deno.kill(cluster.process.pid, "SIGHUP");
+      await cluster.process.printed(says, UP_MS);
+    };
+    const changed = CONFIG.replace("min: 1", "min: 2") +
+      CONFIG.slice("groups:\n".length).replace("name: cpu", "name: more");
+    await hangup(changed, /group more: new/);
+    await until(world, (vms) => isReady(vms, "cpu-1") && isReady(vms, "more-0"));
+    assertMatch(cluster.process.output().stderr, /group cpu: changed/);
+    // The one that was there was taken over, and is the same.
+    assertEquals(
+      cluster.process.output().stderr.includes("orphan"),
+      false,
+      cluster.process.output().stderr,
+    );
+    assertEquals((await vms(world)).find(({ vm }) => vm === "cpu-0")?.vm, "cpu-0");
+    await hangup(changed.replace("max: 2", "max: 0"), /iris\.yaml is wrong: nothing changes/);
+    await hangup(
+      `local: { logLevel: debug }\n${changed.replace("kind: process", "kind: fake")}`,
+      /logLevel takes effect at the next start[^]*group cpu: the kind of provider of a group cannot/,
+    );
+    assertEquals((await vms(world)).filter(({ state }) => state === "READY").length, 3);
+    Deno.kill(cluster.process.pid, "SIGTERM");
+    assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
+    assertEquals(world.survivors(), []);
+  },
+);
 
 Deno.test({
   name: "VMs that do not go by the deadline are named as leaked, in time, and written down",
@@ -155,7 +159,7 @@ Deno.test({
   },
 });
 
-Deno.test("long tasks do not wait behind each other where VMs can be had", async () => {
+Deno.test("long tasks do not wait behind each other where VMs can be had", inGate(), async () => {
   using world = makeWorld();
   Deno.writeTextFileSync(
     `${world.dir}/iris.yaml`,

@@ -23,6 +23,7 @@ import { ManualClock } from "../fakes/manual_clock.ts";
 import { MemoryJournal } from "../fakes/memory_journal.ts";
 import { groupConfig } from "../fakes/scale_groups.ts";
 import { ScriptedCloud } from "../fakes/scripted_cloud.ts";
+import { inGate, type Need } from "../support/require.ts";
 
 /** One VM manager after another over one cloud and one journal. */
 class World {
@@ -123,8 +124,9 @@ class World {
   }
 }
 
-function test(name: string, body: (world: World) => Promise<void>): void {
-  Deno.test(name, async () => {
+/** Tests in which much time passes are for the gate. */
+function test(name: string, body: (world: World) => Promise<void>, need: Need = { ignore: false }) {
+  Deno.test(name, need, async () => {
     const folder = Deno.makeTempDirSync({ prefix: "iris-vm-" });
     const world = new World();
     const begin = world.begin.bind(world);
@@ -225,29 +227,33 @@ test("one that is ill for long is replaced, one that gets well is not", async (w
   assertEquals(world.fleet, ["cpu-0 UNHEALTHY"]);
   await world.clock.advance(3_000);
   assertEquals(world.fleet, ["cpu-1 INITIALIZING"]);
-});
+}, inGate());
 
-test("without a controller nobody is judged, none is given back, and only the least is kept", async (world) => {
-  const pace = { bootTimeoutMs: 10_000 };
-  await world.begin([groupConfig({ pace })]);
-  await world.see("ready", "cpu-0");
-  await world.want(2);
-  await world.see("lost", "cpu-0");
-  await world.controller(false);
-  await world.clock.advance(120_000);
-  assertEquals(world.fleet, ["cpu-0 UNHEALTHY", "cpu-1 INITIALIZING"]);
-  world.cloud.end("cpu-1", "failed");
-  await world.clock.advance(60_000);
-  assertEquals(world.fleet, ["cpu-0 UNHEALTHY"]);
-  world.cloud.end("cpu-0", "failed");
-  await world.clock.advance(60_000);
-  assertEquals(world.fleet, ["cpu-2 INITIALIZING"]);
-  await world.controller(true);
-  await world.clock.advance(5_000);
-  assertEquals(world.fleet, ["cpu-2 INITIALIZING", "cpu-3 INITIALIZING"]);
-  await world.clock.advance(8_000);
-  assert(!world.fleet.includes("cpu-2 INITIALIZING"));
-});
+test(
+  "without a controller nobody is judged, none is given back, and only the least is kept",
+  async (world) => {
+    const pace = { bootTimeoutMs: 10_000 };
+    await world.begin([groupConfig({ pace })]);
+    await world.see("ready", "cpu-0");
+    await world.want(2);
+    await world.see("lost", "cpu-0");
+    await world.controller(false);
+    await world.clock.advance(120_000);
+    assertEquals(world.fleet, ["cpu-0 UNHEALTHY", "cpu-1 INITIALIZING"]);
+    world.cloud.end("cpu-1", "failed");
+    await world.clock.advance(60_000);
+    assertEquals(world.fleet, ["cpu-0 UNHEALTHY"]);
+    world.cloud.end("cpu-0", "failed");
+    await world.clock.advance(60_000);
+    assertEquals(world.fleet, ["cpu-2 INITIALIZING"]);
+    await world.controller(true);
+    await world.clock.advance(5_000);
+    assertEquals(world.fleet, ["cpu-2 INITIALIZING", "cpu-3 INITIALIZING"]);
+    await world.clock.advance(8_000);
+    assert(!world.fleet.includes("cpu-2 INITIALIZING"));
+  },
+  inGate(),
+);
 
 test("the next VM manager goes on: it adopts, ends orphans, finishes deletes, forgets what is gone", async (world) => {
   await world.begin([groupConfig({ group: { min: 3, max: 9 } })]);
@@ -322,7 +328,7 @@ test("while a provider cannot say what it has, nothing new is made there", async
   await world.clock.advance(61_000);
   assertEquals(world.cloud.asked.slice(0, 1), ["delete cpu-5 by its name in 5000"]);
   assertEquals(world.fleet, ["cpu-6 INITIALIZING"]);
-});
+}, inGate());
 
 test("a group that is configured no more loses its slices as they get idle", async (world) => {
   const old = groupConfig({ group: { name: "old", min: 2 } });
@@ -409,7 +415,7 @@ test("want of quota blocks the pool from that rank on, and a success frees it", 
   assertEquals(world.cloud.asked, ["create plain-0"]);
   await world.clock.advance(2_000);
   assertEquals([states(), world.fleet], [["ok", "ok", "ok"], ["plain-1 INITIALIZING"]]);
-});
+}, inGate());
 
 test("a group whose slices do not come up is halted, and says so", async (world) => {
   const pace = { bootTimeoutMs: 5_000 };
@@ -418,7 +424,7 @@ test("a group whose slices do not come up is halted, and says so", async (world)
   const { state, reason } = world.groups[0]!.availability;
   assertEquals([state, reason], ["halted", "3 of the last 3 slices failed or died young"]);
   assertEquals(world.cloud.asked.filter((line) => line.startsWith("create")).length, 3);
-});
+}, inGate());
 
 test("a delete that is not answered is asked for again, at once without time for tasks", async (world) => {
   await world.begin([groupConfig({ group: { min: 0 } })]);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { needs } from "../require.ts";
+import { inGate, needs } from "../require.ts";
 import { canMakeNetworks, type Host, makeNetwork } from "./hosts.ts";
 
 const networks = await needs(
@@ -29,7 +29,7 @@ async function on(host: Host, code: string, ...args: string[]) {
 
 Deno.test({
   name: "hosts reach each other as far, as late and as surely as they are told to",
-  ...networks,
+  ...inGate(networks),
   async fn() {
     await using network = await makeNetwork(2);
     const [a, b] = network.hosts as [Host, Host];

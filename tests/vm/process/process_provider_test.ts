@@ -84,32 +84,36 @@ async function provider(of: ProcessWorld) {
 
 const GONE = { names: ["gone", "failed"] as const, withinMs: UP_MS };
 
-Deno.test("a worker that is reloaded in place keeps the tasks that run there", async () => {
-  const at = await world(1);
-  const { made, heard, leave } = await provider(at);
-  const slice = { slice: "g-0", vms: ["g-0"] };
-  await made.create(slice, AbortSignal.timeout(UP_MS));
-  await at.workerUp("g-0");
-  const [before] = await at.client.workers();
-  await at.client.submit({
-    ...{ name: "j", argv: ["/bin/sleep", `3.${at.tag}`], cpuMilli: 100, memoryBytes: 0 },
-  });
-  await at.until("the task", async () => (await at.client.job("/u/j")).counts.RUNNING === 1);
-  await made.reload("g-0", AbortSignal.timeout(UP_MS));
-  await at.until("the new worker", async () => {
-    const [worker] = await at.client.workers();
-    return worker?.state === "alive" && worker.pid !== before?.pid;
-  });
-  await at.until("the end of the job", async () => (await at.client.job("/u/j")).done);
-  const [task] = await at.client.tasks("/u/j");
-  assertEquals([task?.state, task?.attempt], ["SUCCEEDED", 0]);
-  assertEquals(heard.count("g-0", ["gone", "failed"]), 0);
-  made.delete({ ...slice, externalId: null, stopMs: 5_000, reason: "test" });
-  await heard.heard("g-0", GONE);
-  assertEquals(await at.left(), []);
-  await leave();
-  await at.end();
-});
+Deno.test(
+  "a worker that is reloaded in place keeps the tasks that run there",
+  inGate(),
+  async () => {
+    const at = await world(1);
+    const { made, heard, leave } = await provider(at);
+    const slice = { slice: "g-0", vms: ["g-0"] };
+    await made.create(slice, AbortSignal.timeout(UP_MS));
+    await at.workerUp("g-0");
+    const [before] = await at.client.workers();
+    await at.client.submit({
+      ...{ name: "j", argv: ["/bin/sleep", `3.${at.tag}`], cpuMilli: 100, memoryBytes: 0 },
+    });
+    await at.until("the task", async () => (await at.client.job("/u/j")).counts.RUNNING === 1);
+    await made.reload("g-0", AbortSignal.timeout(UP_MS));
+    await at.until("the new worker", async () => {
+      const [worker] = await at.client.workers();
+      return worker?.state === "alive" && worker.pid !== before?.pid;
+    });
+    await at.until("the end of the job", async () => (await at.client.job("/u/j")).done);
+    const [task] = await at.client.tasks("/u/j");
+    assertEquals([task?.state, task?.attempt], ["SUCCEEDED", 0]);
+    assertEquals(heard.count("g-0", ["gone", "failed"]), 0);
+    made.delete({ ...slice, externalId: null, stopMs: 5_000, reason: "test" });
+    await heard.heard("g-0", GONE);
+    assertEquals(await at.left(), []);
+    await leave();
+    await at.end();
+  },
+);
 
 Deno.test("what an earlier VM manager only meant to start, or lost the note of, is ended", async () => {
   const at = await world(1);
