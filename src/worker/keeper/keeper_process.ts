@@ -33,6 +33,10 @@ import { sweepNoted } from "./cleanup_note.ts";
 
 /** How long the sweep of what an earlier keeper left may take, in ms. */
 const SWEEP_MS = 5_000;
+/** So many looks in a row find no orphan before there is none; between two of them, in ms; at most. */
+const CALM_LOOKS = 2;
+const CALM_MS = 3;
+const MAX_LOOKS = 50;
 /** Keepers that are lost one after another: so many within the window are replaced. */
 const REPLACE_LIMIT = 5;
 const REPLACE_WINDOW_MS = 60_000;
@@ -231,6 +235,18 @@ export class KeeperProcess implements Part {
     else if (this.#gone) this.#lost("it ended as soon as it began");
   }
 
+  /**
+   * What died between the last reaping and the last look is still a zombie, and on a busy machine comes
+   * back a moment later: a parent of it that was killed has to be gone first.
+   */
+  async #reapLast(): Promise<void> {
+    for (let looks = 0, calm = 0; calm < CALM_LOOKS && looks < MAX_LOOKS; looks++) {
+      this.#reaper.reap();
+      calm = this.#reaper.orphans().length === 0 ? calm + 1 : 0;
+      if (calm < CALM_LOOKS) await sleep(this.#context!.clock, CALM_MS);
+    }
+  }
+
   /** Ends everything with our marker, and what came back to us since we are a subreaper. */
   async #sweep(timeoutMs: number): Promise<Cleared> {
     const ours = this.#keeper;
@@ -246,8 +262,7 @@ export class KeeperProcess implements Part {
         return [...(ours.alive ? [ours.pid] : []), ...this.#reaper.orphans()];
       },
     });
-    // What died between the last reaping and the last look is still a zombie.
-    this.#reaper.reap();
+    await this.#reapLast();
     return result;
   }
 }
