@@ -71,6 +71,15 @@ export interface SignalOptions {
   readonly source?: SignalSource;
 }
 
+/**
+ * From now until the process ends a signal changes nothing: everything is down, and what is left is to
+ * say so. Without a listener one that comes in between would end the process, its report untold.
+ */
+export function outlastSignals(): void {
+  // They hold nothing: a process that has nothing else to do ends with them.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => {});
+}
+
 const ALL_SIGNALS: readonly ListenedSignal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"];
 
 /** The listeners as a part: own it first, so that they are released last. */

@@ -2,6 +2,7 @@
 import { systemClock } from "../../base/clock.ts";
 import { configureLog, type LogLevel } from "../../base/log.ts";
 import type { Part } from "../../lifecycle/part.ts";
+import { outlastSignals } from "../../lifecycle/signals.ts";
 import type { ConfigReload } from "../config/config_reload.ts";
 import type { CliContext } from "../context.ts";
 import { RootControl } from "../root.ts";
@@ -51,7 +52,10 @@ export async function runDaemon(
       if (!options.detaches) killKnownGroups();
       Deno.exit(EMERGENCY_EXIT);
     },
-    deliver: (report) => requests.deliver(report),
+    deliver: (report) => {
+      outlastSignals();
+      return requests.deliver(report);
+    },
     // owner: the process, which goes on until it is told to stop.
     onHangup: () => void options.reload?.run(),
   });

@@ -3,6 +3,7 @@ import { systemClock } from "../../base/clock.ts";
 import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
 import { configureLog } from "../../base/log.ts";
 import { IrisClient, type SubmitRequest } from "../../client/iris_client.ts";
+import { outlastSignals } from "../../lifecycle/signals.ts";
 import type { StopReport } from "../../lifecycle/part.ts";
 import { formatReport } from "../../lifecycle/stop_report.ts";
 import type { JobView } from "../../wire/api.ts";
@@ -53,6 +54,7 @@ export async function runLocalJob(context: CliContext, options: LocalJobOptions)
       killKnownGroups();
       Deno.exit(EMERGENCY_EXIT);
     },
+    deliver: outlastSignals,
   });
   const cluster = new ClusterManager({
     ...options,

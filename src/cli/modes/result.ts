@@ -1,5 +1,6 @@
 /** How a process that owned a tree ends: its last lines, `last-stop.json`, and the exit code. */
 import { IrisError, messageOf } from "../../base/errors.ts";
+import { ignoreSignals } from "../../host/ignore_signals.ts";
 import { IsolateFailure } from "../../lifecycle/isolate.ts";
 import type { ReportError, StopReport } from "../../lifecycle/part.ts";
 import { exitCodeOf, formatReport } from "../../lifecycle/stop_report.ts";
@@ -33,6 +34,7 @@ export function saveReport(context: CliContext, stateDir: string, report: StopRe
  * that for a second, that is said, and it is ended.
  */
 export function endProcess(context: CliContext, report: StopReport, code: number): number {
+  ignoreSignals();
   if (report.outcome === "leaked") Deno.exit(code);
   const timer = setTimeout(() => {
     context.err("Something that was released keeps the process alive; ending it");
