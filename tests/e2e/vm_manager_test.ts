@@ -144,30 +144,6 @@ Deno.test(
   },
 );
 
-Deno.test({
-  name:
-    "a second VM manager with a group of a live one is refused in one line, and touches nothing",
-  ignore: inGate().ignore,
-  fn: async () => {
-    using world = makeWorld();
-    const controller = await controllerUp(world);
-    const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
-    await until(world, isReady("cpu-0"));
-    const other = managerStarted(world, controller, { name: "other", group: "cpu" });
-    const { code } = await other.ended;
-    assertEquals(code === 0, false);
-    assertMatch(
-      other.output().stderr.trim().split("\n").at(-1)!,
-      /^iris: The controller at http:\S+: The VM manager rack has a group cpu already$/,
-    );
-    assertEquals(workers(world).length, 1);
-    Deno.kill(controller.process.pid, "SIGTERM");
-    Deno.kill(rack.pid, "SIGTERM");
-    await Promise.all([controller.process.ended, rack.ended]);
-    assertEquals(world.survivors(), []);
-  },
-});
-
 Deno.test(
   "SIGHUP gives a VM manager other groups, unless another one has them",
   inGate(),

@@ -5,7 +5,7 @@ import { memoryFolder } from "../memory_folder.ts";
 import { FLEET_FAULTS } from "./fleet_faults.ts";
 import { type FleetSimOptions, type FleetSimResult, simulateFleet } from "./fleet_world.ts";
 
-const SEEDS = 60;
+const SEEDS = 25;
 
 async function run(options: FleetSimOptions): Promise<FleetSimResult> {
   using folder = memoryFolder();

@@ -3,10 +3,7 @@ import { inGate } from "../../support/require.ts";
 import { makeSlurmWorld, SLOW_MS } from "../../support/slurm_provider_world.ts";
 import { slurmNeed } from "../../support/slurm_world.ts";
 
-providerContract({
-  ...{ name: "slurm", need: inGate(slurmNeed), slowMs: SLOW_MS },
-  world: () => makeSlurmWorld(),
-});
+// Slices of one node are what all other tests of this provider have.
 providerContract({
   ...{ name: "slurm with slices of two nodes", need: inGate(slurmNeed), slowMs: SLOW_MS },
   world: () => makeSlurmWorld({ sliceVms: 2 }),

@@ -5,13 +5,7 @@ import { makeSshWorld } from "../../support/ssh/ssh_world.ts";
 
 const SSH = inGate(await needs("OpenSSH and namespaces (openssh-server)", canHaveSshHosts));
 
-providerContract({
-  name: "ssh",
-  need: SSH,
-  slowMs: 60_000,
-  world: () => makeSshWorld({ count: 2 }),
-});
-
+// Slices of one host are what all other tests of this provider have.
 providerContract({
   name: "ssh, slices of two hosts",
   need: SSH,
