@@ -185,13 +185,16 @@ export class GroupSlices {
 
   #add(origin: SliceOrigin, state: VmState): ManagedSlice {
     const slice = new ManagedSlice(origin);
-    const lasting = this.#of.config.provider.kind !== "local";
+    const { kind } = this.#of.config.provider;
+    const lasting = kind !== "local";
+    const where = () => slice.externalId === null ? "" : ` (${kind} ${slice.externalId})`;
     slice.nodes = origin.vms.map((vm) =>
       new VmNode(state, {
         vm,
         clock: this.#ports.clock,
         remove: (stopMs) => this.#deleteAtStop(slice, stopMs),
         stopping: this.#ports.stopping,
+        where: lasting ? where : () => "",
         remedy: lasting ? "; the next start of this VM manager ends it" : "",
         changed: (node) => this.#changed(slice, node),
       })

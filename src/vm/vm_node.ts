@@ -17,6 +17,8 @@ export interface VmNodeOptions {
   readonly remove: (stopMs: number) => void;
   /** True when the cluster really stops: a manager that only begins anew leaves its VMs alone. */
   readonly stopping: () => boolean;
+  /** Where somebody finds it, to stand behind its name; empty when that is not known. */
+  readonly where: () => string;
   /** What somebody can do about it when it cannot be proved gone; a part of a sentence. */
   readonly remedy: string;
   /** Told after each change of state. */
@@ -123,8 +125,8 @@ export class VmNode implements Part {
     last.dispose();
     if (isTerminal(this.#state)) return [];
     return [
-      `VM ${this.name} is ${this.#state.name}: its provider did not say that it is gone` +
-      this.#options.remedy,
+      `VM ${this.name}${this.#options.where()} is ${this.#state.name}: its provider did not say ` +
+      `that it is gone${this.#options.remedy}`,
     ];
   }
 

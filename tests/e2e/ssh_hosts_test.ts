@@ -5,13 +5,22 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { compileIris, type CompileResult } from "../../scripts/compile.ts";
 import { ROOT } from "../../scripts/lint/place.ts";
+import type { StopReport } from "../../src/lifecycle/part.ts";
 import type { VmView } from "../../src/wire/vms.ts";
 import { makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { inGate, needs } from "../support/require.ts";
-import { canHaveSshHosts, makeSshHosts, type SshHosts, until } from "../support/ssh/ssh_hosts.ts";
+import {
+  canHaveSshHosts,
+  makeSshHosts,
+  type SshHosts,
+  type SshTestHost,
+  until,
+} from "../support/ssh/ssh_hosts.ts";
 
 const SSH = inGate(await needs("OpenSSH and namespaces (openssh-server)", canHaveSshHosts));
 const UP_MS = 120_000;
+/** Until a host that answers again is clear. */
+const CLEAR_MS = 45_000;
 
 /** The one file, made by the first test that needs it. */
 let made: Promise<CompileResult> | null = null;
@@ -57,7 +66,7 @@ async function clusterUp(world: World) {
   await until("the cluster is up", () => Promise.resolve(said.text.includes("http://")), UP_MS);
   return {
     pid: child.pid,
-    async ended(): Promise<{ code: number; text: string }> {
+    async ended(): Promise<Ended> {
       const { code } = await child.status;
       await Promise.all(reading);
       return { code, text: said.text };
@@ -75,6 +84,15 @@ async function vms(world: World): Promise<VmView[]> {
   return JSON.parse((await iris(world, "vm", "list", "--json", "--gone")).stdout);
 }
 
+/** How a cluster ended. */
+interface Ended {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Brings a cluster to its end. */
+type End = () => Promise<void>;
+
 /** A world with hosts and a cluster; whatever happens in it must be gone with it. */
 async function sshCluster(
   fn: (of: {
@@ -82,8 +100,8 @@ async function sshCluster(
     hosts: SshHosts;
     /** Ctrl-C. */
     stop: () => Promise<void>;
-    /** The cluster is killed, and started again once `meanwhile` is over. */
-    restart: (meanwhile: () => Promise<void>) => Promise<void>;
+    /** The cluster is killed, or ended by others, and started again once `meanwhile` is over. */
+    restart: (meanwhile: (ended: Ended) => Promise<void>, end?: End) => Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {
   made ??= compileIris({ kind: "self-extracting", out: `${ROOT}/dist/.test` });
@@ -108,9 +126,12 @@ async function sshCluster(
     assertEquals(ended?.code ?? 0, 0, ended?.text);
   };
   try {
-    const restart = async (meanwhile: () => Promise<void>) => {
-      await end("SIGKILL");
-      await meanwhile();
+    const restart = async (meanwhile: (ended: Ended) => Promise<void>, by?: End) => {
+      const ending = cluster!;
+      if (by !== undefined) await by();
+      const ended = await (by === undefined ? end("SIGKILL") : ending.ended());
+      cluster = null;
+      await meanwhile(ended!);
       cluster = await clusterUp(world);
     };
     await fn({ world, hosts, stop, restart });
@@ -208,5 +229,85 @@ Deno.test({
       const back = async () => (await vms(world)).some(({ state }) => state === "READY");
       await until("the VM is back", back, UP_MS);
       assertEquals(hosts.left(), before);
+    }),
+});
+
+/** What nodes of a report left over. */
+function leftOver(report: StopReport): string[] {
+  return [...report.leftovers, ...report.children.flatMap(leftOver)];
+}
+
+/** The use of a host: the VM that it has, and its worker, a task, and what the task started. */
+function useOf(host: SshTestHost) {
+  const [cluster] = [...Deno.readDirSync(`${host.folder}/vms`)];
+  const folder = `${host.folder}/vms/${cluster!.name}`;
+  const [vm] = [...Deno.readDirSync(folder)];
+  const pids = host.pids().filter((pid) => {
+    return /--mode=worker|sleep.3600/.test(Deno.readTextFileSync(`/proc/${pid}/cmdline`));
+  });
+  return {
+    ...{ host, pids, vm: vm!.name, name: `node${host.index + 1}` },
+    isClear: () => Promise.resolve(!exists(`${folder}/${vm!.name}`) && !pids.some(isAlive)),
+  };
+}
+
+function isAlive(pid: number): boolean {
+  return exists(`/proc/${pid}`) && !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The report of the last stop. */
+function lastStop(world: World): StopReport {
+  return JSON.parse(Deno.readTextFileSync(`${world.dir}/home/state/iris/local/last-stop.json`));
+}
+
+Deno.test({
+  name: "hosts that answer nothing at a stop are named as left over, and cleared by the next start",
+  ...SSH,
+  fn: () =>
+    sshCluster(async ({ world, hosts, restart }) => {
+      const job = ["job", "run", "--replicas", "2", "--no-wait", "--name", "long", "--"];
+      const task = "setsid sleep 3600 & trap '' TERM; echo it runs; while :; do sleep 0.1; done";
+      assertEquals((await iris(world, ...job, "sh", "-c", task)).code, 0);
+      const run = async () => {
+        return (await iris(world, "job", "logs", "long")).stdout.match(/it runs/g)?.length === 2;
+      };
+      await until("both tasks run", run, UP_MS);
+      const [frozen, away] = hosts.hosts.filter((host) => host.pids().length > 0).map(useOf);
+      frozen!.host.freeze();
+      await away!.host.cut();
+
+      let stopped: Awaited<ReturnType<typeof iris>>;
+      await restart(async (ended) => {
+        assertEquals([stopped.code, ended.code], [4, 4], ended.text);
+        const report = lastStop(world);
+        assert(report.tookMs <= 5_100 && report.allowedMs <= 5_000, ended.text);
+        const lines = [frozen!, away!].map(({ vm, name }) =>
+          `VM ${vm} (ssh ${name}) is STOPPING: its provider did not say that it is gone; ` +
+          "the next start of this VM manager ends it"
+        );
+        assertEquals(leftOver(report).sort(), lines.sort());
+        for (const line of lines) assert(stopped.stdout.includes(line), stopped.stdout);
+        // The clients went with the process, and nothing was taken for gone that was not seen to be.
+        assertEquals(world.survivors(), []);
+        for (const { pids } of [frozen!, away!]) {
+          assertEquals(pids.map(isAlive), [true, true, true]);
+        }
+        await away!.host.mend();
+      }, async () => {
+        stopped = await iris(world, "cluster", "stop", "--timeout", "5s");
+      });
+      await until("the host that is back is clear", () => away!.isClear(), CLEAR_MS);
+      assertEquals(frozen!.pids.map(isAlive), [true, true, true]);
+      frozen!.host.thaw();
+      await until("the host that goes on is clear", () => frozen!.isClear(), CLEAR_MS);
     }),
 });

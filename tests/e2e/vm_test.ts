@@ -149,7 +149,7 @@ Deno.test({
     assertEquals([stop.code, (await process.ended).code], [4, 4]);
     assertMatch(
       stop.stdout,
-      /left over: VM ghost-1 is STOPPING: its provider did not say that it is gone; the next start/,
+      /left over: VM ghost-1 \(fake \S+\) is STOPPING: its provider did not say that it is gone; the next start/,
     );
     // The next start finds that nothing is there any more.
     const next = await clusterUp(world);

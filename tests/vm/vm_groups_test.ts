@@ -468,7 +468,7 @@ test("at a stop every slice is asked once, with what is left; what is not gone i
   const left = Promise.resolve(nodes[0]!.verify!(deadline));
   await clock.advance(1_900);
   assertEquals(await left, [
-    "VM cpu-0-0 is STOPPING: its provider did not say that it is gone; " +
+    "VM cpu-0-0 (fake x-0) is STOPPING: its provider did not say that it is gone; " +
     "the next start of this VM manager ends it",
   ]);
   assertEquals(world.journal.rows, [
