@@ -237,22 +237,33 @@ function leftOver(report: StopReport): string[] {
   return [...report.leftovers, ...report.children.flatMap(leftOver)];
 }
 
-/** The use of a host: the VM that it has, and its worker, a task, and what the task started. */
+/** The use of a host: the VM that it has, and whether its worker, and what a task started, are there. */
 function useOf(host: SshTestHost) {
   const [cluster] = [...Deno.readDirSync(`${host.folder}/vms`)];
   const folder = `${host.folder}/vms/${cluster!.name}`;
-  const [vm] = [...Deno.readDirSync(folder)];
-  const pids = host.pids().filter((pid) => {
-    return /--mode=worker|sleep.3600/.test(Deno.readTextFileSync(`/proc/${pid}/cmdline`));
-  });
+  const vm = [...Deno.readDirSync(folder)][0]!.name;
+  const runs = () => {
+    const commands = host.pids().map((pid) => wordsOf(pid));
+    return {
+      worker: commands.some((words) => words.includes(`--name=${vm}`)),
+      task: commands.some(([command, time]) => command === "sleep" && time === "3600"),
+    };
+  };
   return {
-    ...{ host, pids, vm: vm!.name, name: `node${host.index + 1}` },
-    isClear: () => Promise.resolve(!exists(`${folder}/${vm!.name}`) && !pids.some(isAlive)),
+    ...{ host, vm, runs, name: `node${host.index + 1}` },
+    isClear: () => {
+      const { worker, task } = runs();
+      return Promise.resolve(!exists(`${folder}/${vm}`) && !worker && !task);
+    },
   };
 }
 
-function isAlive(pid: number): boolean {
-  return exists(`/proc/${pid}`) && !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+function wordsOf(pid: number): string[] {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  } catch {
+    return [];
+  }
 }
 
 function exists(path: string): boolean {
@@ -298,15 +309,13 @@ Deno.test({
         for (const line of lines) assert(stopped.stdout.includes(line), stopped.stdout);
         // The clients went with the process, and nothing was taken for gone that was not seen to be.
         assertEquals(world.survivors(), []);
-        for (const { pids } of [frozen!, away!]) {
-          assertEquals(pids.map(isAlive), [true, true, true]);
-        }
+        for (const { runs } of [frozen!, away!]) assertEquals(runs(), { worker: true, task: true });
         await away!.host.mend();
       }, async () => {
         stopped = await iris(world, "cluster", "stop", "--timeout", "5s");
       });
       await until("the host that is back is clear", () => away!.isClear(), CLEAR_MS);
-      assertEquals(frozen!.pids.map(isAlive), [true, true, true]);
+      assertEquals(frozen!.runs(), { worker: true, task: true });
       frozen!.host.thaw();
       await until("the host that goes on is clear", () => frozen!.isClear(), CLEAR_MS);
     }),
