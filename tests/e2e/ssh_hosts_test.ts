@@ -305,7 +305,7 @@ Deno.test({
           `VM ${vm} (ssh ${name}) is STOPPING: its provider did not say that it is gone; ` +
           "the next start of this VM manager ends it"
         );
-        assertEquals(leftOver(report).sort(), lines.sort());
+        assertEquals(leftOver(report).sort(), lines.sort(), ended.text);
         for (const line of lines) assert(stopped.stdout.includes(line), stopped.stdout);
         // The clients went with the process, and nothing was taken for gone that was not seen to be.
         assertEquals(world.survivors(), []);
