@@ -7,6 +7,8 @@ import { dirname } from "node:path";
 import type { SshHost, SshProviderConfig } from "../../../src/vm/provider_config.ts";
 import { hasCommand } from "../require.ts";
 
+/** Where the user lives as whom hosts are reached. */
+const ROOT_HOME = "/root";
 const SSHD = "/usr/sbin/sshd";
 const UP_MS = 10_000;
 const SETTLE_MS = 5_000;
@@ -199,7 +201,7 @@ class Host implements SshTestHost {
     ];
     this.#child = new Deno.Command(command, {
       ...{ args, stdin: "null", stdout: "null", stderr: "inherit", clearEnv: true },
-      env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: "/root" },
+      env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: ROOT_HOME },
     }).spawn();
     await until(`${this.#name} is up`, async () => {
       return (await Deno.readTextFile(log)).includes("Server listening");
@@ -208,8 +210,9 @@ class Host implements SshTestHost {
 
   /** What puts other commands in the place of the machine's, on this host alone. */
   async #commands(): Promise<string[]> {
-    // What a login shell of this machine's user does is not the host's.
-    const startup = [`${Deno.env.get("HOME")}/.bashrc`].filter((path) => isFile(path));
+    // What a login shell of this machine's user does is not the host's; the server goes by the home
+    // in the list of users, not by the HOME of whoever runs the tests.
+    const startup = [`${ROOT_HOME}/.bashrc`].filter((path) => isFile(path));
     await Deno.writeTextFile(`${this.#dir}/startup`, "");
     const mounts = startup.map((path) => `mount --bind '${this.#dir}/startup' '${path}'`);
     for (const [path, script] of Object.entries(this.#options.commands ?? {})) {
