@@ -124,7 +124,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/worker/lifecycle_loop.ts",
     from: "    if (this.#keeperLost !== null) return;\n    for (const fact of facts.started)",
     to: "    this.#link.ack(facts.upTo);\n    for (const fact of facts.started)",
-    finds: /began/,
+    finds: /began|nobody was told/,
     faults: ["crashWorkerLoop", "cut"],
   },
   {
