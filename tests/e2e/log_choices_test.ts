@@ -80,48 +80,52 @@ function* requests(sinceMs: number): Generator<LogsRequest> {
   }
 }
 
-Deno.test("since, tail, task, stream and follow together show what they say, in all combinations", () =>
-  onCluster(async ({ world, client }) => {
-    const gate = (n: number) => `${world.dir}/gate${n}`;
-    const phase = (letter: string, count: number) =>
-      `for n in $(seq ${count}); do echo ${letter}$n stdout $IRIS_TASK_INDEX; ` +
-      `echo ${letter}$n stderr $IRIS_TASK_INDEX >&2; done`;
-    const wait = (n: number) => `while [ ! -e ${gate(n)} ]; do sleep 0.05; done`;
-    const script = [phase("A", 5), wait(1), phase("B", 4), wait(2), phase("C", 3)].join("\n");
-    const { name } = await client.submit({
-      ...{ name: "phases", argv: ["/bin/sh", "-c", script], replicas: 2, cpuMilli: 100 },
-    });
-    const shown = async (text: string) => {
-      const found = Object.values(await read(client, name, {}).ended);
-      return found.filter((one) => one.includes(text)).length === 4;
-    };
-    await until(() => shown("A5"));
-    // Times are known to a tenth of a second.
-    const sinceMs = Date.now() + 300;
-    await until(() => Date.now() > sinceMs + 300);
-    Deno.writeTextFileSync(gate(1), "");
-    await until(() => shown("B4"));
-    const all = [...requests(sinceMs)];
-    const followers = all.filter(({ follow }) => follow)
-      .map((request) => ({ request, ...read(client, name, request) }));
-    const now = all.filter(({ follow }) => !follow)
-      .map((request) => ({ request, ...read(client, name, request) }));
-    for (const { request, ended } of now) {
-      assertEquals(await ended, expected(request), JSON.stringify(request));
-    }
-    for (const { request, found } of followers) {
-      const first = expected({ ...request, follow: false });
-      await until(() => Object.entries(first).every(([key, text]) => found[key] === text));
-    }
-    // Nothing shows of those without a tail that they are under way: they had as long as all others.
-    const quietUntilMs = Date.now() + 2_000;
-    await until(() => Date.now() > quietUntilMs);
-    Deno.writeTextFileSync(gate(2), "");
-    for (const { request, ended } of followers) {
-      assertEquals(await ended, expected(request), JSON.stringify(request));
-    }
-    await client.wait(name);
-  }));
+Deno.test(
+  "since, tail, task, stream and follow together show what they say, in all combinations",
+  inGate(),
+  () =>
+    onCluster(async ({ world, client }) => {
+      const gate = (n: number) => `${world.dir}/gate${n}`;
+      const phase = (letter: string, count: number) =>
+        `for n in $(seq ${count}); do echo ${letter}$n stdout $IRIS_TASK_INDEX; ` +
+        `echo ${letter}$n stderr $IRIS_TASK_INDEX >&2; done`;
+      const wait = (n: number) => `while [ ! -e ${gate(n)} ]; do sleep 0.05; done`;
+      const script = [phase("A", 5), wait(1), phase("B", 4), wait(2), phase("C", 3)].join("\n");
+      const { name } = await client.submit({
+        ...{ name: "phases", argv: ["/bin/sh", "-c", script], replicas: 2, cpuMilli: 100 },
+      });
+      const shown = async (text: string) => {
+        const found = Object.values(await read(client, name, {}).ended);
+        return found.filter((one) => one.includes(text)).length === 4;
+      };
+      await until(() => shown("A5"));
+      // Times are known to a tenth of a second.
+      const sinceMs = Date.now() + 300;
+      await until(() => Date.now() > sinceMs + 300);
+      Deno.writeTextFileSync(gate(1), "");
+      await until(() => shown("B4"));
+      const all = [...requests(sinceMs)];
+      const followers = all.filter(({ follow }) => follow)
+        .map((request) => ({ request, ...read(client, name, request) }));
+      const now = all.filter(({ follow }) => !follow)
+        .map((request) => ({ request, ...read(client, name, request) }));
+      for (const { request, ended } of now) {
+        assertEquals(await ended, expected(request), JSON.stringify(request));
+      }
+      for (const { request, found } of followers) {
+        const first = expected({ ...request, follow: false });
+        await until(() => Object.entries(first).every(([key, text]) => found[key] === text));
+      }
+      // Nothing shows of those without a tail that they are under way: they had as long as all others.
+      const quietUntilMs = Date.now() + 2_000;
+      await until(() => Date.now() > quietUntilMs);
+      Deno.writeTextFileSync(gate(2), "");
+      for (const { request, ended } of followers) {
+        assertEquals(await ended, expected(request), JSON.stringify(request));
+      }
+      await client.wait(name);
+    }),
+);
 
 const ALL_BYTES = Uint8Array.from({ length: 1024 }, (_, n) => n % 256);
 const encode = (text: string) => new TextEncoder().encode(text);

@@ -236,21 +236,25 @@ Deno.test({
   },
 });
 
-Deno.test("a worker whose controller stays away ends itself with its tasks when it was told to", async () => {
-  using world = makeWorld();
-  const controller = await controllerUp(world);
-  const worker = workerUp(world, controller, [
-    ...["--controller-lost-after=1s", "--end-after-lost=3s"],
-  ]);
-  await worker.printed(/worker w1 http/, UP_MS);
-  await listed(world, /w1 +alive/);
-  const submitted = await run(world, [
-    ...["job", "run", "--no-wait", "--", "sleep", `600.${world.tag}`],
-  ]);
-  assertEquals(submitted.code, 0, submitted.stderr);
-  Deno.kill(controller.process.pid, "SIGKILL");
-  await controller.process.ended;
-  assertEquals((await worker.ended).code, 0, worker.output().stderr);
-  assertMatch(worker.output().stderr, /no controller for 3000 ms: this worker ends itself/);
-  assertEquals(world.survivors(), []);
-});
+Deno.test(
+  "a worker whose controller stays away ends itself with its tasks when it was told to",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const worker = workerUp(world, controller, [
+      ...["--controller-lost-after=1s", "--end-after-lost=3s"],
+    ]);
+    await worker.printed(/worker w1 http/, UP_MS);
+    await listed(world, /w1 +alive/);
+    const submitted = await run(world, [
+      ...["job", "run", "--no-wait", "--", "sleep", `600.${world.tag}`],
+    ]);
+    assertEquals(submitted.code, 0, submitted.stderr);
+    Deno.kill(controller.process.pid, "SIGKILL");
+    await controller.process.ended;
+    assertEquals((await worker.ended).code, 0, worker.output().stderr);
+    assertMatch(worker.output().stderr, /no controller for 3000 ms: this worker ends itself/);
+    assertEquals(world.survivors(), []);
+  },
+);

@@ -5,7 +5,7 @@ import { FAULTS } from "./nemesis.ts";
 import { type SimResult, simulate } from "./world.ts";
 
 /** Ten seconds on one slow core; the gate takes its time. */
-const SEEDS = Deno.env.get("IRIS_FULL") === "1" ? 500 : 150;
+const SEEDS = Deno.env.get("IRIS_FULL") === "1" ? 500 : 80;
 
 async function run(seed: number, trace = false): Promise<SimResult> {
   using folder = memoryFolder();
