@@ -16,3 +16,17 @@ export function editDistance(a: string, b: string): number {
   }
   return row[b.length] ?? 0;
 }
+
+/** Words that differ by more than this are not suggested. */
+const NEAR = 3;
+
+/** The word that was probably meant: the first of the nearest; null when none is near. */
+export function nearest(given: string, known: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = NEAR + 1;
+  for (const word of known) {
+    const away = editDistance(given, word);
+    if (away < bestDistance) [best, bestDistance] = [word, away];
+  }
+  return best;
+}

@@ -2,6 +2,7 @@
  * What a VM manager and main tell each other: how workers are started, which main knows as soon as the
  * controller listens, and which groups there are from now on, when the configuration was read again.
  */
+import { orAborted } from "../base/or_aborted.ts";
 import type { Channel } from "../lifecycle/loop.ts";
 import type { GroupConfig } from "./scale_group.ts";
 import type { WorkerLaunch } from "./worker_launch.ts";
@@ -38,15 +39,7 @@ export class MainLink {
   async launch(signal: AbortSignal): Promise<WorkerLaunch> {
     if (!this.#asked) this.#channel.post({ type: "launch?" });
     this.#asked = true;
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([this.#launch.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await orAborted(this.#launch.promise, signal);
   }
 
   /** Sets who is told of other groups, replacing an earlier one. */

@@ -1,5 +1,5 @@
 /** Reads and checks an `iris.yaml`. */
-import { editDistance } from "../../base/edit_distance.ts";
+import { nearest } from "../../base/edit_distance.ts";
 import * as v from "valibot";
 import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
@@ -11,9 +11,6 @@ import { fieldText, type Finding, type Path, readYaml, type YamlFile } from "./y
 
 /** The largest file that is read, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
-/** Keys that differ by more than this are not suggested. */
-const NEAR = 3;
-
 /** A file that is right. */
 export interface ConfigFile {
   readonly path: string;
@@ -148,8 +145,7 @@ function findingsOf(issue: v.BaseIssue<unknown>, source: Source): Finding[] {
 
 /** What an unknown key was probably meant to be. */
 function unknownKey(given: string, known: readonly string[]): string {
-  const near = known.map((key) => [editDistance(given, key), key] as const)
-    .filter(([away]) => away <= NEAR).sort(([a], [b]) => a - b)[0]?.[1];
-  if (near !== undefined) return `There is no such key. Did you mean ${near}?`;
+  const near = nearest(given, known);
+  if (near !== null) return `There is no such key. Did you mean ${near}?`;
   return `There is no such key${known.length > 0 ? `; there are ${known.join(", ")}` : ""}`;
 }

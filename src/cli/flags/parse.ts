@@ -3,13 +3,10 @@
  * resolved (checked, with environment and defaults). Pure.
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { editDistance } from "../../base/edit_distance.ts";
+import { nearest } from "../../base/edit_distance.ts";
 import { IrisError } from "../../base/errors.ts";
 import { type Command, commandName, type Invocation } from "./command.ts";
 import { type Flag, type Flags, typedName } from "./flag.ts";
-
-/** Words that differ by more than this are not suggested. */
-const NEAR = 3;
 
 /** What a command line means. */
 export type Parsed<Context> =
@@ -172,16 +169,6 @@ function unknownFlag<Context>(given: string, command: Command<Context>): IrisErr
   const name = commandName(command);
   const hint = near === null ? ` (see ${name} --help)` : `. Did you mean ${near}?`;
   return usage(`Unknown flag ${given} for "${name}"${hint}`, given);
-}
-
-function nearest(given: string, known: readonly string[]): string | null {
-  let best: string | null = null;
-  let bestDistance = NEAR + 1;
-  for (const word of known) {
-    const away = editDistance(given, word);
-    if (away < bestDistance) [best, bestDistance] = [word, away];
-  }
-  return best;
 }
 
 function usage(message: string, field: string): IrisError {

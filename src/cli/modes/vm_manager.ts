@@ -1,4 +1,5 @@
 /** `--mode=vm-manager`: a VM manager alone, for a controller elsewhere. Runs in main. */
+import { orAborted } from "../../base/or_aborted.ts";
 import { type ErrorCode, IrisError } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
 import { randomHex } from "../../base/ids.ts";
@@ -209,15 +210,7 @@ class LinkEnd {
 
   /** The cluster, once the controller took this VM manager. @throws {IrisError} when it will not */
   async attached(signal: AbortSignal): Promise<string> {
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([this.#attached.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await orAborted(this.#attached.promise, signal);
   }
 
   /** Tells the controller of other groups. @returns why it will not have them; null when it will */

@@ -3,6 +3,7 @@
  * which exist, main owns them: this asks main through a channel, one for all groups. Runs in the VM
  * manager's isolate.
  */
+import { orAborted } from "../../base/or_aborted.ts";
 import { IrisError } from "../../base/errors.ts";
 import type { Channel } from "../../lifecycle/loop.ts";
 import type { VmEvent } from "../managed_vm.ts";
@@ -42,15 +43,7 @@ class LocalLink {
   async existing(signal: AbortSignal): Promise<readonly LocalVm[]> {
     if (!this.#asked) this.#owner.post({ type: "sync" });
     this.#asked = true;
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([this.#existing.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await orAborted(this.#existing.promise, signal);
   }
 
   hear(vm: string, receiver: ProviderReceiver): void {

@@ -3,7 +3,7 @@
  * its own, which outlives the VM manager. Owns a timer and what it does at the moment; runs in the VM
  * manager's isolate.
  */
-import { exists } from "../../base/there.ts";
+import { exists, removeIfThere } from "../../base/there.ts";
 import { sleep, type Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
@@ -29,7 +29,6 @@ import {
   logIn,
   noteIntent,
   readNote,
-  removeVmFolder,
   stateDirIn,
   vmFolders,
   type VmNote,
@@ -99,7 +98,7 @@ class ProcessProvider implements VmProvider {
       const note = readNote(folder);
       if (note === null) {
         // The intent was never whole: nothing was started.
-        removeVmFolder(folder);
+        removeIfThere(folder);
         continue;
       }
       if (!this.#vms.has(note.vm)) this.#adopt(folder, note);
@@ -221,7 +220,7 @@ class ProcessProvider implements VmProvider {
       while (!signal.aborted && !await this.#clear(vm)) await sleep(clock, CLEAR_GAP_MS, signal);
       if (signal.aborted) return;
       this.#pass(vm, { last: true });
-      removeVmFolder(vm.folder);
+      removeIfThere(vm.folder);
       this.#vms.delete(name);
       if (why === null) receiver.event(name, { name: "gone", reason: "its worker was stopped" });
       else receiver.event(name, { name: "failed", reason: why });

@@ -73,12 +73,3 @@ export function vmFolders(folder: string): string[] {
     throw error;
   }
 }
-
-/** Removes a VM's folder: nothing of the VM is left. */
-export function removeVmFolder(folder: string): void {
-  try {
-    Deno.removeSync(folder, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}

@@ -4,6 +4,7 @@
  * part owns a loop for each VM with the ssh client that it has, and one that asks hosts which did not
  * answer: also while it is closing, since that is when VMs go. Runs in the VM manager's isolate.
  */
+import { orAborted } from "../../base/or_aborted.ts";
 import { IrisError } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
 import { type Random, systemRandom } from "../../base/random.ts";
@@ -161,12 +162,7 @@ class SshProvider implements VmProvider {
   async reload(vm: string, signal: AbortSignal): Promise<void> {
     const known = this.#vms.get(vm);
     if (known === undefined) throw new IrisError("invalid", `There is no VM ${vm}`);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    await Promise.race([known.reload(), aborted.promise])
-      .finally(() => signal.removeEventListener("abort", onAbort));
+    await orAborted(known.reload(), signal);
   }
 
   #hosts(): string[] {
