@@ -81,9 +81,11 @@ export function neverFits(state: ClusterState, job: Job<JobSpec>, now: Now): str
 /** What the autoscaler decides from. */
 export function demandOf(state: ClusterState, monoMs: number): Demand {
   const closing = state.closing !== null;
+  const able = [...state.workers.values()].filter((worker) => worker.able);
+  const rooms = new Map(able.map((worker) => [worker, worker.room(monoMs)]));
   return {
     type: "demand",
-    jobs: closing ? [] : withWaiting(state, pendingGroups(state), monoMs),
+    jobs: closing ? [] : withWaiting(state, { rooms, monoMs }),
     names: Object.fromEntries(
       [...state.placeable].slice(0, MAX_JOBS_PER_PASS).map(({ generation, name }) => [
         generation,
@@ -91,8 +93,8 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
       ]),
     ),
     usage: usageOf(state),
-    workers: [...state.workers.values()].filter((worker) => worker.able).map((worker) => {
-      const { waiting: _, ...room } = withoutWaiting(worker.room(monoMs));
+    workers: [...rooms].map(([worker, whole]) => {
+      const { waiting: _, ...room } = withoutWaiting(whole);
       let held = 0;
       for (const lane of worker.lanes.values()) held += lane.size;
       return { ...room, held, retiring: worker.retiring };
@@ -110,16 +112,16 @@ export function demandOf(state: ClusterState, monoMs: number): Demand {
  */
 function withWaiting(
   state: ClusterState,
-  groups: readonly PendingGroup[],
-  monoMs: number,
+  of: { rooms: ReadonlyMap<WorkerNode, Room>; monoMs: number },
 ): PendingGroup[] {
-  const able = [...state.workers.values()].filter((worker) => worker.placeable);
-  const rooms = able.map((worker) => worker.room(monoMs));
+  const placeable = [...of.rooms].filter(([worker]) => worker.placeable);
+  const rooms = placeable.map(([, room]) => room);
+  const workers = placeable.map(([worker]) => worker);
   const waiting = new Map<number, number>();
-  for (const { generation, count } of queuedTasks(able, { rooms, monoMs })) {
+  for (const { generation, count } of queuedTasks(workers, { rooms, monoMs: of.monoMs })) {
     waiting.set(generation, (waiting.get(generation) ?? 0) + count);
   }
-  const all = groups.map((group) => {
+  const all = pendingGroups(state).map((group) => {
     const more = group.group === 0 ? waiting.get(group.generation) ?? 0 : 0;
     if (more > 0) waiting.delete(group.generation);
     return { ...group, count: group.count + more, maxNow: group.maxNow + more };

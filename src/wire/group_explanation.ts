@@ -1,6 +1,6 @@
 /** Why a scale group has what it has: `GET /api/v1/groups/:group/explain`, and its schema. Pure. */
 import * as v from "valibot";
-import { AVAILABILITY_STATES, type GroupView } from "./vms.ts";
+import { AVAILABILITY_SCHEMA, type GroupView } from "./vms.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const time = v.pipe(v.number(), v.minValue(0));
@@ -49,11 +49,7 @@ export const GROUP_EXPLANATION_SCHEMA = v.strictObject({
   group: text,
   /** For people. */
   lines: v.array(text),
-  availability: v.strictObject({
-    state: v.picklist(AVAILABILITY_STATES),
-    untilMs: v.nullable(time),
-    reason: text,
-  }),
+  availability: AVAILABILITY_SCHEMA,
   /** Null before something was decided. */
   facts: v.nullable(GROUP_FACTS_SCHEMA),
 });

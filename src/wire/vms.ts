@@ -68,6 +68,13 @@ export interface VmView {
   readonly externalId: string | null;
 }
 
+/** Whether a group can be asked for more, until when not, and why. */
+export const AVAILABILITY_SCHEMA = v.strictObject({
+  state: v.picklist(AVAILABILITY_STATES),
+  untilMs: v.nullable(time),
+  reason: text,
+});
+
 /** A scale group: `GET /api/v1/groups/:group`. Counts of slices unless said otherwise. */
 export const GROUP_SCHEMA = v.strictObject({
   name: text,
@@ -92,11 +99,7 @@ export const GROUP_SCHEMA = v.strictObject({
   ready: count,
   coming: count,
   going: count,
-  availability: v.strictObject({
-    state: v.picklist(AVAILABILITY_STATES),
-    untilMs: v.nullable(time),
-    reason: text,
-  }),
+  availability: AVAILABILITY_SCHEMA,
 });
 
 /** See {@linkcode GROUP_SCHEMA}. */
