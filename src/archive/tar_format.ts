@@ -264,7 +264,9 @@ function paxOf(bytes: Uint8Array): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < bytes.length;) {
     const blank = bytes.indexOf(32, at);
-    const length = blank < 0 ? 0 : Number(utf8(bytes.subarray(at, blank)));
+    // A record without a blank has no length: taken as 0, it would be read again for ever.
+    if (blank < 0) throw broken("a long name makes no sense");
+    const length = Number(utf8(bytes.subarray(at, blank)));
     const end = at + length;
     if (!Number.isSafeInteger(length) || end <= blank + 1 || end > bytes.length) {
       throw broken("a long name makes no sense");

@@ -11,8 +11,7 @@ import {
 } from "../wire/endpoints.ts";
 import type { Facts } from "../wire/reconcile.ts";
 import { holdsLive } from "./endpoint_book.ts";
-import { refuse } from "./jobs.ts";
-import { touchJob, type Turn } from "./turn.ts";
+import { refuse, touchJob, type Turn } from "./turn.ts";
 import type { WorkerNode } from "./worker_node.ts";
 
 /** A task says where it can be reached. */

@@ -13,8 +13,7 @@ import type { JobSpec } from "../wire/api.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { type End, type EndedPart, finish, takeLive } from "./attempt_ends.ts";
 import { disband } from "./attempts.ts";
-import type { Refusal } from "./messages.ts";
-import { touchJob, touchLane, type Turn } from "./turn.ts";
+import { refuse, touchJob, touchLane, type Turn } from "./turn.ts";
 
 /** A call about one job. */
 export interface JobCall {
@@ -68,11 +67,6 @@ function withJob(turn: Turn, call: JobCall, fn: (job: Job<JobSpec>) => void): vo
     return refuse(turn, id, { code: "not_found", message: `No such job: ${name}`, field: "name" });
   }
   log.answers.push({ type: "job", id, generation, warnings: [] });
-}
-
-/** Refuses a call. */
-export function refuse({ log }: Turn, id: number, refusal: Refusal): void {
-  log.answers.push({ type: "refused", id, refusal });
 }
 
 /** Ends a job that is not over. */

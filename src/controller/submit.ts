@@ -7,10 +7,10 @@ import { RangeSet } from "../model/range_set.ts";
 import { isTerminalJob } from "../model/rollup.ts";
 import type { MarkedJob, RetryableJob, StoredJob, SubmitMark } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
-import { cancelJob, refuse } from "./jobs.ts";
+import { cancelJob } from "./jobs.ts";
 import type { Refusal } from "./messages.ts";
 import { neverFits } from "./pass_input.ts";
-import { touchJob, type Turn } from "./turn.ts";
+import { refuse, touchJob, type Turn } from "./turn.ts";
 import { unenforced } from "./unenforced.ts";
 
 /** A call to submit. */

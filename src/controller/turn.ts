@@ -3,6 +3,7 @@ import type { AttemptLane } from "../model/attempt_lane.ts";
 import type { Job } from "../model/job.ts";
 import type { ClusterState } from "./cluster_state.ts";
 import type { EffectLog } from "./effects.ts";
+import type { Refusal } from "./messages.ts";
 
 /** When something happens. */
 export interface Now {
@@ -45,4 +46,9 @@ export function touchJob({ state, log }: Turn, job: Job): void {
   if (known === undefined) return;
   log.jobs.add(known);
   log.unsettled.add(known);
+}
+
+/** Refuses a call. */
+export function refuse({ log }: Turn, id: number, refusal: Refusal): void {
+  log.answers.push({ type: "refused", id, refusal });
 }

@@ -5,8 +5,7 @@
 import type { SetAside } from "../wire/api.ts";
 import type { Facts } from "../wire/reconcile.ts";
 import { recall } from "./attempts.ts";
-import { refuse } from "./jobs.ts";
-import type { Turn } from "./turn.ts";
+import { refuse, type Turn } from "./turn.ts";
 import { MAX_ATTEMPTS_PER_WORKER, type WorkerNode } from "./worker_node.ts";
 
 /** A call about one worker. */

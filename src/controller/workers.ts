@@ -3,8 +3,7 @@ import type { Liveness, Observed } from "../heartbeat/messages.ts";
 import { FIRST_PROTOCOL, type Speaker, whyIncompatible } from "../wire/protocol.ts";
 import type { RegisterRequest } from "../wire/reconcile.ts";
 import { loseAll, settleRecalls, takeBuilding, takeFacts, takeMissing } from "./attempts.ts";
-import { refuse } from "./jobs.ts";
-import type { Turn } from "./turn.ts";
+import { refuse, type Turn } from "./turn.ts";
 import { judgeFacts, judgeLoss, takeBackWaiting } from "./worker_marks.ts";
 import { WorkerNode } from "./worker_node.ts";
 

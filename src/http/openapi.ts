@@ -32,20 +32,8 @@ import {
   FORGOTTEN_SCHEMA,
   PURGE_SCHEMA,
 } from "./routes/cluster.ts";
+import type { ApiRoute } from "./api_route.ts";
 import { VM_ROUTES } from "./openapi_vms.ts";
-
-/** One route, as it is described. */
-export interface ApiRoute {
-  readonly method: "get" | "post" | "put";
-  /** As Hono has it: `/api/v1/jobs/:name`. */
-  readonly path: string;
-  readonly summary: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: v.GenericSchema;
-  readonly status: number;
-  /** What a good answer holds; null for what is no JSON or no fixed shape. */
-  readonly answer: v.GenericSchema | null;
-}
 
 const NAME = "/api/v1/jobs/:name";
 const LOGS_QUERY = {

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { GROUP_EXPLANATION_SCHEMA } from "../wire/group_explanation.ts";
 import { GROUP_SCHEMA, VM_LOGS_SCHEMA, VM_SCHEMA, VM_STOP_SCHEMA } from "../wire/vms.ts";
 import { LINK_REQUEST_SCHEMA } from "../controller/vm_link_schema.ts";
-import type { ApiRoute } from "./openapi.ts";
+import type { ApiRoute } from "./api_route.ts";
 
 const VM = "/api/v1/vms/:vm";
 

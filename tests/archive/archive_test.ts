@@ -173,6 +173,14 @@ Deno.test("an archive that is cut, changed or no archive is refused", () => {
   assertMatch(refusal(new Uint8Array(0)).message, /ends too early/);
 });
 
+Deno.test("names whose last record has no length are refused, at once", () => {
+  const bytes = archiveOf([file(LONG, "hello")]);
+  // Behind the first header stands the record of the path; its beginning becomes a record of its own,
+  // and what is left of it holds no blank.
+  bytes.set(new TextEncoder().encode("20 path=abcdefghijk\n"), 512);
+  assertMatch(refusal(bytes).message, /a long name makes no sense/);
+});
+
 Deno.test("no bytes at all make the reader do anything but refuse or read", () => {
   const sound = archiveOf([file("a", "hello"), { kind: "link", path: LONG, target: LONG }]);
   const change = fc.record({ at: fc.nat(sound.length - 1), to: fc.nat(255) });
