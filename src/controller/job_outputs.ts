@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { PostJson } from "../heartbeat/reconcile_call.ts";
-import type { JobView, TaskView } from "../wire/api.ts";
+import type { JobView, TaskResult, TaskView } from "../wire/api.ts";
 import {
   checkedBody,
   type JobOutputs,
@@ -20,6 +20,7 @@ import {
 import type { LogSource } from "./log_follower.ts";
 import type { OutputsApi } from "./shipping_api.ts";
 import { type PostForStream, whenDone } from "./stream_call.ts";
+import { type ResultsReader, taskResults } from "./task_results.ts";
 
 /** Gaps that are named one by one. */
 const NAMED_GAPS = 1_000;
@@ -32,6 +33,8 @@ const LIST_MS = 10_000;
 export interface JobOutputsOptions {
   readonly job: (name: string) => JobView | null;
   readonly tasks: (name: string, page: { offset: number; limit: number }) => TaskView[];
+  /** Owned by whoever made it. */
+  readonly reader: ResultsReader;
   /** Workers that are known now, and may have something of a job. */
   readonly sources: (generation: number) => readonly LogSource[];
   readonly post: PostJson;
@@ -50,6 +53,10 @@ export class JobOutputsReader implements OutputsApi {
   /** @param options where jobs, tasks and workers are found */
   constructor(options: JobOutputsOptions) {
     this.#options = options;
+  }
+
+  results(name: string, page: { offset: number; limit: number }): TaskResult[] {
+    return taskResults(this.#options.reader, name, page);
   }
 
   async list(name: string): Promise<JobOutputs> {

@@ -1,4 +1,5 @@
 /** What the controller's routes need for archives: bundles that come in and go out, outputs. */
+import type { TaskResult } from "../wire/api.ts";
 import type { BundleAnswer, BundleOffer, JobOutputs } from "../wire/shipping.ts";
 
 /** The bytes of an archive. Whoever gets them reads or cancels them. */
@@ -32,8 +33,15 @@ export interface BundlesApi {
   get(hash: string): Promise<ArchiveBody>;
 }
 
-/** What workers keep of what tasks wrote into their output folders. */
+/** What tasks leave: what they handed back, and what they wrote into their output folders. */
 export interface OutputsApi {
+  /**
+   * Tasks from an index on that have ended, with what they handed back, in the order of their index, up
+   * to the first that has not. A page ends early when it has got large.
+   *
+   * @throws {IrisError} `not_found`
+   */
+  results(job: string, page: { offset: number; limit: number }): TaskResult[];
   /** What there is of a job. @throws {IrisError} `not_found`, `conflict` for a job without any */
   list(job: string): Promise<JobOutputs>;
   /**

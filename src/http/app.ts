@@ -13,6 +13,8 @@ import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { outputRoutes } from "./routes/outputs.ts";
+import { resultRoutes } from "./routes/results.ts";
+import { sameJob } from "./routes/same_job.ts";
 import { execRoute, liveRoutes } from "./routes/live.ts";
 import { linkRoute, vmRoutes } from "./routes/vms.ts";
 
@@ -67,9 +69,11 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   app.route("/api/v1/bundles", bundleDownload(api.bundles, known));
   app.use("/api/v1/*", taskOrAdmin(api, known));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
+  app.use("/api/v1/jobs/:name/*", sameJob(api));
   app.route("/api/v1", endpointRoutes(api));
   app.route("/api/v1/jobs", jobRoutes(api));
   app.route("/api/v1/jobs", outputRoutes(api.outputs));
+  app.route("/api/v1/jobs", resultRoutes(api));
   app.route("/api/v1/bundles", bundleRoutes(api.bundles));
   app.route("/api/v1/events", eventRoutes(api));
   app.route("/api/v1", liveRoutes(api));

@@ -16,6 +16,7 @@ import {
   REGISTERED_SCHEMA,
   SUBMITTED_SCHEMA,
   TASK_DETAIL_SCHEMA,
+  TASK_RESULT_SCHEMA,
   TASK_SCHEMA,
   WORKER_SCHEMA,
 } from "../wire/view_schemas.ts";
@@ -42,6 +43,11 @@ const LOGS_QUERY = {
   since: "only what was first seen then or later: RFC 3339, or ms since the Unix epoch",
   tail: "only so many last lines of each stream of each task's latest attempt",
   follow: "true: until the job is done",
+};
+
+/** What each call about a job takes. */
+const SAME_JOB_QUERY = {
+  generation: "the job's generation: `gone` when another job has its name by now",
 };
 
 /** What stands in a path. */
@@ -80,6 +86,18 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ...{ method: "get", path: `${NAME}/tasks/:index`, status: 200 },
     summary: "One task, with its result and how far it is.",
     answer: TASK_DETAIL_SCHEMA,
+  },
+  {
+    ...{ method: "get", path: `${NAME}/results`, status: 200 },
+    summary:
+      "Tasks from an index on that have ended, with what they handed back, in index order, " +
+      "up to the first that has not. A page ends early when it has got large.",
+    query: {
+      offset: "the first task's index",
+      limit: "at most this many, 1 to 1000",
+      waitMs: "how long to wait for the first of them, at most 30000",
+    },
+    answer: v.array(TASK_RESULT_SCHEMA),
   },
   {
     ...{ method: "get", path: `${NAME}/wait`, status: 200 },
@@ -301,7 +319,8 @@ function operation(route: ApiRoute): Record<string, unknown> {
     ...{ name, in: "path", required: true, schema: { type: "string" } },
     description: PATH_WORDS[name] ?? "",
   }));
-  const inQuery = Object.entries(route.query ?? {}).map(([name, description]) => ({
+  const query = { ...route.query, ...(route.path.startsWith(NAME) ? SAME_JOB_QUERY : {}) };
+  const inQuery = Object.entries(query).map(([name, description]) => ({
     ...{ name, in: "query", description, schema: { type: "string" } },
   }));
   const answer = { description: route.summary };

@@ -86,7 +86,7 @@ function mayCall(c: Context, caller: TaskCaller): boolean {
   if (root !== "jobs" || named === undefined) return false;
   if (what === "endpoints") return userOf(named) === userOf(caller.job);
   const isOwn = named === caller.job || named.startsWith(`${caller.job}/`);
-  return isOwn && (what === undefined || what === "tasks" || what === "wait");
+  return isOwn && (what === undefined || what === "tasks" || what === "wait" || what === "results");
 }
 
 /** A part of a path as it was meant; what cannot be read means nothing. */

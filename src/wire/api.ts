@@ -236,6 +236,12 @@ export interface TaskDetail extends TaskView {
   readonly used: EndedUsage | null;
 }
 
+/** `GET /api/v1/jobs/:name/results`: a task that has ended, with what it handed back. */
+export interface TaskResult extends TaskView {
+  /** Any JSON; null also when it handed nothing back. */
+  readonly result: unknown;
+}
+
 /** Why Iris itself gives a worker nothing new, and until when (ms since the epoch). */
 export interface SetAside {
   readonly why: string;

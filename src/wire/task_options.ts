@@ -15,6 +15,8 @@ export interface ModuleEntry {
   readonly export: string;
   /** What the function is called with: any JSON. */
   readonly args: unknown;
+  /** Each task's function is called with what its entry is as JSON instead. */
+  readonly entryAsArgs?: boolean;
 }
 
 /** See the head of this file. */
@@ -78,6 +80,7 @@ export function optionProblem(
     readonly argv: readonly string[];
     readonly timeoutMs: number | null;
     readonly cwd?: string | null;
+    readonly entries?: readonly string[] | null;
   },
 ): { readonly field: string; readonly why: string } | null {
   const { module, container, argv, warn, timeoutMs } = spec;
@@ -96,6 +99,8 @@ export function optionProblem(
   if (module !== null && leadsOut(module.file)) {
     return { field: "module.file", why: "must stay inside of the bundle" };
   }
+  const entriesProblem = module?.entryAsArgs === true ? jsonProblem(spec.entries ?? null) : null;
+  if (entriesProblem !== null) return entriesProblem;
   const { cwd = null } = spec;
   if (cwd !== null && !cwd.startsWith("/") && spec.bundle === null) {
     return { field: "cwd", why: `must be an absolute path or null: it is ${show(cwd)}` };
@@ -108,6 +113,21 @@ export function optionProblem(
   }
   if (warn !== null && timeoutMs !== null && warn.beforeMs >= timeoutMs) {
     return { field: "warn.beforeMs", why: `must be less than the timeoutMs of ${timeoutMs}` };
+  }
+  return null;
+}
+
+/** What is wrong with entries that are to be arguments. */
+function jsonProblem(
+  entries: readonly string[] | null,
+): { readonly field: string; readonly why: string } | null {
+  if (entries === null) return { field: "entries", why: "must be given for entryAsArgs" };
+  for (const [i, entry] of entries.entries()) {
+    try {
+      JSON.parse(entry);
+    } catch {
+      return { field: `entries.${i}`, why: `must be JSON for entryAsArgs: it is ${show(entry)}` };
+    }
   }
   return null;
 }
@@ -137,6 +157,8 @@ const moduleEntry = v.strictObject({
     v.optional(v.unknown(), null),
     v.check(fits, `must have at most ${MAX_ARGS_BYTES} bytes as JSON`),
   ),
+  // Left out unless it is said: a worker that does not know it takes a module without it.
+  entryAsArgs: v.exactOptional(v.boolean(must("true or false"))),
 }, must("an object with file and export"));
 
 const portName = v.pipe(

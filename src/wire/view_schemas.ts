@@ -15,6 +15,7 @@ import {
   type JobView,
   type SubmittedJob,
   type TaskDetail,
+  type TaskResult,
   type TaskView,
   type WorkerView,
 } from "./api.ts";
@@ -77,7 +78,10 @@ const spec = v.strictObject({
   gang: orNull(v.strictObject({ groupBy: text })),
   after: v.array(dependency),
   ifExists: v.picklist(["error", "keep", "replace"]),
-  module: orNull(v.strictObject({ file: text, export: text, args: v.unknown() })),
+  module: orNull(v.strictObject({
+    ...{ file: text, export: text, args: v.unknown() },
+    entryAsArgs: v.exactOptional(v.boolean()),
+  })),
   container: orNull(v.strictObject({ image: text })),
   bundle: orNull(text),
   ports: v.array(text),
@@ -139,6 +143,12 @@ const taskEntries = {
 
 /** A task. */
 export const TASK_SCHEMA = v.strictObject(taskEntries) satisfies SchemaOf<TaskView>;
+
+/** A task that has ended, with what it handed back. */
+export const TASK_RESULT_SCHEMA = v.strictObject({
+  ...taskEntries,
+  result: v.unknown(),
+}) satisfies SchemaOf<TaskResult>;
 
 /** How far a task is. */
 export const PROGRESS_SCHEMA = v.strictObject({

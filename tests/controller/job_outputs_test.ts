@@ -37,6 +37,7 @@ function setup(tasks: TaskView[], workers: Record<string, KeptOutput[] | "down" 
       if (worker === "down") return Promise.reject(new Error("no route"));
       return Promise.resolve(worker === "strange" ? { outputs: 3 } : { outputs: worker });
     },
+    reader: { job: () => null, tasks: () => [], returned: () => null },
     stream: ({ url }, body) => {
       asked.push([url, body]);
       return Promise.resolve(ReadableStream.from([new Uint8Array([1])]));

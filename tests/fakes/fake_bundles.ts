@@ -2,6 +2,7 @@
 import { IrisError } from "../../src/base/errors.ts";
 import { hashOf } from "../../src/archive/pack.ts";
 import type { ArchiveBody, BundlesApi, OutputsApi } from "../../src/controller/shipping_api.ts";
+import type { TaskResult } from "../../src/wire/api.ts";
 import type { BundleAnswer, BundleOffer, JobOutputs } from "../../src/wire/shipping.ts";
 
 /** Bundles in memory. */
@@ -65,6 +66,13 @@ export class FakeOutputs implements OutputsApi {
 
   list(job: string): Promise<JobOutputs> {
     return Promise.resolve(this.byJob.get(job) ?? { outputs: [], gaps: [], gapCount: 0 });
+  }
+
+  /** What tasks handed back, by job. */
+  readonly handed = new Map<string, TaskResult[]>();
+
+  results(job: string, { offset, limit }: { offset: number; limit: number }): TaskResult[] {
+    return (this.handed.get(job) ?? []).slice(offset, offset + limit);
   }
 
   open(job: string, task: number): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {

@@ -12,6 +12,10 @@ const ADMIN = "a".repeat(64);
 
 function setup() {
   const api = new FakeControllerApi();
+  api.outputs.handed.set("/local/a", [{
+    ...{ name: "/local/a/0", index: 0, state: "SUCCEEDED", attempt: 0, worker: "w9" },
+    ...{ startedAtMs: 1, endedAtMs: 2, exitCode: 0, endCause: "exit", detail: null, result: [1] },
+  }]);
   const app = createApp(api, {
     tokens: { admin: ADMIN, worker: "b".repeat(64) },
     sessions: new Sessions(),

@@ -6,16 +6,23 @@ import { MODULE_COMMAND } from "../../src/runtimes/module/module_command.ts";
 class Task implements Disposable {
   readonly folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "iris-module-" }));
 
-  start(source: string, of: { name?: string; args?: unknown; file?: string } = {}) {
+  start(
+    source: string,
+    of: { name?: string; args?: unknown; file?: string; each?: string } = {},
+  ) {
     const file = of.file ?? `${this.folder}/task.ts`;
     Deno.writeTextFileSync(`${this.folder}/task.ts`, source);
-    const entry = { file, export: of.name ?? "main", args: of.args ?? null };
+    const entry = {
+      ...{ file, export: of.name ?? "main", args: of.args ?? null },
+      ...(of.each === undefined ? {} : { entryAsArgs: true }),
+    };
     const [path, ...args] = [...selfCommand(["--frozen"]), MODULE_COMMAND, JSON.stringify(entry)];
     return new Deno.Command(path!, {
       args,
       cwd: this.folder,
       env: {
         IRIS_TASK: "/u/job/3",
+        ...(of.each === undefined ? {} : { IRIS_ENTRY: of.each }),
         IRIS_RESULT_FILE: `${this.folder}/result.json`,
         IRIS_PROGRESS_FILE: `${this.folder}/progress.json`,
       },
@@ -57,6 +64,13 @@ Deno.test("what a function returns is its result, and what it leaves pending hol
   );
   assertEquals([code, err], [0, ""]);
   assertEquals(task.read("result"), { n: 3, task: "/u/job/3" });
+});
+
+Deno.test("a function is called with its task's entry when the job says so", async () => {
+  using task = new Task();
+  const source = `export const main = (args, { entry }) => [args, entry];`;
+  assertEquals((await task.run(source, { args: 1, each: '{"n":3}' })).code, 0);
+  assertEquals(task.read("result"), [{ n: 3 }, '{"n":3}']);
 });
 
 Deno.test("a function that returns nothing has no result", async () => {

@@ -87,6 +87,23 @@ Deno.test("a job of a module or a container needs a worker with that runtime, sa
   assertEquals(keys({ argv: ["true"] }), []);
 });
 
+Deno.test("a module can be called with each task's entry, which is JSON then", () => {
+  const entry = { file: "/a.ts", export: "main", entryAsArgs: true };
+  const parse = (entries?: readonly string[]) =>
+    parseJobSpec({ module: entry, ...(entries === undefined ? {} : { entries }) }, user);
+  const { module, constraints, replicas } = parse(["1", '{"a":[2]}']);
+  assertEquals([module, replicas], [{ ...entry, args: null }, 2]);
+  assertEquals(constraints.map(({ key }) => key), ["runtime-module", "runtime-module-entries"]);
+  const plain = parseJobSpec({ module: { file: "/a.ts", export: "main" } }, user);
+  assertEquals(Object.keys(plain.module!), ["file", "export", "args"], "older workers take it");
+  for (
+    const [entries, field] of [[undefined, "entries"], [["1", "{oops"], "entries.1"]] as const
+  ) {
+    const error = assertThrows(() => parse(entries), IrisError);
+    assertEquals([error.code, error.field], ["invalid", field]);
+  }
+});
+
 Deno.test("a module without a name is named after its function, or its file", () => {
   const name = (exported: string) =>
     parseJobSpec({ module: { file: "/x/train.ts", export: exported } }, user).name;

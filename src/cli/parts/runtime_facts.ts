@@ -28,7 +28,7 @@ export function runtimeFacts(
   flags: ContainerFlags,
 ): Promise<RuntimeFacts> {
   const found = findEngine(flags.containerEngine, env);
-  const own = { [RUNTIME_ATTRIBUTES.module]: "yes" };
+  const own = { [RUNTIME_ATTRIBUTES.module]: "yes", [RUNTIME_ATTRIBUTES.moduleEntries]: "yes" };
   if (found === null) return Promise.resolve({ containers: null, attributes: own });
   const containers = { ...found, args: flags.containerArgs ?? [] };
   return Promise.all([engineVersion(found), engineProblem(found)]).then(([version, problem]) => {

@@ -130,9 +130,12 @@ async function markOf(c: Context, body: unknown): Promise<SubmitMark | null> {
   return { key, digest: digest.toHex() };
 }
 
+/** Waits for the job that has the name now, also when another one gets it meanwhile. */
 async function waitDone(api: ControllerApi, name: string, signal: AbortSignal): Promise<JobView> {
+  const { generation } = found(api, name);
   for (;;) {
-    const job = found(api, name);
+    const job = api.jobOf(generation);
+    if (job === null) throw new IrisError("gone", `${name} was forgotten`, { field: "name" });
     if (job.done || signal.aborted) return job;
     await api.changed(name, signal);
   }

@@ -35,7 +35,7 @@ export async function runModuleTask(entry: ModuleEntry, ports: ModulePorts): Pro
   const progress = new ProgressFile(ports.env("IRIS_PROGRESS_FILE"), ports.clock);
   let value: unknown;
   try {
-    value = await task(entry.args, contextOf(ports, progress));
+    value = await task(argsOf(entry, ports), contextOf(ports, progress));
   } catch (error) {
     if (ports.signal.aborted && isAbort(error, ports.signal)) return TERMINATED;
     ports.trace(error);
@@ -106,6 +106,11 @@ function loadProblem(error: unknown): string {
 function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason ||
     (error instanceof Error && (error.name === "AbortError" || error.cause === signal.reason));
+}
+
+/** What the function is called with. @throws {SyntaxError} for an entry that is no JSON */
+function argsOf({ args, entryAsArgs }: ModuleEntry, { env }: ModulePorts): unknown {
+  return entryAsArgs === true ? JSON.parse(env("IRIS_ENTRY") ?? "null") : args;
 }
 
 function contextOf({ env, signal, log }: ModulePorts, progress: ProgressFile): TaskContext {
