@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { type Sessions, setSessionCookie, type Tokens } from "./auth.ts";
+import { allowOrigins } from "./cors.ts";
 import { dashboard } from "./dashboard/dashboard.ts";
 import { taskOrAdmin } from "./task_auth.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
@@ -25,6 +26,8 @@ export interface AppOptions {
   /** Where the server can be reached, once it listens. */
   readonly baseUrl: () => string;
   readonly version: string;
+  /** Origins whose pages may call the API, beside the controller's own. */
+  readonly allowOrigins?: readonly string[];
 }
 
 /** Builds the application. Tests call `app.request()` on it with no socket. */
@@ -43,6 +46,10 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
       connectSrc: ["'self'"],
     },
   }));
+
+  if ((options.allowOrigins ?? []).length > 0) {
+    app.use("/api/v1/*", allowOrigins(options.allowOrigins ?? []));
+  }
 
   app.get("/healthz", (c) => {
     const health = api.health();

@@ -20,6 +20,8 @@ export interface ControllerServerConfig {
   readonly trust?: string | null;
   readonly tokens: Tokens;
   readonly version: string;
+  /** Origins whose pages may call the API, beside its own. */
+  readonly allowOrigins?: readonly string[];
   /** The database, read through a connection of the server's own. */
   readonly database: string;
   /** Where bundles lie, and how large they may be. */
@@ -44,6 +46,7 @@ export function controllerServerLoop(ports: {
       sessions: new Sessions({ secret: config.tokens.admin, clock }),
       baseUrl: () => server.url,
       version: config.version,
+      allowOrigins: config.allowOrigins ?? [],
     });
     const server = new HttpServer({
       fetch: (request) => app.fetch(request),

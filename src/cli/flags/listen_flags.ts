@@ -31,6 +31,22 @@ export const parsePortRange: Parse<{ readonly from: number; readonly to: number 
   throw invalid(flag, `"${text}" is not a range of ports (example: 20000-29999)`);
 };
 
+const parseOrigin: Parse<string> = (text, flag) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isWeb = url !== null && ["http:", "https:"].includes(url.protocol);
+  if (isWeb && url.origin === text.toLowerCase()) return url.origin;
+  const hint = isWeb ? `; did you mean ${url.origin}?` : "; each is named, there is no wildcard";
+  throw invalid(flag, `"${text}" is not an origin (example: https://pages.example:8080)${hint}`);
+};
+
+/** `--allow-origin` of a mode with a controller. */
+export const ORIGIN_FLAG = {
+  kind: "repeated",
+  parse: parseOrigin,
+  value: "ORIGIN",
+  help: "an origin whose pages may call the API from a browser; may be repeated",
+} as const;
+
 function invalid(flag: string, message: string): IrisError {
   return new IrisError("usage", `Invalid ${flag}: ${message}`, { field: flag });
 }

@@ -6,7 +6,13 @@ import type { ConfigReload } from "../config/config_reload.ts";
 import type { CliContext } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import type { Flags } from "../flags/flag.ts";
-import { HOST_FLAG, OWN_CERT, SERVER_FLAGS, WORKER_LOST_FLAG } from "../flags/listen_flags.ts";
+import {
+  HOST_FLAG,
+  ORIGIN_FLAG,
+  OWN_CERT,
+  SERVER_FLAGS,
+  WORKER_LOST_FLAG,
+} from "../flags/listen_flags.ts";
 import { VM_MANAGER_FLAGS } from "../flags/vm_manager_flags.ts";
 import { WORKER_MODE_FLAGS } from "../flags/worker_mode_flags.ts";
 import {
@@ -37,6 +43,7 @@ const local = command({
       default: "1",
     },
     ...CONTROLLER_FLAGS,
+    allowOrigin: ORIGIN_FLAG,
     ...WORKER_FLAGS,
     ...LOG_FLAGS,
     ...MODE_FLAGS,
@@ -72,6 +79,7 @@ const controller = command({
     ),
     workerLostAfter: WORKER_LOST_FLAG,
     ...CONTROLLER_FLAGS,
+    allowOrigin: ORIGIN_FLAG,
     ...MODE_FLAGS,
   },
   example: "iris --mode=controller --host 0.0.0.0 --tls-self-signed",

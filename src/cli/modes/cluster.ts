@@ -58,6 +58,8 @@ export interface ClusterOptions extends KeeperFlags, ContainerFlags, BundleFlags
   readonly retentionMs: number | null;
   /** Beyond this many bytes the store takes in no new jobs; null for no limit. */
   readonly maxStoreBytes: number | null;
+  /** Origins whose pages may call the API, beside its own. */
+  readonly allowOrigin?: readonly string[];
   /** Workers inside this process, where no groups are configured. */
   readonly workers: number;
   /** Scale groups, as configured. */
@@ -193,6 +195,7 @@ export class ClusterManager implements Part {
       server: {
         ...{ listen, tokens, version: VERSION, database },
         bundles: bundlesIn(state.path, this.#options),
+        allowOrigins: this.#options.allowOrigin ?? [],
       },
     };
   }

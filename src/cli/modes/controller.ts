@@ -38,6 +38,8 @@ export interface ControllerOptions extends DaemonOptions, ListenFlags, BundleFla
   readonly retentionMs: number | null;
   /** Beyond this many bytes the store takes in no new jobs; null for no limit. */
   readonly maxStoreBytes: number | null;
+  /** Origins whose pages may call the API, beside its own. */
+  readonly allowOrigin: readonly string[];
 }
 
 /** Runs a controller until a signal, a request or a failure stops it. */
@@ -105,6 +107,7 @@ function controllerRoot(
           server: {
             ...{ listen, trust: files.trust, tokens, version: VERSION, database },
             bundles: bundlesIn(state.path, options),
+            allowOrigins: options.allowOrigin,
           },
           heartbeat: { timing, trust: files.trust },
           vmPort: vm.port1,
