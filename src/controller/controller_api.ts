@@ -32,10 +32,13 @@ import type { FleetApi } from "./fleet_api.ts";
 import type { LiveApi } from "./live_api.ts";
 import type { JobVerb } from "./messages.ts";
 import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
+import type { TokensApi } from "./tokens_api.ts";
 
 /** Which events to follow. */
 export interface FollowEvents {
   readonly job?: string;
+  /** Only those of this user's jobs. */
+  readonly user?: string;
   readonly signal: AbortSignal;
 }
 
@@ -50,6 +53,8 @@ export interface LogsOptions extends Pick<LogsRequest, "task" | "stream" | "sinc
 /** Which jobs to list. */
 export interface JobFilter {
   readonly state?: JobState;
+  /** Only this user's. */
+  readonly user?: string;
   readonly limit: number;
 }
 
@@ -137,6 +142,8 @@ export interface ControllerApi {
   health(): Health;
   /** What runs now, asked of its workers. */
   readonly live: LiveApi;
+  /** Tokens that were given out. */
+  readonly tokens: TokensApi;
   /** VMs and scale groups. */
   readonly fleet: FleetApi;
   /** Begins the stop of the whole cluster and says where its report will be. */

@@ -51,6 +51,7 @@ import type { DeskToServer, ServerToDesk } from "../autoscaler/messages.ts";
 import type { ConnectSocket } from "./exec_proxy.ts";
 import { FleetCalls } from "./fleet_calls.ts";
 import { LiveCalls } from "./live_calls.ts";
+import { TokenCalls } from "./token_calls.ts";
 import { WorkerTrees } from "./worker_trees.ts";
 import type {
   CoreToServer,
@@ -61,7 +62,6 @@ import type {
   ServerToMain,
   WorkerInfo,
 } from "./messages.ts";
-
 import type { BundlesApi, OutputsApi } from "./shipping_api.ts";
 import type { PostForStream } from "./stream_call.ts";
 
@@ -69,7 +69,6 @@ import type { PostForStream } from "./stream_call.ts";
 const ANSWER_MS = 10_000;
 /** The most calls that wait for an answer. */
 const MAX_CALLS = 10_000;
-
 /** Events read at a time, and how soon they are looked for again when there was none, in ms. */
 const EVENT_PAGE = 500;
 const EVENT_PAUSE_MS = 200;
@@ -108,6 +107,7 @@ interface Call {
 export class ServerBridge implements ControllerApi {
   readonly live: LiveCalls;
   readonly fleet: FleetCalls;
+  readonly tokens: TokenCalls;
   readonly #options: ServerBridgeOptions;
   readonly #logRoom = new LogRoom();
   readonly #logAnswers = new LogAnswers(() => this.#logRoom.readers);
@@ -138,6 +138,7 @@ export class ServerBridge implements ControllerApi {
     });
     const { reader, post, connect, clock } = options;
     this.live = new LiveCalls({ reader, post, connect, clock, workers: () => this.#workers });
+    this.tokens = new TokenCalls(reader);
     this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
     const { version } = options;
     this.fleet = new FleetCalls(options.desk, { clock, cluster: reader.cluster, version });

@@ -1,14 +1,15 @@
 /** The controller's Hono application: the API, health, and the status page. Runs in `server`. */
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { type Sessions, setSessionCookie, type Tokens } from "./auth.ts";
+import type { Sessions, Tokens } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { dashboard } from "./dashboard/dashboard.ts";
-import { taskOrAdmin } from "./task_auth.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
+import { callerOf, gate } from "./gate.ts";
 import { loginNeededPage } from "./pages/login_page.ts";
-import { bundleDownload, bundleRoutes } from "./routes/bundles.ts";
+import { Principals, setSessionCookie } from "./principals.ts";
+import { bundleRoutes } from "./routes/bundles.ts";
 import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
 import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -18,6 +19,7 @@ import { resultRoutes } from "./routes/results.ts";
 import { sameJob } from "./routes/same_job.ts";
 import { execRoute, liveRoutes } from "./routes/live.ts";
 import { linkRoute, vmRoutes } from "./routes/vms.ts";
+import type { WhoAmI } from "../wire/tokens.ts";
 
 /** What the application needs beside the controller itself. */
 export interface AppOptions {
@@ -32,11 +34,12 @@ export interface AppOptions {
 
 /** Builds the application. Tests call `app.request()` on it with no socket. */
 export function createApp(api: ControllerApi, options: AppOptions): Hono {
-  const known = { tokens: options.tokens, sessions: options.sessions };
+  const { tokens, sessions } = options;
   const app = new Hono();
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
-  app.route("/api/v1", execRoute(api, known));
+  app.use(gate(new Principals({ api, tokens, sessions })));
+  app.route("/api/v1", execRoute(api));
   app.use(secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
@@ -65,17 +68,19 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     return c.json(openApiDocument(options.version));
   });
   app.get("/login/:code", (c) => {
-    const session = options.sessions.redeem(c.req.param("code"));
+    const session = sessions.redeem(c.req.param("code"));
     if (session === null) return c.html(loginNeededPage("This link was used already."), 401);
     setSessionCookie(c, session);
     return c.redirect("/", 303);
   });
 
-  app.route("/api/v1", registerRoute(api, known));
-  app.route("/api/v1", linkRoute(api.fleet, known));
-  app.route("/api/v1/bundles", bundleDownload(api.bundles, known));
-  app.use("/api/v1/*", taskOrAdmin(api, known));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
+  app.get("/api/v1/whoami", (c) => {
+    const { role, user, token } = callerOf(c);
+    return c.json({ role, user, token } satisfies WhoAmI);
+  });
+  app.route("/api/v1", registerRoute(api));
+  app.route("/api/v1", linkRoute(api.fleet));
   app.use("/api/v1/jobs/:name/*", sameJob(api));
   app.route("/api/v1", endpointRoutes(api));
   app.route("/api/v1/jobs", jobRoutes(api));

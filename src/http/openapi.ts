@@ -34,6 +34,7 @@ import {
   PURGE_SCHEMA,
 } from "./routes/cluster.ts";
 import type { ApiRoute } from "./api_route.ts";
+import { TOKEN_ROUTES } from "./openapi_tokens.ts";
 import { VM_ROUTES } from "./openapi_vms.ts";
 
 const NAME = "/api/v1/jobs/:name";
@@ -246,6 +247,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     answer: HOST_USAGE_SCHEMA,
   },
   ...VM_ROUTES,
+  ...TOKEN_ROUTES,
   {
     ...{ method: "get", path: "/api/v1/tree", status: 200 },
     summary: "The live ownership tree; ?workers=N: with the trees of so many workers elsewhere.",

@@ -9,6 +9,7 @@ import type { EndpointView } from "../wire/endpoints.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { fromBlob } from "./columns.ts";
 import { endpointRowOf, jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
+import { type TokenRow, tokenRowOf } from "./token_row.ts";
 
 /** How long a read waits for the writer, in ms; with a write-ahead log it hardly ever does. */
 const BUSY_MS = 2_000;
@@ -16,6 +17,8 @@ const BUSY_MS = 2_000;
 /** Which jobs to list. */
 export interface ListFilter {
   readonly state?: JobState;
+  /** Only jobs of this user. */
+  readonly user?: string;
   readonly limit: number;
 }
 
@@ -24,6 +27,8 @@ export interface EventFilter {
   readonly limit: number;
   /** Only those of this job. */
   readonly job?: string;
+  /** Only those of jobs of this user. */
+  readonly user?: string;
 }
 
 /** Part of a job's tasks. */
@@ -60,9 +65,13 @@ export class StoreReader {
   }
 
   /** Jobs, newest first. */
-  jobs({ state, limit }: ListFilter): JobView[] {
+  jobs({ state, user, limit }: ListFilter): JobView[] {
     const s = this.#statements;
-    const rows = state === undefined ? s.jobs.all(limit) : s.jobsByState.all(state, limit);
+    const rows = user !== undefined
+      ? s.jobsOfUser.all(user, state ?? null, limit)
+      : state === undefined
+      ? s.jobs.all(limit)
+      : s.jobsByState.all(state, limit);
     return (rows as Row[]).map(jobViewOf);
   }
 
@@ -110,7 +119,7 @@ export class StoreReader {
    * @param after the number of the last one that was seen
    * @throws {IrisError} `gone` when what came after it is not kept any more
    */
-  events(after: number, { limit, job }: EventFilter): EventView[] {
+  events(after: number, { limit, job, user }: EventFilter): EventView[] {
     const s = this.#statements;
     const first = s.eventRange.get()?.first as number | null;
     if (first !== null && after < first - 1) {
@@ -118,7 +127,11 @@ export class StoreReader {
         field: "after",
       });
     }
-    const rows = job === undefined ? s.events.all(after, limit) : s.eventsOf.all(after, job, limit);
+    const rows = user !== undefined
+      ? s.eventsOfUser.all(after, `/${user}/`, job ?? null, limit)
+      : job === undefined
+      ? s.events.all(after, limit)
+      : s.eventsOf.all(after, job, limit);
     return (rows as Row[]).map((row) => eventOf(row, this.cluster));
   }
 
@@ -130,6 +143,17 @@ export class StoreReader {
   /** The number of the newest event; 0 when there is none. */
   lastEvent(): number {
     return Number(this.#statements.eventRange.get()?.last ?? 0);
+  }
+
+  /** A token that was given out, or null. */
+  token(id: string): TokenRow | null {
+    const row = this.#statements.token.get(id);
+    return row === undefined ? null : tokenRowOf(row as Row);
+  }
+
+  /** All of them, oldest first. */
+  tokens(): TokenRow[] {
+    return (this.#statements.tokens.all() as Row[]).map(tokenRowOf);
   }
 
   /** The cluster's id. */
@@ -197,10 +221,20 @@ function prepareAll(db: DatabaseSync) {
     eventRange: p("SELECT min(seq) AS first, max(seq) AS last FROM events"),
     events: p("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?"),
     eventsOf: p("SELECT * FROM events WHERE seq > ? AND job = ? ORDER BY seq LIMIT ?"),
+    eventsOfUser: p(
+      `SELECT * FROM events WHERE seq > ?1 AND substr(job, 1, length(?2)) = ?2
+       AND (?3 IS NULL OR job = ?3) ORDER BY seq LIMIT ?4`,
+    ),
     jobs: p("SELECT * FROM jobs ORDER BY generation DESC LIMIT ?"),
+    jobsOfUser: p(
+      `SELECT * FROM jobs WHERE user = ?1 AND (?2 IS NULL OR state = ?2)
+       ORDER BY generation DESC LIMIT ?3`,
+    ),
     jobsByState: p("SELECT * FROM jobs WHERE state = ? ORDER BY generation DESC LIMIT ?"),
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
     byGeneration: p("SELECT * FROM jobs WHERE generation = ?"),
+    token: p("SELECT * FROM tokens WHERE id = ?"),
+    tokens: p("SELECT * FROM tokens ORDER BY created_ms, id"),
     exists: p("SELECT 1 FROM jobs WHERE generation = ?"),
     workers: p("SELECT worker FROM job_workers WHERE generation = ?"),
     bundles: p(

@@ -176,6 +176,21 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE workers ADD COLUMN set_aside_until REAL;
   ALTER TABLE workers ADD COLUMN certificate TEXT; -- what its server shows, PEM
 
+  -- Tokens that were given out: who shows one is told by its hash, the token itself is nowhere.
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,             -- SHA-256 of the whole token, hex
+    role TEXT NOT NULL,
+    user TEXT NOT NULL,
+    created_ms REAL NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_ms REAL,                -- null for never
+    used_ms REAL                    -- to some minutes; null for never
+  ) STRICT, WITHOUT ROWID;
+
+  -- A user sees jobs of his own alone.
+  CREATE INDEX jobs_by_user ON jobs (user, generation);
+
   -- Which bundles jobs refer to. Only of the spec, which never changes: an update costs nothing.
   CREATE INDEX jobs_by_bundle ON jobs (json_extract(spec, '$.bundle'))
     WHERE json_extract(spec, '$.bundle') IS NOT NULL;

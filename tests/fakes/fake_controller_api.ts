@@ -35,6 +35,7 @@ import type { EndpointRequest, EndpointView } from "../../src/wire/endpoints.ts"
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
 import { FakeFleet } from "./fake_fleet.ts";
 import { FakeLive } from "./fake_live.ts";
+import { FakeTokens } from "./fake_tokens.ts";
 
 import { FakeBundles, FakeOutputs } from "./fake_bundles.ts";
 
@@ -52,6 +53,7 @@ export class FakeControllerApi implements ControllerApi {
   readonly outputs = new FakeOutputs();
   readonly live = new FakeLive(this);
   readonly fleet = new FakeFleet();
+  readonly tokens = new FakeTokens();
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
   /** Every question for logs. */
@@ -171,7 +173,9 @@ export class FakeControllerApi implements ControllerApi {
       ? 0
       : Number(after.split(".")[1]);
     const events = this.#events.slice(from)
-      .filter(({ job }) => filter.job === undefined || job === filter.job).slice(0, filter.limit);
+      .filter(({ job }) => filter.job === undefined || job === filter.job)
+      .filter(({ job }) => filter.user === undefined || job?.split("/")[1] === filter.user)
+      .slice(0, filter.limit);
     return { events, cursor: events.at(-1)?.cursor ?? `fake.${from}` };
   }
 
@@ -200,6 +204,7 @@ export class FakeControllerApi implements ControllerApi {
   jobs(filter: JobFilter): JobView[] {
     return [...this.#jobs.values()].reverse()
       .filter((job) => filter.state === undefined || job.state === filter.state)
+      .filter(({ name }) => filter.user === undefined || name.split("/")[1] === filter.user)
       .slice(0, filter.limit);
   }
 

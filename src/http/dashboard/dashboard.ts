@@ -2,13 +2,12 @@
  * The routes of the pages that a browser sees: the status page, jobs and tasks with their logs, and the
  * script that keeps them alive. Runs in the controller's server.
  */
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono } from "hono";
 import { IrisError } from "../../base/errors.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 import type { JobView, TaskDetail } from "../../wire/api.ts";
 import type { TaskUsage } from "../../wire/usage.ts";
-import { requireRole, type Sessions, type Tokens } from "../auth.ts";
-import { loginNeededPage } from "../pages/login_page.ts";
+import { mayCall, onlyUser } from "../gate.ts";
 import { statusPage } from "../pages/status_page.ts";
 import { intQuery } from "../query.ts";
 import { soon } from "../soon.ts";
@@ -20,8 +19,6 @@ import LIVE_SCRIPT from "./live.js" with { type: "text" };
 
 /** What the pages need beside the controller itself. */
 export interface DashboardOptions {
-  readonly tokens: Tokens;
-  readonly sessions: Sessions;
   readonly version: string;
 }
 
@@ -40,19 +37,19 @@ export function dashboard(api: ControllerApi, options: DashboardOptions): Hono {
       "Cache-Control": "no-cache",
     });
   });
-  const gate = browserOnly(options);
-  app.get("/", gate, async (c) => {
+  app.get("/", async (c) => {
     const workers = api.workers();
+    const user = onlyUser(c);
     return c.html(statusPage({
-      jobs: api.jobs({ limit: PAGE_JOBS }),
+      jobs: api.jobs({ ...(user !== null && { user }), limit: PAGE_JOBS }),
       workers,
       usages: await usages.of(workers),
-      tree: api.tree(),
+      tree: mayCall(c, "GET /api/v1/tree") ? api.tree() : { ...api.tree(), children: [] },
       health: api.health(),
       version: options.version,
     }));
   });
-  app.get("/jobs/:name", gate, async (c) => {
+  app.get("/jobs/:name", async (c) => {
     const job = jobOf(api, c);
     const offset = intQuery(c, "offset", { fallback: 0, min: 0, max: job.replicas });
     const lines = linesPerTask(job.replicas);
@@ -60,36 +57,23 @@ export function dashboard(api: ControllerApi, options: DashboardOptions): Hono {
     const tasks = api.tasks(job.name, { offset, limit: PAGE_TASKS });
     return c.html(jobPage({ job, tasks, offset, tail, lines }));
   });
-  app.get("/jobs/:name/facts", gate, (c) => {
+  app.get("/jobs/:name/facts", (c) => {
     const job = jobOf(api, c);
     return c.json({ facts: jobFacts(job), done: job.done });
   });
-  app.get("/jobs/:name/tasks/:index", gate, async (c) => {
+  app.get("/jobs/:name/tasks/:index", async (c) => {
     const job = jobOf(api, c);
     const [task, usage] = await taskOf(api, c, job);
     const lines = linesPerTask(1);
     const tail = await readTail(api, job.name, { task: task.index, tail: lines });
     return c.html(taskPage({ job, task, facts: taskFacts(task, usage), tail, lines }));
   });
-  app.get("/jobs/:name/tasks/:index/facts", gate, async (c) => {
+  app.get("/jobs/:name/tasks/:index/facts", async (c) => {
     const job = jobOf(api, c);
     const [task, usage] = await taskOf(api, c, job);
     return c.json({ facts: taskFacts(task, usage), done: job.done });
   });
   return app;
-}
-
-/** Lets in who is logged in; others get a page that says how. */
-function browserOnly(known: { tokens: Tokens; sessions: Sessions }): MiddlewareHandler {
-  const gate = requireRole(["admin"], known);
-  return async (c, next) => {
-    try {
-      await gate(c, () => Promise.resolve());
-    } catch {
-      return c.html(loginNeededPage("This page needs a login link."), 401);
-    }
-    await next();
-  };
 }
 
 function jobOf(api: ControllerApi, c: Context): JobView {

@@ -8,10 +8,9 @@ import {
   BUNDLE_OFFER_SCHEMA,
   checkedBody,
 } from "../../wire/shipping.ts";
-import { requireRole, type Sessions, type Tokens } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 
-/** The routes under `/api/v1/bundles` for those who submit. */
+/** The routes under `/api/v1/bundles` for those who submit, and for workers. */
 export function bundleRoutes(bundles: BundlesApi): Hono {
   const app = new Hono();
   app.post("/", async (c) => {
@@ -21,16 +20,7 @@ export function bundleRoutes(bundles: BundlesApi): Hono {
     const { raw } = c.req;
     return c.json(await bundles.put(hashIn(c.req.param("hash")), raw.body, raw.signal), 201);
   });
-  return app;
-}
-
-/** The one route that workers call as well. */
-export function bundleDownload(
-  bundles: BundlesApi,
-  known: { tokens: Tokens; sessions: Sessions },
-): Hono {
-  const app = new Hono();
-  app.get("/:hash", requireRole(["worker", "admin"], known), async (c) => {
+  app.get("/:hash", async (c) => {
     const { bytes, body } = await bundles.get(hashIn(c.req.param("hash")));
     return c.body(body, 200, { "Content-Type": ARCHIVE_TYPE, "Content-Length": String(bytes) });
   });

@@ -4,8 +4,9 @@ import * as v from "valibot";
 import { IrisError } from "../../base/errors.ts";
 import { checked } from "../../wire/invalid_field.ts";
 import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
-import { requireRole, type Sessions, type Tokens } from "../auth.ts";
+import type { Sessions } from "../auth.ts";
 import { jsonBody } from "../body.ts";
+import { callerOf, checkJob, onlyUser } from "../gate.ts";
 import { intQuery } from "../query.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
 
@@ -51,7 +52,7 @@ export const FORGOTTEN_SCHEMA = v.strictObject({
   ),
 });
 
-/** The routes under `/api/v1` that only an admin may call. */
+/** The routes under `/api/v1` about the cluster as a whole. */
 export function clusterRoutes(
   api: ControllerApi,
   options: { sessions: Sessions; baseUrl: () => string },
@@ -77,7 +78,7 @@ export function clusterRoutes(
     return c.json(workers === 0 ? api.tree() : await api.wholeTree({ workers }));
   });
   app.post("/login-links", (c) => {
-    const code = options.sessions.issueCode();
+    const code = options.sessions.issueCode(callerOf(c).token);
     return c.json({ url: `${options.baseUrl()}/login/${code}` }, 201);
   });
   app.get("/cluster/backup", async (c) => {
@@ -86,7 +87,12 @@ export function clusterRoutes(
   });
   app.post("/purge", async (c) => {
     const request = checked(PURGE_SCHEMA, await jsonBody(c));
+    if (request.jobs === null && onlyUser(c) !== null) {
+      const message = "A user names the jobs that are to be forgotten";
+      throw new IrisError("forbidden", message, { field: "jobs" });
+    }
     request.jobs?.forEach((name, i) => {
+      checkJob(c, name, `jobs.${i}`);
       if (api.job(name) !== null) return;
       throw new IrisError("not_found", `No such job: ${name}`, { field: `jobs.${i}` });
     });
@@ -100,15 +106,12 @@ export function clusterRoutes(
 }
 
 /** The routes that workers call. */
-export function registerRoute(
-  api: ControllerApi,
-  known: { tokens: Tokens; sessions: Sessions },
-): Hono {
+export function registerRoute(api: ControllerApi): Hono {
   const app = new Hono();
-  app.post("/workers", requireRole(["worker", "admin"], known), async (c) => {
+  app.post("/workers", async (c) => {
     return c.json(await api.register(parseRegisterRequest(await jsonBody(c))), 201);
   });
-  app.post("/workers/forgotten", requireRole(["worker", "admin"], known), async (c) => {
+  app.post("/workers/forgotten", async (c) => {
     const { generations } = checked(FORGOTTEN_SCHEMA, await jsonBody(c));
     return c.json(api.forgotten(generations));
   });

@@ -6,8 +6,8 @@ import type { JobView } from "../../wire/api.ts";
 import { ENDPOINT_REQUEST_SCHEMA, type EndpointView } from "../../wire/endpoints.ts";
 import { checked } from "../../wire/invalid_field.ts";
 import { jsonBody } from "../body.ts";
+import { checkJob } from "../gate.ts";
 import { intQuery } from "../query.ts";
-import { taskCaller } from "../task_auth.ts";
 
 /** The longest a call waits for endpoints before the caller has to ask again, in ms. */
 const MAX_WAIT_MS = 30_000;
@@ -27,11 +27,7 @@ export function endpointRoutes(api: ControllerApi): Hono {
   });
   app.post("/endpoints", async (c) => {
     const request = checked(ENDPOINT_REQUEST_SCHEMA, await jsonBody(c));
-    const caller = taskCaller(c);
-    if (caller !== null && caller.job !== request.job) {
-      const message = `A task of ${caller.job} may only speak for tasks of it`;
-      throw new IrisError("forbidden", message, { field: "job" });
-    }
+    checkJob(c, request.job, "job");
     found(api, request.job);
     return c.json(await api.registerEndpoint(request), 201);
   });

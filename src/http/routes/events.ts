@@ -1,6 +1,7 @@
 /** `/events`: every change, as a page, as JSON lines or as server-sent events, from a cursor on. */
 import { Hono } from "hono";
 import type { ControllerApi } from "../../controller/controller_api.ts";
+import { onlyUser } from "../gate.ts";
 import { eventStream, jsonLines } from "../json_lines.ts";
 import { intQuery } from "../query.ts";
 
@@ -12,7 +13,8 @@ export function eventRoutes(api: ControllerApi): Hono {
   const app = new Hono();
   app.get("/", (c) => {
     const job = c.req.query("job");
-    const filter = job === undefined ? {} : { job };
+    const user = onlyUser(c);
+    const filter = { ...(job !== undefined && { job }), ...(user !== null && { user }) };
     // A browser that connects again names the last event that it saw.
     const after = c.req.header("Last-Event-ID") ?? c.req.query("after") ?? null;
     const stream = c.req.header("Accept")?.includes("text/event-stream") === true;

@@ -8,7 +8,7 @@ import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
 import { jsonLines, logEvents } from "../json_lines.ts";
 import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
-import { checkSubmit, taskUser } from "../task_auth.ts";
+import { checkJob, checkPeer, onlyUser, submitterOf } from "../gate.ts";
 import { intQuery } from "../query.ts";
 import { logsQuery } from "./logs_query.ts";
 
@@ -40,15 +40,19 @@ export function jobRoutes(api: ControllerApi): Hono {
   const app = new Hono();
   app.post("/", async (c) => {
     const body = await jsonBody(c);
-    const user = taskUser(c) ?? c.req.header("X-Iris-User") ?? "local";
-    const spec = parseJobSpec(body, { user });
-    checkSubmit(c, spec.name);
+    const spec = parseJobSpec(body, { user: submitterOf(c) });
+    checkJob(c, spec.name, "name");
+    // What a job waits for tells how that ends.
+    spec.after.forEach(({ job }, i) => checkPeer(c, job, `after.${i}.job`));
     return c.json(await api.submit(spec, await markOf(c, body)), 201);
   });
   app.get("/", (c) => {
     const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
     const state = stateQuery(c.req.query("state"));
-    return c.json(api.jobs(state === undefined ? { limit } : { state, limit }));
+    const user = onlyUser(c);
+    return c.json(
+      api.jobs({ ...(state !== undefined && { state }), ...(user !== null && { user }), limit }),
+    );
   });
   app.get("/:name", (c) => c.json(found(api, c.req.param("name"))));
   app.get("/:name/tasks", (c) => {

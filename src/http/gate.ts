@@ -1,0 +1,161 @@
+/**
+ * The one place that lets calls pass: by `access.ts`, before any route reads anything. Runs in the
+ * controller's server.
+ */
+import type { Context, MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import { IrisError, plainLine } from "../base/errors.ts";
+import { ACCESS, type Access, mayTouch, ownerOf, type Scope, UNLISTED } from "./access.ts";
+import { loginNeededPage } from "./pages/login_page.ts";
+import type { Principal, Principals } from "./principals.ts";
+
+/** Who calls, and about which jobs it may be. */
+interface Passed {
+  readonly principal: Principal;
+  readonly scope: Scope;
+}
+
+const passed = new WeakMap<Request, Passed>();
+
+/**
+ * Lets a call pass whose row in the table has its caller's role, about jobs that it may be about.
+ *
+ * @throws {IrisError} `unauthorized`, `forbidden`
+ */
+export function gate(principals: Principals): MiddlewareHandler {
+  return async (c, next) => {
+    const route = routeOf(c);
+    const access = route === null ? noRoute(c) : ACCESS[route.key] ?? UNLISTED;
+    if (access === "open") return await next();
+    try {
+      pass(c, { access, path: route?.path ?? "", principal: principals.of(c) });
+    } catch (error) {
+      if (isApi(c) || !(error instanceof IrisError) || error.code !== "unauthorized") throw error;
+      return c.html(loginNeededPage("This page needs a login link."), 401);
+    }
+    await next();
+  };
+}
+
+/** Who calls. */
+export function callerOf(c: Context): Principal {
+  return passedOf(c).principal;
+}
+
+/** Whose jobs and events alone the caller may see in what lists them; null for those of all. */
+export function onlyUser(c: Context): string | null {
+  const { principal, scope } = passedOf(c);
+  if (scope === "any") return null;
+  if (principal.user !== null) return principal.user;
+  throw new IrisError("forbidden", "This call is for users");
+}
+
+/**
+ * Looks at a job that stands in a call's body.
+ *
+ * @throws {IrisError} `forbidden` with this field
+ */
+export function checkJob(c: Context, job: string, field: string): void {
+  look(passedOf(c), job, field);
+}
+
+/** A job that another one is to wait for: how it ends is told by that. @throws {IrisError} `forbidden` */
+export function checkPeer(c: Context, job: string, field: string): void {
+  const { role, user } = callerOf(c);
+  if (role === "admin" || ownerOf(job) === user) return;
+  throw new IrisError("forbidden", `${field} is a job of another user`, { field });
+}
+
+/** Whose job a submit is: an admin says it, others cannot choose. */
+export function submitterOf(c: Context): string {
+  const { role, user } = callerOf(c);
+  if (role !== "admin" && user !== null) return user;
+  return c.req.header("X-Iris-User") ?? user ?? "local";
+}
+
+/** Whether the caller may call another route, about what it names: for what a page shows. */
+export function mayCall(c: Context, route: string): boolean {
+  const access = ACCESS[route] ?? UNLISTED;
+  return access === "open" || access[callerOf(c).role] !== undefined;
+}
+
+function passedOf(c: Context): Passed {
+  const found = passed.get(c.req.raw);
+  // Only a route that the table has as open comes here without.
+  if (found === undefined) throw new IrisError("unauthorized", "A token is needed");
+  return found;
+}
+
+function pass(
+  c: Context,
+  of: { access: Exclude<Access, "open">; path: string; principal: Principal },
+): void {
+  const { access, path, principal } = of;
+  const scope = access[principal.role];
+  if (scope === undefined) {
+    const roles = Object.keys(access).join(" or ");
+    const message = principal.role === "task"
+      ? "A task may not do this by the token of its job"
+      : `This call needs the role ${roles}: this token is of a ${principal.role}`;
+    throw new IrisError("forbidden", message);
+  }
+  if (principal.session && !isOurs(c)) {
+    throw new IrisError("unauthorized", "What changes something has to come from a page of Iris");
+  }
+  const found = { principal, scope };
+  const job = jobIn(c, path);
+  if (job !== null) look(found, job, "name");
+  passed.set(c.req.raw, found);
+}
+
+function look({ principal, scope }: Passed, job: string, field: string): void {
+  if (mayTouch(principal, scope, job)) return;
+  const { role, user, job: own } = principal;
+  const may = {
+    any: "any job",
+    own: `jobs of ${user}, /${user}/...`,
+    self: `${own} itself`,
+    below: `jobs below ${own}`,
+    family: `${own} and jobs below it`,
+    peers: `jobs of ${user}`,
+  }[scope];
+  const who = role === "task" ? `A task of ${own}` : `This token is ${user}'s, and`;
+  const message = `${who} may do this with ${may} only: not with ${plainLine(job, 200)}`;
+  throw new IrisError("forbidden", message, { field });
+}
+
+/** The job that the path names; "" for one that cannot be read, which is nobody's. */
+function jobIn(c: Context, pattern: string): string | null {
+  const at = /^(?:\/api\/v1)?\/jobs\/:name(?:\/|$)/.test(pattern)
+    ? pattern.split("/").indexOf(":name")
+    : -1;
+  if (at < 0) return null;
+  try {
+    return decodeURIComponent(c.req.path.split("/")[at] ?? "");
+  } catch {
+    return "";
+  }
+}
+
+/** The route that will answer: the first one that is no middleware. */
+function routeOf(c: Context): { key: string; path: string } | null {
+  const route = matchedRoutes(c).find(({ method }) => method !== "ALL");
+  return route === undefined ? null : { key: `${route.method} ${route.path}`, path: route.path };
+}
+
+/** What is not there may be known by whoever may see anything of the API. */
+function noRoute(c: Context): Access {
+  return isApi(c) ? { admin: "any", viewer: "any", user: "any" } : "open";
+}
+
+function isApi(c: Context): boolean {
+  return c.req.path.startsWith("/api/");
+}
+
+/** Whether a call with a cookie only reads, or comes from a page of ours. */
+function isOurs(c: Context): boolean {
+  // A WebSocket begins as a GET, and is no reading.
+  const reads = (c.req.method === "GET" || c.req.method === "HEAD") &&
+    c.req.header("Upgrade") === undefined;
+  return reads || c.req.header("Origin") === new URL(c.req.url).origin;
+}

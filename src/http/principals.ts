@@ -1,0 +1,121 @@
+/**
+ * Who a call comes from: an admin or a worker by the tokens of the cluster, whoever was given a token,
+ * a task by that of its job, or a browser by its session. Runs in the controller's server.
+ */
+import type { Context } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { IrisError } from "../base/errors.ts";
+import type { ControllerApi } from "../controller/controller_api.ts";
+import type { TokenRow } from "../store/token_row.ts";
+import { hashOf } from "../controller/token_secret.ts";
+import { claimedGeneration, taskToken } from "../wire/task_token.ts";
+import { BUILT_IN_TOKENS, claimedTokenId } from "../wire/tokens.ts";
+import { type Caller, ownerOf } from "./access.ts";
+import { bearerOf, sameSecret, type Sessions, type Tokens } from "./auth.ts";
+
+/** The session's cookie, in plain HTTP. */
+const COOKIE = "iris_session";
+/** The same with TLS: a browser takes it from this host alone, and only by TLS. */
+const SECURE_COOKIE = `__Host-${COOKIE}`;
+
+/** Who a call comes from. */
+export interface Principal extends Caller {
+  /** The id of the token; `admin` and `worker` for those that each cluster has, `task` for a task's. */
+  readonly token: string;
+  /** Whether it came with a cookie: what changes something then has to come from our own pages. */
+  readonly session: boolean;
+}
+
+/** What callers are told apart with. */
+export interface PrincipalsOptions {
+  readonly api: Pick<ControllerApi, "jobOf" | "tokens">;
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  readonly clock?: Clock;
+}
+
+const NOBODY = { user: null, job: null, session: false } as const;
+
+/** See the head of this file. */
+export class Principals {
+  readonly #options: PrincipalsOptions;
+  readonly #clock: Clock;
+
+  /** @param options what callers are told apart with */
+  constructor(options: PrincipalsOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Who calls. @throws {IrisError} `unauthorized` when nobody can tell */
+  of(c: Context): Principal {
+    const bearer = bearerOf(c.req.header("Authorization"));
+    const principal = bearer === null ? this.#bySession(c) : this.#byToken(bearer);
+    if (principal !== null) return principal;
+    throw new IrisError(
+      "unauthorized",
+      "A token is needed: set IRIS_TOKEN_FILE or give --token-file",
+    );
+  }
+
+  #byToken(bearer: string): Principal | null {
+    const generation = claimedGeneration(bearer);
+    if (generation !== null) return this.#task(bearer, generation);
+    const id = claimedTokenId(bearer);
+    if (id !== null) return this.#given(bearer, id);
+    for (const role of BUILT_IN_TOKENS) {
+      if (sameSecret(bearer, this.#options.tokens[role])) return { ...NOBODY, role, token: role };
+    }
+    return null;
+  }
+
+  /** @throws {IrisError} `unauthorized`, the same whether there is such a token or not */
+  #given(bearer: string, id: string): Principal {
+    const known = this.#options.api.tokens.find(id);
+    // One that is not there is compared all the same: how long it takes tells nobody which there are.
+    const same = sameSecret(hashOf(bearer), known?.hash ?? "0".repeat(64));
+    if (known !== null && same && this.#isGood(known)) return asPrincipal(known, false);
+    throw new IrisError("unauthorized", "This token is not valid (any more)");
+  }
+
+  #task(bearer: string, generation: number): Principal {
+    const { api, tokens: { task: secret = "" } } = this.#options;
+    const job = api.jobOf(generation);
+    // As above: a job that is not there is compared as well.
+    const expected = taskToken(secret, { generation, job: job?.name ?? "" });
+    if (!sameSecret(bearer, expected) || job === null || secret === "" || job.done) {
+      throw new IrisError("unauthorized", "This token of a task is not valid, or its job is over");
+    }
+    const { name } = job;
+    return { role: "task", user: ownerOf(name), job: name, token: "task", session: false };
+  }
+
+  #bySession(c: Context): Principal | null {
+    const cookie = getCookie(c, isSecure(c) ? SECURE_COOKIE : COOKIE);
+    const id = cookie === undefined ? null : this.#options.sessions.tokenOf(cookie);
+    if (id === null) return null;
+    if (id === "admin") return { ...NOBODY, role: "admin", token: id, session: true };
+    const known = this.#options.api.tokens.find(id);
+    return known !== null && this.#isGood(known) ? asPrincipal(known, true) : null;
+  }
+
+  #isGood({ expiresAtMs }: TokenRow): boolean {
+    return expiresAtMs === null || this.#clock.wall() < expiresAtMs;
+  }
+}
+
+/** Sets the session's cookie after a login. */
+export function setSessionCookie(c: Context, session: string): void {
+  const secure = isSecure(c);
+  const name = secure ? SECURE_COOKIE : COOKIE;
+  setCookie(c, name, session, { httpOnly: true, sameSite: "Strict", path: "/", secure });
+}
+
+function isSecure(c: Context): boolean {
+  return new URL(c.req.url).protocol === "https:";
+}
+
+function asPrincipal({ id, role, user }: TokenRow, session: boolean): Principal {
+  return { role, user, job: null, token: id, session };
+}
