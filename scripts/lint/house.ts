@@ -186,6 +186,7 @@ export const TEST_FOLDERS: readonly string[] = [
   "fakes",
   "regressions",
   "scripts",
+  "security",
   "sim",
   "support",
   "tidy",

@@ -11,6 +11,7 @@ export type ErrorCode =
   | "closing"
   | "incompatible"
   | "too_large"
+  | "too_many"
   | "unavailable"
   | "timeout"
   | "launch"

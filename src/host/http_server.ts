@@ -26,7 +26,8 @@ export interface ListenConfig {
 
 /** How a server listens, and who answers. */
 export interface HttpServerOptions extends ListenConfig {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** @param remote the caller's address */
+  readonly fetch: (request: Request, remote: string) => Response | Promise<Response>;
   readonly clock: Clock;
   /** Ends what would keep a request open. */
   readonly endHeld: () => void;
@@ -62,7 +63,7 @@ export class HttpServer implements Part {
         ...(tls ? { cert: tls.cert, key: tls.key } : {}),
         signal: this.#kill.signal,
         onListen: () => {},
-      }, (request) => fetch(request));
+      }, (request, { remoteAddr }) => fetch(request, remoteAddr.hostname));
       this.#port = this.#server.addr.port;
     } catch (error) {
       const taken = error instanceof Deno.errors.AddrInUse;

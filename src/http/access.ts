@@ -35,7 +35,10 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /healthz": "open",
   "GET /readyz": "open",
   "GET /openapi.json": "open",
+  "GET /login": "open",
+  "POST /login": "open",
   "GET /login/:code": "open",
+  "POST /logout": "open",
 
   "GET /api/v1/version": SELF,
   "GET /api/v1/whoami": SELF,
@@ -99,6 +102,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
   "GET /": OWN_READ,
   "GET /dashboard/live.js": "open",
+  "GET /assets/style.css": "open",
   "GET /jobs/:name": OWN_READ,
   "GET /jobs/:name/facts": OWN_READ,
   "GET /jobs/:name/tasks/:index": OWN_READ,

@@ -1,14 +1,18 @@
 /** The controller's Hono application: the API, health, and the status page. Runs in `server`. */
 import { Hono } from "hono";
-import { secureHeaders } from "hono/secure-headers";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { answerHeaders } from "./answer_headers.ts";
 import type { Sessions, Tokens } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { dashboard } from "./dashboard/dashboard.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { callerOf, gate } from "./gate.ts";
-import { loginNeededPage } from "./pages/login_page.ts";
-import { Principals, setSessionCookie } from "./principals.ts";
+import { knownHost } from "./hosts.ts";
+import { loginRoutes } from "./routes/login.ts";
+import { Rates } from "./rates.ts";
+import { Principals } from "./principals.ts";
+import { assetRoutes } from "./routes/assets.ts";
 import { bundleRoutes } from "./routes/bundles.ts";
 import { clusterRoutes, registerRoute } from "./routes/cluster.ts";
 import { endpointRoutes } from "./routes/endpoints.ts";
@@ -30,29 +34,33 @@ export interface AppOptions {
   readonly version: string;
   /** Origins whose pages may call the API, beside the controller's own. */
   readonly allowOrigins?: readonly string[];
+  /** Whether a `Host` header names this server; any does when left out. */
+  readonly knowsHost?: (host: string) => boolean;
+  readonly clock?: Clock;
 }
+
+/** How often logging in may fail from one address, in a minute; a quarter of it at once. */
+const FAILED_LOGINS = 40;
+/** How often a call may show what is no token from one address, in a minute; a quarter at once. */
+const WRONG_TOKENS = 400;
 
 /** Builds the application. Tests call `app.request()` on it with no socket. */
 export function createApp(api: ControllerApi, options: AppOptions): Hono {
-  const { tokens, sessions } = options;
+  const { tokens, sessions, clock = systemClock } = options;
+  const principals = new Principals({ api, tokens, sessions, clock });
   const app = new Hono();
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
-  app.use(gate(new Principals({ api, tokens, sessions })));
-  app.route("/api/v1", execRoute(api));
-  app.use(secureHeaders({
-    contentSecurityPolicy: {
-      defaultSrc: ["'none'"],
-      styleSrc: ["'unsafe-inline'"],
-      // The one script of the dashboard, and what it asks for: nothing in a page itself is run.
-      scriptSrc: ["'self'"],
-      connectSrc: ["'self'"],
-    },
-  }));
-
+  const failures = new Rates({ clock, perMinute: FAILED_LOGINS, what: "failed logins" });
+  app.use(answerHeaders());
+  app.use(knownHost(options.knowsHost ?? (() => true)));
+  // Before the gate: a browser asks whether it may without showing a token.
   if ((options.allowOrigins ?? []).length > 0) {
     app.use("/api/v1/*", allowOrigins(options.allowOrigins ?? []));
   }
+  const guesses = new Rates({ clock, perMinute: WRONG_TOKENS, what: "calls with a wrong token" });
+  app.use(gate(principals, guesses));
+  app.route("/api/v1", execRoute(api));
 
   app.get("/healthz", (c) => {
     const health = api.health();
@@ -67,13 +75,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     const { openApiDocument } = await import("./openapi.ts");
     return c.json(openApiDocument(options.version));
   });
-  app.get("/login/:code", (c) => {
-    const session = sessions.redeem(c.req.param("code"));
-    if (session === null) return c.html(loginNeededPage("This link was used already."), 401);
-    setSessionCookie(c, session);
-    return c.redirect("/", 303);
-  });
-
+  app.route("/", loginRoutes({ principals, sessions, failures }));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
   app.get("/api/v1/whoami", (c) => {
     const { role, user, token } = callerOf(c);
@@ -92,6 +94,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   app.route("/api/v1", vmRoutes(api.fleet));
   app.route("/api/v1", clusterRoutes(api, options));
 
+  app.route("/assets", assetRoutes());
   app.route("/", dashboard(api, options));
   return app;
 }

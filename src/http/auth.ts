@@ -18,6 +18,8 @@ export interface Tokens {
 
 /** Login codes kept at most; the oldest goes first. */
 const MAX_CODES = 1_000;
+/** Sessions that were ended before their time, of which so many are remembered. */
+const MAX_ENDED = 10_000;
 /** How long a session lasts, in ms. */
 const SESSION_MS = 7 * 24 * 60 * 60_000;
 /** The token that a login link is for when nobody says otherwise. */
@@ -53,6 +55,8 @@ export interface SessionsOptions {
 export class Sessions {
   /** Codes, each with the id of the token that it opens a session of. */
   readonly #codes = new Map<string, string>();
+  /** The signatures of those that were logged out; a new server does not know them. */
+  readonly #ended = new Set<string>();
   readonly #secret: string;
   readonly #clock: Clock;
 
@@ -95,7 +99,17 @@ export class Sessions {
       /^((\d{1,16})\.[0-9a-f]{32}\.([\w-]{1,32}))\.([0-9a-f]{64})$/.exec(session) ?? [];
     if (what === undefined || token === undefined || signature === undefined) return null;
     const valid = sameSecret(signature, this.#sign(what)) && this.#clock.wall() < Number(untilMs);
-    return valid ? token : null;
+    return valid && !this.#ended.has(signature) ? token : null;
+  }
+
+  /** Ends a session that is open: it is good for nothing from now on. */
+  end(session: string): void {
+    if (this.tokenOf(session) === null) return;
+    for (const oldest of this.#ended) {
+      if (this.#ended.size < MAX_ENDED) break;
+      this.#ended.delete(oldest);
+    }
+    this.#ended.add(session.slice(session.lastIndexOf(".") + 1));
   }
 
   #sign(what: string): string {

@@ -28,7 +28,8 @@ export async function jsonBody(c: Context, limitBytes = MAX_BODY_BYTES): Promise
   }
 }
 
-async function limitedText(request: Request, limitBytes: number): Promise<string> {
+/** The text of a body. @throws {IrisError} `too_large` */
+export async function limitedText(request: Request, limitBytes: number): Promise<string> {
   const tooLarge = () =>
     new IrisError("too_large", `The body is larger than ${limitBytes} bytes`, { field: "body" });
   if (Number(request.headers.get("content-length") ?? 0) > limitBytes) {

@@ -19,6 +19,8 @@ export function errorAnswer(error: unknown, c: Context): Response {
         ...(error.field === undefined ? {} : { field: plainLine(error.field, MAX_FIELD_CHARS) }),
       },
     };
+    // Buckets fill by the second.
+    if (error.code === "too_many") c.header("Retry-After", "1");
     return c.json(body, httpStatusOf(error.code) as 400);
   }
   if (error instanceof HTTPException) {

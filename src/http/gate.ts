@@ -6,14 +6,21 @@ import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import { IrisError, plainLine } from "../base/errors.ts";
 import { ACCESS, type Access, mayTouch, ownerOf, type Scope, UNLISTED } from "./access.ts";
+import { fromElsewhere, fromOurPage, onlyReads } from "./origin.ts";
+import { nextIn } from "./next_path.ts";
 import { loginNeededPage } from "./pages/login_page.ts";
 import type { Principal, Principals } from "./principals.ts";
+import type { Rates } from "./rates.ts";
+import { remoteOf } from "./remote.ts";
 
 /** Who calls, and about which jobs it may be. */
 interface Passed {
   readonly principal: Principal;
   readonly scope: Scope;
 }
+
+/** What people call a token that they put where it must not be. */
+const TOKEN_WORDS = ["token", "access_token", "auth_token", "api_key", "apikey"];
 
 const passed = new WeakMap<Request, Passed>();
 
@@ -22,16 +29,20 @@ const passed = new WeakMap<Request, Passed>();
  *
  * @throws {IrisError} `unauthorized`, `forbidden`
  */
-export function gate(principals: Principals): MiddlewareHandler {
+export function gate(principals: Principals, failures: Rates): MiddlewareHandler {
   return async (c, next) => {
+    refuseTokenInUrl(c);
     const route = routeOf(c);
     const access = route === null ? noRoute(c) : ACCESS[route.key] ?? UNLISTED;
     if (access === "open") return await next();
     try {
       pass(c, { access, path: route?.path ?? "", principal: principals.of(c) });
     } catch (error) {
+      noteFailure(c, { error, failures });
       if (isApi(c) || !(error instanceof IrisError) || error.code !== "unauthorized") throw error;
-      return c.html(loginNeededPage("This page needs a login link."), 401);
+      // With the path alone: what else stands in the address may be for nobody's eyes.
+      const page = loginNeededPage("This page is for who is logged in.", nextIn(pathOf(c)));
+      return c.html(page, 401, { "Referrer-Policy": "same-origin" });
     }
     await next();
   };
@@ -99,8 +110,8 @@ function pass(
       : `This call needs the role ${roles}: this token is of a ${principal.role}`;
     throw new IrisError("forbidden", message);
   }
-  if (principal.session && !isOurs(c)) {
-    throw new IrisError("unauthorized", "What changes something has to come from a page of Iris");
+  if (principal.session && !(onlyReads(c) ? !fromElsewhere(c) : fromOurPage(c))) {
+    throw new IrisError("unauthorized", "A browser may ask this from a page of Iris only");
   }
   const found = { principal, scope };
   const job = jobIn(c, path);
@@ -137,6 +148,28 @@ function jobIn(c: Context, pattern: string): string | null {
   }
 }
 
+/** @throws {IrisError} `invalid`: what stands in a URL is in logs and histories */
+function refuseTokenInUrl(c: Context): void {
+  const field = TOKEN_WORDS.find((word) => c.req.query(word) !== undefined);
+  if (field === undefined) return;
+  const message = `${field} must not stand in a URL: a token goes into the header Authorization, ` +
+    "and one that was in a URL should be replaced";
+  throw new IrisError("invalid", message, { field });
+}
+
+/**
+ * Whoever shows what is no token again and again is told that it is too often. A good one always passes:
+ * it cannot be found by trying, and others at the same address must not be kept out.
+ */
+function noteFailure(c: Context, { error, failures }: { error: unknown; failures: Rates }): void {
+  if (!(error instanceof IrisError) || error.code !== "unauthorized") return;
+  if (c.req.header("Authorization") !== undefined) failures.take(remoteOf(c));
+}
+
+function pathOf(c: Context): string {
+  return new URL(c.req.url).pathname;
+}
+
 /** The route that will answer: the first one that is no middleware. */
 function routeOf(c: Context): { key: string; path: string } | null {
   const route = matchedRoutes(c).find(({ method }) => method !== "ALL");
@@ -150,12 +183,4 @@ function noRoute(c: Context): Access {
 
 function isApi(c: Context): boolean {
   return c.req.path.startsWith("/api/");
-}
-
-/** Whether a call with a cookie only reads, or comes from a page of ours. */
-function isOurs(c: Context): boolean {
-  // A WebSocket begins as a GET, and is no reading.
-  const reads = (c.req.method === "GET" || c.req.method === "HEAD") &&
-    c.req.header("Upgrade") === undefined;
-  return reads || c.req.header("Origin") === new URL(c.req.url).origin;
 }

@@ -1,6 +1,6 @@
 /** The rows of `/openapi.json` about tokens. */
 import { WHO_AM_I_SCHEMA } from "../wire/tokens.ts";
-import type { ApiRoute } from "./openapi.ts";
+import type { ApiRoute } from "./api_route.ts";
 
 /** See the head of this file. */
 export const TOKEN_ROUTES: readonly ApiRoute[] = [

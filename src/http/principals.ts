@@ -14,10 +14,8 @@ import { BUILT_IN_TOKENS, claimedTokenId } from "../wire/tokens.ts";
 import { type Caller, ownerOf } from "./access.ts";
 import { bearerOf, sameSecret, type Sessions, type Tokens } from "./auth.ts";
 
-/** The session's cookie, in plain HTTP. */
 const COOKIE = "iris_session";
-/** The same with TLS: a browser takes it from this host alone, and only by TLS. */
-const SECURE_COOKIE = `__Host-${COOKIE}`;
+const COOKIE_OPTIONS = { httpOnly: true, sameSite: "Strict", path: "/" } as const;
 
 /** Who a call comes from. */
 export interface Principal extends Caller {
@@ -51,12 +49,28 @@ export class Principals {
   /** Who calls. @throws {IrisError} `unauthorized` when nobody can tell */
   of(c: Context): Principal {
     const bearer = bearerOf(c.req.header("Authorization"));
-    const principal = bearer === null ? this.#bySession(c) : this.#byToken(bearer);
+    const cookie = getCookie(c, cookieName(c));
+    const principal = bearer !== null
+      ? this.#byToken(bearer)
+      : cookie === undefined
+      ? null
+      : this.bySession(cookie);
     if (principal !== null) return principal;
     throw new IrisError(
       "unauthorized",
       "A token is needed: set IRIS_TOKEN_FILE or give --token-file",
     );
+  }
+
+  /** Whose token this is; null when it is nobody's. */
+  ofPasted(token: string): Principal | null {
+    if (bearerOf(`Bearer ${token}`) === null) return null;
+    try {
+      return this.#byToken(token);
+    } catch (error) {
+      if (error instanceof IrisError && error.code === "unauthorized") return null;
+      throw error;
+    }
   }
 
   #byToken(bearer: string): Principal | null {
@@ -91,9 +105,9 @@ export class Principals {
     return { role: "task", user: ownerOf(name), job: name, token: "task", session: false };
   }
 
-  #bySession(c: Context): Principal | null {
-    const cookie = getCookie(c, isSecure(c) ? SECURE_COOKIE : COOKIE);
-    const id = cookie === undefined ? null : this.#options.sessions.tokenOf(cookie);
+  /** Whose session a cookie is; null when it is nobody's (any more). */
+  bySession(cookie: string): Principal | null {
+    const id = this.#options.sessions.tokenOf(cookie);
     if (id === null) return null;
     if (id === "admin") return { ...NOBODY, role: "admin", token: id, session: true };
     const known = this.#options.api.tokens.find(id);
@@ -107,9 +121,17 @@ export class Principals {
 
 /** Sets the session's cookie after a login. */
 export function setSessionCookie(c: Context, session: string): void {
-  const secure = isSecure(c);
-  const name = secure ? SECURE_COOKIE : COOKIE;
-  setCookie(c, name, session, { httpOnly: true, sameSite: "Strict", path: "/", secure });
+  setCookie(c, cookieName(c), session, { ...COOKIE_OPTIONS, secure: isSecure(c) });
+}
+
+/** Takes it back. */
+export function dropSessionCookie(c: Context): void {
+  setCookie(c, cookieName(c), "", { ...COOKIE_OPTIONS, secure: isSecure(c), maxAge: 0 });
+}
+
+/** The session's cookie: with TLS a browser takes it from this host alone, and only by TLS. */
+export function cookieName(c: Context): string {
+  return isSecure(c) ? `__Host-${COOKIE}` : COOKIE;
 }
 
 function isSecure(c: Context): boolean {

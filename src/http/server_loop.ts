@@ -7,6 +7,8 @@ import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
 import { Sessions, type Tokens } from "./auth.ts";
+import { knownHosts } from "./hosts.ts";
+import type { CallBindings } from "./remote.ts";
 import type { BundleStoreConfig } from "../controller/bundle_store.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
 
@@ -45,11 +47,13 @@ export function controllerServerLoop(ports: {
       tokens: config.tokens,
       sessions: new Sessions({ secret: config.tokens.admin, clock }),
       baseUrl: () => server.url,
+      knowsHost: knownHosts(config.listen),
+      clock,
       version: config.version,
       allowOrigins: config.allowOrigins ?? [],
     });
     const server = new HttpServer({
-      fetch: (request) => app.fetch(request),
+      fetch: (request, remote) => app.fetch(request, { remote } satisfies CallBindings),
       ...config.listen,
       clock,
       endHeld: () => api.close(),

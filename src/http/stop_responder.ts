@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import { urlHost } from "../host/address.ts";
 import type { ListenConfig } from "../host/http_server.ts";
+import { setAnswerHeaders } from "./answer_headers.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import type { Part, StopReport } from "../lifecycle/part.ts";
 
@@ -38,6 +39,11 @@ export function stopResponder(options: {
   let server: Deno.HttpServer<Deno.NetAddr> | null = null;
   const path = `/stop/${options.id}`;
 
+  const secured = async (request: Request): Promise<Response> => {
+    const answer = await handle(request);
+    setAnswerHeaders(answer.headers, { secure: Boolean(options.listen.tls) });
+    return answer;
+  };
   const handle = async (request: Request): Promise<Response> => {
     if (new URL(request.url).pathname !== path) return new Response(null, { status: 404 });
     const token = bearerOf(request.headers.get("Authorization"));
@@ -58,7 +64,7 @@ export function stopResponder(options: {
       start() {
         const { hostname, tls } = options.listen;
         const show = tls ? { cert: tls.cert, key: tls.key } : {};
-        server = Deno.serve({ hostname, port: 0, ...show, onListen: () => {} }, handle);
+        server = Deno.serve({ hostname, port: 0, ...show, onListen: () => {} }, secured);
       },
       async ask() {
         await server?.shutdown();

@@ -15,6 +15,7 @@ import {
 } from "../wire/shipping.ts";
 import { parseSignalRequest, parseUsageRequest } from "../wire/usage_schema.ts";
 import type { WorkerApi } from "../worker/worker_api.ts";
+import { answerHeaders } from "./answer_headers.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import { jsonBody } from "./body.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
@@ -33,6 +34,7 @@ export function createWorkerApp(api: WorkerApi, options: { readonly token: strin
   const app = new Hono();
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
+  app.use(answerHeaders());
   app.get("/healthz", (c) => {
     const health = api.health();
     return c.json(health, health.ok ? 200 : 503);

@@ -13,6 +13,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   usage: { httpStatus: 400, exitCode: 2 },
   invalid: { httpStatus: 400, exitCode: 2 },
   too_large: { httpStatus: 413, exitCode: 2 },
+  too_many: { httpStatus: 429, exitCode: 1 },
   unauthorized: { httpStatus: 401, exitCode: 1 },
   forbidden: { httpStatus: 403, exitCode: 1 },
   not_found: { httpStatus: 404, exitCode: 1 },

@@ -118,7 +118,7 @@ Deno.test("nothing is answered without a valid token, and a worker's token opens
   assertEquals(wrong.status, 401);
   await wrong.body?.cancel();
   const inUrl = await app.request(`/api/v1/jobs?token=${ADMIN}`);
-  assertEquals(inUrl.status, 401);
+  assertEquals(inUrl.status, 400);
   await inUrl.body?.cancel();
 });
 

@@ -54,6 +54,11 @@ export function jobRoutes(api: ControllerApi): Hono {
       api.jobs({ ...(state !== undefined && { state }), ...(user !== null && { user }), limit }),
     );
   });
+  oneJobRoutes(app, api);
+  return app;
+}
+
+function oneJobRoutes(app: Hono, api: ControllerApi): void {
   app.get("/:name", (c) => c.json(found(api, c.req.param("name"))));
   app.get("/:name/tasks", (c) => {
     const { name } = found(api, c.req.param("name"));
@@ -108,7 +113,6 @@ export function jobRoutes(api: ControllerApi): Hono {
     }
     return logs(api, c, cursor);
   });
-  return app;
 }
 
 /** A job's logs as JSON lines, or as server-sent events for who accepts these; what is wrong with the question is said while there is a status. */
