@@ -1,26 +1,26 @@
 /**
- * `deno task ok`: the one gate. Runs format, lint, types, documents and all tests one after another,
- * all of them even when one fails, and says how it went: a line a step, then `N passed, N failed`,
- * where each test counts as one and each other step as one. Needs no network once caches are filled.
+ * `deno task ok`: the one gate. Runs format, lint, types, documents, and then all tests, all of them
+ * even when one fails, and says how it went: a line a step, then `N passed, N failed`, where each test
+ * counts as one and each other step as one. Needs no network once caches are filled.
  */
 import { ROOT } from "./lint/place.ts";
 import { readTree } from "./lint/tree.ts";
-import { type Counts, countTests } from "./test_counts.ts";
+import { resultLine, runTests } from "./test_run.ts";
 
 /** One thing that must hold. */
 interface Step {
   readonly name: string;
   /** Arguments of `deno`. */
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
   /** Whether it passed, where the exit code does not say. */
   readonly passed?: (output: string) => boolean;
-  /** Whether it runs tests: its output is shown as it comes, and its tests are counted. */
-  readonly tests?: true;
 }
 
 /** What is type-checked. Isolate modules bring their own library, by a reference on top of them. */
 const CODE = ["main.ts", "src", "tests", "bench", "scripts", "examples"];
+
+/** The whole stop matrix and the whole explorer instead of their daily parts. */
+const ALL_TESTS = { NO_COLOR: "1", IRIS_FULL: "1", IRIS_EXPLORE: "full" };
 
 function steps(documents: readonly string[]): Step[] {
   return [
@@ -35,70 +35,46 @@ function steps(documents: readonly string[]): Step[] {
       // field has a comment, which it asks for too, would say `name: the name` most of the time.
       passed: (output) => !output.includes("error[private-type-ref]"),
     },
-    // The whole stop matrix and the whole explorer instead of their daily parts.
-    {
-      name: "tests",
-      args: ["test", "-A", "--no-check", "--preload=tests/support/leak_guard.ts", "tests", "src"],
-      env: { IRIS_FULL: "1", IRIS_EXPLORE: "full" },
-      tests: true,
-    },
   ];
 }
 
-/** Everything that comes out of a stream, passed on as it comes when asked to. */
-async function collect(stream: ReadableStream<Uint8Array>, show: boolean): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    if (show) await Deno.stdout.write(chunk);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
-}
-
 /** Runs a step to its end; true when it passed. */
-async function runStep(step: Step): Promise<{ passed: boolean; counts: Counts }> {
+async function runStep(step: Step): Promise<boolean> {
   const from = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
     args: [...step.args],
     cwd: ROOT,
-    env: { NO_COLOR: "1", ...step.env },
+    env: { NO_COLOR: "1" },
     stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const shown = step.tests === true;
-  const [out, err, { success }] = await Promise.all([
-    collect(child.stdout, shown),
-    collect(child.stderr, shown),
-    child.status,
-  ]);
-  const good = step.passed?.(out + err) ?? success;
-  if (!good && !shown) console.log(`${out}${err}`.trimEnd());
-  const counts = step.tests ? countTests(out, success) : count(good);
-  const passed = counts.failed === 0;
-  const seconds = ((performance.now() - from) / 1000).toFixed(1);
-  const tests = step.tests ? `, ${counts.passed} passed, ${counts.failed} failed` : "";
-  console.log(`${passed ? "ok    " : "FAILED"} ${step.name} (${seconds} s${tests})`);
-  return { passed, counts };
+  }).output();
+  const decoder = new TextDecoder();
+  const output = decoder.decode(stdout) + decoder.decode(stderr);
+  const passed = step.passed?.(output) ?? success;
+  if (!passed) console.log(output.trimEnd());
+  say(passed, `${step.name} (${((performance.now() - from) / 1000).toFixed(1)} s)`);
+  return passed;
 }
 
-function count(success: boolean): Counts {
-  return success ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+function say(passed: boolean, text: string): void {
+  console.log(`${passed ? "ok    " : "FAILED"} ${text}`);
 }
 
 async function main(): Promise<number> {
   const tree = await readTree();
   const documents = [...tree.keys()].filter((path) => path.endsWith(".md"));
-  let passed = 0;
-  let failed = 0;
   const failures: string[] = [];
-  for (const step of steps(documents)) {
-    const result = await runStep(step);
-    passed += result.counts.passed;
-    failed += result.counts.failed;
-    if (!result.passed) failures.push(step.name);
+  const all = steps(documents);
+  for (const step of all) {
+    if (!await runStep(step)) failures.push(step.name);
   }
+  const files = [...tree.keys()].filter((path) => path.endsWith("_test.ts"));
+  const run = await runTests(files, ALL_TESTS);
+  const { counts } = run;
+  console.log(resultLine(run));
+  say(counts.failed === 0, `tests (${run.seconds.toFixed(1)} s)`);
+  const passed = all.length - failures.length + counts.passed;
+  const failed = failures.length + counts.failed;
+  failures.push(...run.failed);
   if (failures.length > 0) console.log(`failed: ${failures.join(", ")}`);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
