@@ -11,6 +11,7 @@ import { hasCommand } from "../require.ts";
 const ROOT_HOME = "/root";
 const SSHD = "/usr/sbin/sshd";
 const UP_MS = 10_000;
+const SUBNETS = 256;
 const SETTLE_MS = 5_000;
 
 /** One host. */
@@ -61,6 +62,8 @@ export interface SshHostsOptions {
   readonly tmpfs?: string;
   /** Lines for the server's configuration; `@FOLDER@` is the host's folder. */
   readonly sshd?: readonly string[];
+  /** The first of 256 networks that is tried, when not any: each is one world's at a time. */
+  readonly subnet?: number;
   /** Commands of hosts that are others there: shell scripts by path; null for one that is missing. */
   readonly commands?: Readonly<Record<string, string | null>>;
 }
@@ -86,7 +89,10 @@ export async function makeSshHosts(options: SshHostsOptions): Promise<SshHosts> 
     await Deno.mkdir(`${dir}/host`);
     await Deno.writeTextFile(`${dir}/ssh_config`, "");
     await run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${dir}/key`);
-    const subnet = crypto.getRandomValues(new Uint8Array(1))[0]!;
+    const subnet = await claimSubnet(
+      options.subnet ?? crypto.getRandomValues(new Uint8Array(1))[0]!,
+    );
+    stack.defer(() => run("ip", "link", "del", linkOf(subnet, 0)).catch(() => {}));
     const hosts: Host[] = [];
     for (let index = 0; index < options.count; index++) {
       const host = new Host({ dir, subnet, index, options });
@@ -122,6 +128,35 @@ export async function makeSshHosts(options: SshHostsOptions): Promise<SshHosts> 
   }
 }
 
+/**
+ * Takes a network that nobody has: tests of other processes of this machine make hosts as well. The link
+ * of the first host is the claim, since the kernel makes no two of one name.
+ */
+async function claimSubnet(first: number): Promise<number> {
+  for (let tried = 0; tried < SUBNETS; tried++) {
+    const subnet = (first + tried) % SUBNETS;
+    try {
+      await run(...linkCommand(linkOf(subnet, 0)));
+      return subnet;
+    } catch (error) {
+      if (!String(error).includes("File exists")) throw error;
+    }
+  }
+  throw new Error(`all ${SUBNETS} networks for hosts are taken (ip link)`);
+}
+
+function linkOf(subnet: number, index: number): string {
+  return `i${subnet}x${index}`;
+}
+
+function peerOf(link: string): string {
+  return `${link}p`;
+}
+
+function linkCommand(link: string): [string, ...string[]] {
+  return ["ip", "link", "add", link, "type", "veth", "peer", "name", peerOf(link)];
+}
+
 class Host implements SshTestHost {
   readonly index: number;
   readonly address: string;
@@ -141,7 +176,7 @@ class Host implements SshTestHost {
     this.#dir = dir;
     this.#options = options;
     this.#name = `iris-${dir.slice(-8).replaceAll(/\W/g, "x")}-${index}`;
-    this.#link = `i${subnet}x${index}`;
+    this.#link = linkOf(subnet, index);
     this.#near = `10.78.${subnet}.${index * 4 + 1}`;
     this.address = `10.78.${subnet}.${index * 4 + 2}`;
     this.folder = `${dir}/h${index}`;
@@ -178,8 +213,9 @@ class Host implements SshTestHost {
       ].join("\n").replaceAll("@FOLDER@", this.#at),
     );
     await run("ip", "netns", "add", this.#name);
-    const peer = ["type", "veth", "peer", "name", "eth0", "netns", this.#name];
-    await run("ip", "link", "add", this.#link, ...peer);
+    // That of the first host was the claim on the network.
+    if (index > 0) await run(...linkCommand(this.#link));
+    await run("ip", "link", "set", peerOf(this.#link), "netns", this.#name, "name", "eth0");
     await run("ip", "addr", "add", `${this.#near}/30`, "dev", this.#link);
     await run("ip", "-n", this.#name, "addr", "add", `${this.address}/30`, "dev", "eth0");
     await run("ip", "-n", this.#name, "link", "set", "lo", "up");
