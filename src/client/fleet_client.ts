@@ -1,12 +1,17 @@
 /** The part of the SDK that is about VMs and scale groups. */
 import type { GroupExplanation } from "../wire/group_explanation.ts";
-import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
+import type { GroupView, VmLogLine, VmLogs, VmLogsRequest, VmView } from "../wire/vms.ts";
+import { type FollowVmLogs, followVmLogs } from "./vm_log_stream.ts";
 
 /** Calls the API, as the client around it does. */
 export type CallJson = <T>(
   method: string,
   path: string,
-  options?: { readonly body?: unknown; readonly timeoutMs?: number },
+  options?: {
+    readonly body?: unknown;
+    readonly timeoutMs?: number;
+    readonly signal?: AbortSignal | undefined;
+  },
 ) => Promise<T>;
 
 /** A reload waits for a worker to begin anew, in ms. */
@@ -31,10 +36,23 @@ export class FleetClient {
     return this.#call("GET", vmPath(name));
   }
 
-  /** What a VM and its bootstrap said last. @throws {IrisError} `not_found` */
-  vmLogs(name: string, options: { readonly tail?: number } = {}): Promise<VmLogs> {
-    const query = options.tail === undefined ? "" : `?tail=${options.tail}`;
-    return this.#call("GET", `${vmPath(name)}/logs${query}`);
+  /** What a VM and its bootstrap said last, or behind a place. @throws {IrisError} `not_found` */
+  vmLogs(
+    name: string,
+    { signal, ...of }: Partial<VmLogsRequest> & { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<VmLogs> {
+    const query = new URLSearchParams(Object.entries(of).map(([key, value]) => [key, `${value}`]));
+    return this.#call("GET", `${vmPath(name)}/logs?${query}`, { signal });
+  }
+
+  /**
+   * What a VM and its bootstrap say, line by line, until the VM is gone. It goes on where it was when
+   * the controller or the VM manager was away meanwhile.
+   *
+   * @throws {IrisError} as the API answers; `unavailable` when neither is heard for long
+   */
+  followVmLogs(name: string, options: FollowVmLogs = {}): AsyncGenerator<VmLogLine> {
+    return followVmLogs((of) => this.vmLogs(name, of), options);
   }
 
   /** Ends a VM's whole slice, whatever runs there. @throws {IrisError} `not_found` */

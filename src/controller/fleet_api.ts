@@ -4,7 +4,7 @@
  */
 import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
 import type { GroupExplanation } from "../wire/group_explanation.ts";
-import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
+import type { GroupView, VmLogs, VmLogsRequest, VmView } from "../wire/vms.ts";
 
 /** See the head of this file. */
 export interface FleetApi {
@@ -17,8 +17,11 @@ export interface FleetApi {
   group(name: string): GroupView;
   /** Why it has what it has. @throws `not_found` */
   explainGroup(name: string): GroupExplanation;
-  /** The last lines that a VM and its bootstrap said, also when it ended lately. @throws `not_found` */
-  vmLogs(name: string, tail: number): Promise<VmLogs>;
+  /**
+   * The last lines that a VM and its bootstrap said, or those behind a place, also when it ended
+   * lately. @throws `not_found`
+   */
+  vmLogs(name: string, of: VmLogsRequest): Promise<VmLogs>;
   /** Its whole slice goes, whatever runs there. Resolves when that was taken. @throws `not_found` */
   stopVm(name: string, reason: string): Promise<VmView>;
   /**

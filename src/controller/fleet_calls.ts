@@ -17,7 +17,7 @@ import type { LinkAnswer, LinkRequest } from "../vm/vm_link.ts";
 import { PROTOCOL, whyIncompatible } from "../wire/protocol.ts";
 import { parseTree } from "../wire/tree.ts";
 import type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
-import type { GroupView, VmLogs, VmView } from "../wire/vms.ts";
+import type { GroupView, VmLogs, VmLogsRequest, VmView } from "../wire/vms.ts";
 import type { FleetApi } from "./fleet_api.ts";
 import { VmLinks } from "./vm_links.ts";
 
@@ -91,9 +91,13 @@ export class FleetCalls implements FleetApi {
     return explainGroup(this.group(name), this.#facts.get(name) ?? null, this.#clock.wall());
   }
 
-  async vmLogs(vm: string, tail: number): Promise<VmLogs> {
-    const lines = await this.#ask({ verb: "logs", vm, tail }, ANSWER_MS);
-    return { vm, lines: lines.map((line) => ({ ...line })) };
+  async vmLogs(vm: string, of: VmLogsRequest): Promise<VmLogs> {
+    const { lines, place } = await this.#ask(
+      { verb: "logs", vm, ...of },
+      ANSWER_MS + (of.waitMs ?? 0),
+    );
+    const { next = null, lost = false, over = false } = place ?? {};
+    return { vm, lines: lines.map((line) => ({ ...line })), next, lost, over };
   }
 
   async stopVm(vm: string, reason: string): Promise<VmView> {
@@ -152,7 +156,7 @@ export class FleetCalls implements FleetApi {
     return this.#vms.find(({ vm }) => vm === before.vm) ?? before;
   }
 
-  async #ask(ask: VmAsk, ms: number): Promise<readonly VmLogs["lines"][number][]> {
+  async #ask(ask: VmAsk, ms: number): Promise<Result & { readonly ok: true }> {
     if (this.#closed) throw new IrisError("closing", "The server is stopping");
     const id = this.#nextId++;
     const { promise, resolve } = Promise.withResolvers<Result>();
@@ -164,7 +168,7 @@ export class FleetCalls implements FleetApi {
     this.#desk.post({ type: "ask", id, ask });
     try {
       const result = await promise;
-      if (result.ok) return result.lines;
+      if (result.ok) return result;
       throw new IrisError(result.code as ErrorCode, result.message, { field: "vm" });
     } finally {
       timer.cancel();

@@ -65,6 +65,7 @@ const answer = v.object({
     v.object({
       ok: v.literal(true),
       lines: v.pipe(v.array(v.object({ atMs: time, text: v.string() })), v.maxLength(MAX_VM_LINES)),
+      place: v.exactOptional(v.object({ next: count, lost: v.boolean(), over: v.boolean() })),
     }),
     v.object({ ok: v.literal(false), code: text, message: text }),
   ]),

@@ -23,7 +23,11 @@ export const VM_ROUTES: readonly ApiRoute[] = [
   {
     ...{ method: "get", path: `${VM}/logs`, status: 200 },
     summary: "What a VM and its bootstrap said last, also when it ended lately.",
-    query: { tail: "so many last lines; 500 when left out" },
+    query: {
+      tail: "so many last lines; 500 when left out",
+      after: "instead so many lines behind this place, which an earlier answer told as `next`",
+      waitMs: "with `after`: held for so long while there is nothing new, at most 10000",
+    },
     answer: VM_LOGS_SCHEMA,
   },
   {

@@ -92,7 +92,16 @@ export interface WantedFleet {
 export type VmQuestion =
   & { readonly type: "question"; readonly id: number; readonly vm: string }
   & (
-    | { readonly verb: "logs"; readonly tail: number }
+    /**
+     * The last lines; or those behind a place, as an earlier answer told it, after at most so many ms
+     * when there are none yet.
+     */
+    | {
+      readonly verb: "logs";
+      readonly tail: number;
+      readonly after?: number;
+      readonly waitMs?: number;
+    }
     /** Its whole slice goes, whatever runs there. */
     | { readonly verb: "stop"; readonly reason: string }
     | { readonly verb: "reload" }
@@ -104,12 +113,23 @@ export interface VmLogLine {
   readonly text: string;
 }
 
+/** Where a reader of a VM's log stands after an answer. */
+export interface VmLogPlace {
+  /** What to give as `after` to read on. */
+  readonly next: number;
+  /** True when lines may be missing before those of this answer: they are not kept any more. */
+  readonly lost: boolean;
+  /** True when the VM is proved gone, and this was all. */
+  readonly over: boolean;
+}
+
 /** The answer to a {@linkcode VmQuestion}. */
 export interface VmAnswer {
   readonly type: "answer";
   readonly id: number;
   readonly result:
-    | { readonly ok: true; readonly lines: readonly VmLogLine[] }
+    /** `place` is that of a log; a VM manager of an earlier version tells none. */
+    | { readonly ok: true; readonly lines: readonly VmLogLine[]; readonly place?: VmLogPlace }
     | { readonly ok: false; readonly code: string; readonly message: string };
 }
 

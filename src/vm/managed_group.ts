@@ -111,6 +111,16 @@ export class ManagedGroup implements Part {
     return this.#slices?.vms ?? [];
   }
 
+  /** Whether a VM is one of them. */
+  has(vm: string): boolean {
+    return this.#slices?.vm(vm) !== undefined;
+  }
+
+  /** True once its provider said what there is: a VM that it does not have is gone. */
+  get knows(): boolean {
+    return this.#early === null;
+  }
+
   /** Tells when time alone made more, or less, to be had: nothing else would. */
   #lookAtPace(): void {
     if (paceText(this.#availability()) !== this.#told) this.#ports.changed();

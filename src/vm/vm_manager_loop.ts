@@ -13,10 +13,14 @@ import {
   type FromVmManager,
   type ToVmManager,
   type VmAnswer,
+  type VmLogLine,
+  type VmLogPlace,
   type VmQuestion,
 } from "./fleet.ts";
 import type { GroupPorts } from "./group_ports.ts";
 import type { MainLink } from "./launch_channel.ts";
+import { LogReaders } from "./log_readers.ts";
+import { MAX_VM_LOG_WAIT_MS } from "../wire/vm_limits.ts";
 import { ManagedGroup } from "./managed_group.ts";
 import { makeProvider, type ProviderMakers } from "./provider_makers.ts";
 import type { GroupConfig } from "./scale_group.ts";
@@ -98,6 +102,7 @@ class VmManager {
   readonly #autoscaler: Channel<ToVmManager, FromVmManager>;
   readonly #groups: ManagedGroup[] = [];
   readonly #logs: VmLogs;
+  readonly #readers: LogReaders;
   /** Ends what providers were asked, when this run ends. */
   readonly #calls = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
@@ -127,7 +132,8 @@ class VmManager {
     this.#main = of.main;
     this.#configured = of.groups;
     this.#autoscaler = context.channel<ToVmManager, FromVmManager>(AUTOSCALER_CHANNEL);
-    this.#logs = new VmLogs(`${context.config.folder}/logs`);
+    this.#readers = new LogReaders(context.clock);
+    this.#logs = new VmLogs(`${context.config.folder}/logs`, (vm) => this.#readers.wake(vm));
     const now = context.clock.now();
     this.#shared = {
       creates: new TokenBucket(SHARED_PER_MINUTE, now),
@@ -269,6 +275,7 @@ class VmManager {
       changed: () => this.#changed(config.group.name),
       ended: (vm) => {
         this.#ended.push(vm);
+        this.#readers.wake(vm.vm);
         if (this.#ended.length > MAX_ENDED) this.#ended.shift();
       },
       broken: (error) => this.#broken(error),
@@ -317,7 +324,7 @@ class VmManager {
     const { id } = question;
     let result: VmAnswer["result"];
     try {
-      result = { ok: true, lines: await this.#resultOf(question) };
+      result = { ok: true, ...await this.#resultOf(question) };
     } catch (error) {
       const code = error instanceof IrisError ? error.code : "internal";
       result = { ok: false, code, message: messageOf(error) };
@@ -325,17 +332,43 @@ class VmManager {
     this.#autoscaler.post({ type: "answer", id, result });
   }
 
-  async #resultOf(question: VmQuestion) {
+  async #resultOf(
+    question: VmQuestion,
+  ): Promise<{ lines: readonly VmLogLine[]; place?: VmLogPlace }> {
     const { vm, verb } = question;
-    const group = this.#groups.find((one) => [...one.vms].includes(vm));
-    if (verb === "logs") {
-      if (group === undefined && !this.#logs.has(vm)) throw noSuch(vm);
-      return this.#logs.tail(vm, question.tail);
-    }
+    if (verb === "logs") return await this.#readLog(question);
+    const group = this.#groupOf(vm);
     if (group === undefined) throw noSuch(vm);
     if (verb === "stop") group.stopVm(vm, question.reason);
     else await group.reload(vm);
-    return [];
+    return { lines: [] };
+  }
+
+  #groupOf(vm: string): ManagedGroup | undefined {
+    return this.#groups.find((one) => one.has(vm));
+  }
+
+  /** What a VM said; where nothing is new, soon after something is. */
+  async #readLog(question: VmQuestion & { readonly verb: "logs" }) {
+    const { vm, tail, after, waitMs = 0 } = question;
+    const read = () => {
+      if (this.#groupOf(vm) === undefined && !this.#logs.has(vm)) throw noSuch(vm);
+      const { lines, more, ...place } = after === undefined
+        ? this.#logs.tail(vm, tail)
+        : this.#logs.behind(vm, after, tail);
+      return { lines, place: { ...place, over: !more && this.#isOver(vm) } };
+    };
+    const now = read();
+    const isNews = now.lines.length > 0 || now.place.lost || now.place.over;
+    if (after === undefined || waitMs <= 0 || isNews) return now;
+    await this.#readers.news(vm, Math.min(waitMs, MAX_VM_LOG_WAIT_MS), this.#calls.signal);
+    return read();
+  }
+
+  /** Whether a VM is proved gone, also by an earlier VM manager. */
+  #isOver(vm: string): boolean {
+    if (this.#logs.isGone(vm)) return true;
+    return this.#groups.every((group) => group.knows && !group.has(vm));
   }
 
   #look(sweep: boolean): void {

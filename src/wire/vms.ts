@@ -134,12 +134,37 @@ export interface GroupView {
 export const VM_LOGS_SCHEMA = v.strictObject({
   vm: text,
   lines: v.array(v.strictObject({ atMs: time, text })),
+  /** What to give as `after` to read on; null where its VM manager is of an earlier version. */
+  next: v.nullable(count),
+  /** True when lines may be missing before these: they are not kept any more. */
+  lost: v.boolean(),
+  /** True when the VM is proved gone, and this was all. */
+  over: v.boolean(),
 });
 
 /** See {@linkcode VM_LOGS_SCHEMA}. */
 export interface VmLogs {
   readonly vm: string;
-  readonly lines: readonly { readonly atMs: number; readonly text: string }[];
+  readonly lines: readonly VmLogLine[];
+  readonly next: number | null;
+  readonly lost: boolean;
+  readonly over: boolean;
+}
+
+/** A line of a VM's log. */
+export interface VmLogLine {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** Which lines of a VM's log. */
+export interface VmLogsRequest {
+  /** So many at most: the last ones, or the first ones behind a place. */
+  readonly tail: number;
+  /** Behind the place that an earlier answer told as `next`. */
+  readonly after?: number;
+  /** Held for so many ms while there is nothing behind it. */
+  readonly waitMs?: number;
 }
 
 /** The body of a VM's stop. */

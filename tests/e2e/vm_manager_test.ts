@@ -1,60 +1,15 @@
 /** VM managers in processes of their own, as their users see them. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { VmView } from "../../src/wire/vms.ts";
-import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { makeWorld, type World } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
-
-const UP_MS = 60_000;
-
-async function run(world: World, args: string[]) {
-  const process = startIris(world, args);
-  const { code } = await process.ended;
-  return { code, ...process.output() };
-}
-
-async function controllerUp(world: World, port = 0) {
-  const folder = `${world.dir}/state`;
-  const process = startIris(world, [
-    ...["--mode=controller", `--port=${port}`, `--state-dir=${folder}`, "--log-level=info"],
-  ]);
-  const [, url = ""] = await process.printed(/^(http:\/\/\S+)$/m, UP_MS);
-  return { process, url, folder };
-}
-
-function managerStarted(
-  world: World,
-  controller: { url: string; folder: string },
-  of: { name: string; group: string; min?: number; state?: string },
-): IrisProcess {
-  const { name, group, min = 1, state = name } = of;
-  const file = `${world.dir}/${name}.yaml`;
-  Deno.writeTextFileSync(
-    file,
-    `groups:\n  - name: ${group}\n    vm: { cpu: 1, memory: 256MiB }\n    min: ${min}\n` +
-      `    max: 2\n    provider: { kind: process }\n`,
-  );
-  return startIris(world, [
-    ...["--mode=vm-manager", `--name=${name}`, `--controller=${controller.url}`],
-    ...[`--token-file=${controller.folder}/worker-token`, `--config=${file}`],
-    ...[`--state-dir=${world.dir}/m-${state}`, "--log-level=info"],
-  ]);
-}
-
-/** Until the VMs fit. */
-async function until(world: World, fits: (vms: VmView[]) => boolean): Promise<VmView[]> {
-  const end = Date.now() + UP_MS;
-  let seen = "";
-  for (;;) {
-    const { code, stdout, stderr } = await run(world, ["vm", "list", "--json"]);
-    seen = stdout + stderr;
-    const vms: VmView[] = code === 0 ? JSON.parse(stdout) : [];
-    if (fits(vms)) return vms;
-    assert(Date.now() < end, seen);
-  }
-}
-
-const isReady = (name: string) => (vms: VmView[]) =>
-  vms.some(({ vm, state }) => vm === name && state === "READY");
+import {
+  areReady,
+  controllerUp,
+  managerStarted,
+  run,
+  untilVms,
+  UP_MS,
+} from "../support/vm_cluster.ts";
 
 /** The processes of workers that are there. */
 function workers(world: World): number[] {
@@ -72,7 +27,7 @@ Deno.test(
       managerStarted(world, controller, { name: "rack", group: "cpu" }),
       managerStarted(world, controller, { name: "attic", group: "gpu" }),
     ];
-    await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
+    await untilVms(world, areReady("cpu-0", "gpu-0"));
     assertMatch(rack.output().stdout, /^vm-manager rack for http/);
     const tree = await run(world, ["tree"]);
     assertMatch(tree.stdout, /attic {2}component.*not owned by this process/);
@@ -103,12 +58,12 @@ Deno.test(
     const controller = await controllerUp(world);
     const rack = { name: "rack", group: "cpu" };
     const first = managerStarted(world, controller, rack);
-    await until(world, isReady("cpu-0"));
+    await untilVms(world, areReady("cpu-0"));
     Deno.kill(first.pid, "SIGKILL");
     await first.ended;
     const second = managerStarted(world, controller, rack);
     await second.printed(/^vm-manager rack for/m, UP_MS);
-    await until(world, isReady("cpu-0"));
+    await untilVms(world, areReady("cpu-0"));
     assertEquals(workers(world).length, 1);
     Deno.kill(second.pid, "SIGTERM");
     assertEquals((await second.ended).code, 0, second.output().stderr);
@@ -126,7 +81,7 @@ Deno.test(
     using world = makeWorld();
     const controller = await controllerUp(world);
     const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
-    await until(world, isReady("cpu-0"));
+    await untilVms(world, areReady("cpu-0"));
     const port = Number(new URL(controller.url).port);
     // A signal to the controller is no stop of the cluster.
     Deno.kill(controller.process.pid, "SIGTERM");
@@ -135,7 +90,7 @@ Deno.test(
     for (const pid of workers(world)) Deno.kill(pid, "SIGKILL");
     await rack.printed(/cpu-0: .*/, UP_MS);
     const again = await controllerUp(world, port);
-    await until(world, isReady("cpu-1"));
+    await untilVms(world, areReady("cpu-1"));
     const stop = await run(world, ["cluster", "stop"]);
     assertEquals(stop.code, 0, stop.stdout + stop.stderr);
     assertEquals((await rack.ended).code, 0);
@@ -152,7 +107,7 @@ Deno.test(
     const controller = await controllerUp(world);
     const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
     const attic = managerStarted(world, controller, { name: "attic", group: "gpu" });
-    await until(world, (vms) => isReady("cpu-0")(vms) && isReady("gpu-0")(vms));
+    await untilVms(world, areReady("cpu-0", "gpu-0"));
     const file = `${world.dir}/rack.yaml`;
     const before = Deno.readTextFileSync(file);
     const more = (name: string) =>
@@ -163,7 +118,7 @@ Deno.test(
     Deno.writeTextFileSync(file, more("tpu"));
     Deno.kill(rack.pid, "SIGHUP");
     await rack.printed(/group tpu: new/, UP_MS);
-    await until(world, (vms) => ["cpu-0", "gpu-0", "tpu-0"].every((name) => isReady(name)(vms)));
+    await untilVms(world, areReady("cpu-0", "gpu-0", "tpu-0"));
     for (const manager of [rack, attic]) {
       Deno.kill(manager.pid, "SIGTERM");
       assertEquals((await manager.ended).code, 0, manager.output().stderr);

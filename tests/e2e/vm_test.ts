@@ -1,10 +1,9 @@
 /** VMs as users see them: scale groups of a local cluster, with workers as real processes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { makeWorld, startIris, type World } from "../support/iris_process.ts";
+import { makeWorld, type World } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
+import { areReady, clusterUp, run, untilVms, UP_MS } from "../support/vm_cluster.ts";
 import type { VmView } from "../../src/wire/vms.ts";
-
-const UP_MS = 60_000;
 
 const CONFIG = `groups:
   - name: cpu
@@ -14,33 +13,8 @@ const CONFIG = `groups:
     provider: { kind: process }
 `;
 
-async function run(world: World, args: string[]) {
-  const process = startIris(world, args);
-  const { code } = await process.ended;
-  return { code, ...process.output() };
-}
-
-async function clusterUp(world: World) {
-  const process = startIris(world, [
-    ...["--mode=local", "--port=0", `--state-dir=${world.stateDir}`],
-    `--config=${world.dir}/iris.yaml`,
-  ]);
-  const [, url = ""] = await process.printed(/^(http:\/\/\S+)$/m, UP_MS);
-  return { process, url };
-}
-
 async function vms(world: World): Promise<VmView[]> {
   return JSON.parse((await run(world, ["vm", "list", "--json", "--gone"])).stdout);
-}
-
-/** Until the VMs fit. */
-async function until(world: World, fits: (vms: VmView[]) => boolean): Promise<VmView[]> {
-  const end = Date.now() + UP_MS;
-  for (;;) {
-    const now = await vms(world);
-    if (fits(now)) return now;
-    assert(Date.now() < end, JSON.stringify(now));
-  }
 }
 
 /** Until a command says so: trees and events follow what they tell of by a moment. */
@@ -53,14 +27,11 @@ async function said(world: World, args: string[], what: RegExp): Promise<void> {
   }
 }
 
-const isReady = (vms: VmView[], name: string) =>
-  vms.some(({ vm, state }) => vm === name && state === "READY");
-
 Deno.test("a group's VMs come up, outlive a killed cluster, are adopted by the next, and end with it", async () => {
   using world = makeWorld();
   Deno.writeTextFileSync(`${world.dir}/iris.yaml`, CONFIG);
   const first = await clusterUp(world);
-  const [vm] = await until(world, (vms) => isReady(vms, "cpu-0"));
+  const [vm] = await untilVms(world, areReady("cpu-0"));
   assertEquals([vm!.group, vm!.provider, vm!.manager], ["cpu", "process", "local"]);
   assertMatch((await run(world, ["vm", "logs", "cpu-0"])).stdout, /worker cpu-0 http/);
   await said(world, ["tree"], /cpu {2}component.*1 of 1 slices ready/);
@@ -77,11 +48,11 @@ Deno.test("a group's VMs come up, outlive a killed cluster, are adopted by the n
   await first.process.ended;
   assertEquals(world.survivors().some((line) => line.includes("--name=cpu-0")), true);
   const second = await clusterUp(world);
-  await until(world, (vms) => isReady(vms, "cpu-0"));
+  await untilVms(world, areReady("cpu-0"));
 
   const stop = await run(world, ["vm", "stop", "cpu-0", "--wait", "--reason", "a broken disk"]);
   assertEquals([stop.code, stop.stderr], [0, "cpu-0 is gone\n"]);
-  const after = await until(world, (vms) => isReady(vms, "cpu-1"));
+  const after = await untilVms(world, areReady("cpu-1"));
   const gone = after.find(({ vm }) => vm === "cpu-0");
   assertEquals([gone?.state, gone?.reason], ["TERMINATED", "a broken disk"]);
   const none = await run(world, ["vm", "show", "cpu-9"]);
@@ -101,7 +72,7 @@ Deno.test(
     const file = `${world.dir}/iris.yaml`;
     Deno.writeTextFileSync(file, CONFIG);
     const cluster = await clusterUp(world);
-    await until(world, (vms) => isReady(vms, "cpu-0"));
+    await untilVms(world, areReady("cpu-0"));
     const hangup = async (text: string, says: RegExp) => {
       Deno.writeTextFileSync(file, text);
       Deno.kill(cluster.process.pid, "SIGHUP");
@@ -110,7 +81,7 @@ Deno.test(
     const changed = CONFIG.replace("min: 1", "min: 2") +
       CONFIG.slice("groups:\n".length).replace("name: cpu", "name: more");
     await hangup(changed, /group more: new/);
-    await until(world, (vms) => isReady(vms, "cpu-1") && isReady(vms, "more-0"));
+    await untilVms(world, areReady("cpu-1", "more-0"));
     assertMatch(cluster.process.output().stderr, /group cpu: changed/);
     // The one that was there was taken over, and is the same.
     assertEquals(
@@ -142,7 +113,7 @@ Deno.test({
         "    provider: { kind: fake, boot: 10ms, delete: 1h }\n",
     );
     const { process } = await clusterUp(world);
-    await until(world, (vms) => isReady(vms, "ghost-0") && isReady(vms, "ghost-1"));
+    await untilVms(world, areReady("ghost-0", "ghost-1"));
     const began = performance.now();
     const stop = await run(world, ["cluster", "stop", "--timeout", "2s"]);
     assert(performance.now() - began < 5_000);
@@ -153,7 +124,7 @@ Deno.test({
     );
     // The next start finds that nothing is there any more.
     const next = await clusterUp(world);
-    await until(world, (vms) => isReady(vms, "ghost-2") && isReady(vms, "ghost-3"));
+    await untilVms(world, areReady("ghost-2", "ghost-3"));
     Deno.kill(next.process.pid, "SIGKILL");
     await next.process.ended;
   },
@@ -166,7 +137,7 @@ Deno.test("long tasks do not wait behind each other where VMs can be had", inGat
     CONFIG.replace("max: 2", "max: 3\n    pace: { createsPerMinute: 600 }"),
   );
   const cluster = await clusterUp(world);
-  await until(world, (vms) => isReady(vms, "cpu-0"));
+  await untilVms(world, areReady("cpu-0"));
   const submitted = await run(world, [
     ...["job", "run", "--no-wait", "--name=long", "--replicas=3"],
     ...["--", "sleep", `600.${world.tag}`],
@@ -174,7 +145,7 @@ Deno.test("long tasks do not wait behind each other where VMs can be had", inGat
   assertEquals(submitted.code, 0, submitted.stderr);
   await said(world, ["job", "show", "long"], /3 running/i);
   // What runs is known a moment before the VMs are shown as ready.
-  await until(world, (vms) => vms.filter(({ state }) => state === "READY").length === 3);
+  await untilVms(world, (vms) => vms.filter(({ state }) => state === "READY").length === 3);
   Deno.kill(cluster.process.pid, "SIGTERM");
   assertEquals((await cluster.process.ended).code, 0, cluster.process.output().stderr);
   assertEquals(world.survivors(), []);

@@ -4,7 +4,7 @@ import type { FleetApi } from "../../src/controller/fleet_api.ts";
 import type { LinkAnswer } from "../../src/vm/vm_link.ts";
 import { explainGroup } from "../../src/autoscaler/explain_group.ts";
 import type { GroupExplanation } from "../../src/wire/group_explanation.ts";
-import type { GroupView, VmLogs, VmView } from "../../src/wire/vms.ts";
+import type { GroupView, VmLogs, VmLogsRequest, VmView } from "../../src/wire/vms.ts";
 import { scaleGroup } from "./scale_groups.ts";
 
 /** One group with one VM, and one that is gone. */
@@ -50,9 +50,11 @@ export class FakeFleet implements FleetApi {
     return explainGroup(view, facts, 1_000);
   }
 
-  vmLogs(name: string, tail: number): Promise<VmLogs> {
-    this.asked.push(`logs ${name} ${tail}`);
-    return Promise.resolve({ vm: this.vm(name).vm, lines: [{ atMs: 1, text: "up" }] });
+  vmLogs(name: string, { tail, after, waitMs }: VmLogsRequest): Promise<VmLogs> {
+    const more = after === undefined ? "" : ` behind ${after} within ${waitMs}`;
+    this.asked.push(`logs ${name} ${tail}${more}`);
+    const lines = [{ atMs: 1, text: "up" }].filter(({ atMs }) => atMs > (after ?? 0));
+    return Promise.resolve({ vm: this.vm(name).vm, lines, next: 1, lost: false, over: false });
   }
 
   stopVm(name: string, reason: string): Promise<VmView> {

@@ -53,12 +53,29 @@ export async function showVm(
 export async function showVmLogs(
   context: CliContext,
   { fleet }: IrisClient,
-  { name, tail, json }: VmOptions & { readonly tail: number },
+  options: VmOptions & {
+    readonly tail: number;
+    readonly follow: boolean;
+    readonly interrupted: AbortSignal;
+  },
 ): Promise<number> {
-  const logs = await fleet.vmLogs(name, { tail });
-  if (json) context.out(JSON.stringify(logs));
-  else for (const line of logs.lines) context.out(logLine(line));
-  return 0;
+  const { name, tail, json, follow, interrupted } = options;
+  const onLost = (why: string) => context.err(`iris: ${why}`);
+  try {
+    if (!follow) {
+      const logs = await fleet.vmLogs(name, { tail, signal: interrupted });
+      if (json) context.out(JSON.stringify(logs));
+      else for (const line of logs.lines) context.out(logLine(line));
+      return 0;
+    }
+    for await (const line of fleet.followVmLogs(name, { tail, signal: interrupted, onLost })) {
+      context.out(json ? JSON.stringify(line) : logLine(line));
+    }
+    return 0;
+  } catch (error) {
+    if (interrupted.aborted) return INTERRUPTED;
+    throw error;
+  }
 }
 
 /** `vm stop`. */

@@ -43,16 +43,20 @@ const vmLogs = command({
       help: "only so many last lines",
       default: "500",
     },
+    follow: flagSwitch("go on until the VM is gone; with --json an object for each line"),
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },
   operands: ["VM"],
   example: "iris vm logs cpu-0",
-  run: async (context: CliContext, { values, operands }) =>
-    (await vms()).showVmLogs(context, await connect(context, values), {
-      name: operands[0]!,
-      ...values,
-    }),
+  ctrlC: "ends the printing; the VM goes on.",
+  run: (context: CliContext, { values, operands }) =>
+    interruptible(async (interrupted) =>
+      (await vms()).showVmLogs(context, await connect(context, values), {
+        name: operands[0]!,
+        ...{ ...values, interrupted },
+      })
+    ),
 });
 
 const vmStop = command({

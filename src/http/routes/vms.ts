@@ -3,8 +3,8 @@ import { type Context, Hono } from "hono";
 import { IrisError } from "../../base/errors.ts";
 import type { FleetApi } from "../../controller/fleet_api.ts";
 import { checked } from "../../wire/invalid_field.ts";
-import { MAX_VM_LINES } from "../../wire/vm_limits.ts";
-import { VM_STOP_SCHEMA } from "../../wire/vms.ts";
+import { MAX_VM_LINES, MAX_VM_LOG_WAIT_MS } from "../../wire/vm_limits.ts";
+import { VM_STOP_SCHEMA, type VmLogsRequest } from "../../wire/vms.ts";
 import { jsonBody } from "../body.ts";
 
 /** Lines of a VM's log when nobody says how many. */
@@ -21,7 +21,7 @@ export function vmRoutes(fleet: FleetApi): Hono {
   app.get("/vms/:vm", (c) => c.json(fleet.vm(c.req.param("vm"))));
   app.get(
     "/vms/:vm/logs",
-    async (c) => c.json(await fleet.vmLogs(c.req.param("vm"), tailOf(c))),
+    async (c) => c.json(await fleet.vmLogs(c.req.param("vm"), logsOf(c))),
   );
   app.post("/vms/:vm/stop", async (c) => {
     const { reason } = checked(VM_STOP_SCHEMA, await jsonBody(c));
@@ -48,9 +48,21 @@ export function linkRoute(fleet: FleetApi): Hono {
   return app;
 }
 
-function tailOf(c: Context): number {
-  const given = c.req.query("tail") ?? String(DEFAULT_LINES);
-  if (/^\d{1,6}$/.test(given) && Number(given) <= MAX_VM_LINES) return Number(given);
-  const message = `tail must be a whole number from 0 to ${MAX_VM_LINES}: it is "${given}"`;
-  throw new IrisError("invalid", message, { field: "tail" });
+function logsOf(c: Context): VmLogsRequest {
+  const after = countOf(c, "after", Number.MAX_SAFE_INTEGER);
+  const waitMs = countOf(c, "waitMs", MAX_VM_LOG_WAIT_MS);
+  return {
+    tail: countOf(c, "tail", MAX_VM_LINES) ?? DEFAULT_LINES,
+    ...(after === undefined ? {} : { after }),
+    ...(waitMs === undefined ? {} : { waitMs }),
+  };
+}
+
+/** @throws {IrisError} `invalid` */
+function countOf(c: Context, field: string, max: number): number | undefined {
+  const given = c.req.query(field);
+  if (given === undefined) return undefined;
+  if (/^\d{1,16}$/.test(given) && Number(given) <= max) return Number(given);
+  const message = `${field} must be a whole number from 0 to ${max}: it is "${given}"`;
+  throw new IrisError("invalid", message, { field });
 }
