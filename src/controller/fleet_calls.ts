@@ -19,6 +19,7 @@ import { parseTree } from "../wire/tree.ts";
 import type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
 import type { GroupView, VmLogs, VmLogsRequest, VmView } from "../wire/vms.ts";
 import type { FleetApi } from "./fleet_api.ts";
+import type { ManagerBook } from "./manager_book.ts";
 import { VmLinks } from "./vm_links.ts";
 
 /** How long an answer may take, in ms; of a reload. */
@@ -36,6 +37,8 @@ export interface FleetCallsOptions {
   readonly clock: Clock;
   readonly cluster: string;
   readonly version: string;
+  /** VM managers that may have VMs. Closed with this. */
+  readonly book: ManagerBook;
 }
 
 /** See the head of this file. */
@@ -49,6 +52,7 @@ export class FleetCalls implements FleetApi {
   #nextId = 1;
   #closed = false;
   readonly #version: string;
+  readonly #book: ManagerBook;
   /** VM managers in processes of their own. */
   readonly links: VmLinks;
 
@@ -57,6 +61,7 @@ export class FleetCalls implements FleetApi {
     this.#desk = desk;
     this.#clock = of.clock;
     this.#version = of.version;
+    this.#book = of.book;
     this.links = new VmLinks({
       ...of,
       desk: (message) => desk.post(message),
@@ -73,7 +78,7 @@ export class FleetCalls implements FleetApi {
 
   vm(name: string): VmView {
     const found = this.#vms.find(({ vm }) => vm === name);
-    if (found === undefined) throw noSuch(name);
+    if (found === undefined) throw this.#noSuch(name);
     return found;
   }
 
@@ -116,10 +121,13 @@ export class FleetCalls implements FleetApi {
   async withManagers(tree: TreeNode): Promise<TreeNode> {
     const trees = await this.links.trees(TREES_MS);
     if (trees.length === 0) return tree;
-    const children = trees.map(([name, own]): TreeNode => {
+    const children = trees.map(({ manager: name, tree: own, silentSinceMs }): TreeNode => {
       const detail = "not owned by this process";
       const about = { name, kind: "component", state: "running", ageMs: 0, detail } as const;
-      if (own === null) return { ...about, unreachable: "it did not answer", children: [] };
+      const unreachable = silentSinceMs === null
+        ? "it did not answer"
+        : `not heard since ${new Date(silentSinceMs).toISOString()}`;
+      if (own === null) return { ...about, unreachable, children: [] };
       try {
         const root = parseTree(own);
         return { ...about, state: root.state, ageMs: root.ageMs, children: [root] };
@@ -147,9 +155,22 @@ export class FleetCalls implements FleetApi {
   close(): void {
     this.#closed = true;
     this.links.close();
+    this.#book.close();
     this.#desk.onMessage(null);
     const message = "The server is stopping";
     for (const answer of this.#calls.values()) answer({ ok: false, code: "closing", message });
+  }
+
+  /** One that a VM manager has which is not heard is not there to be asked, and may be there. */
+  #noSuch(name: string): IrisError {
+    const has = this.links.silent.find(({ vms }) => vms?.some(({ vm }) => vm === name));
+    if (has === undefined) {
+      return new IrisError("not_found", `No such VM: ${name}`, { field: "vm" });
+    }
+    return new IrisError(
+      "unavailable",
+      `The VM manager ${has.name}, which had VM ${name}, is not heard`,
+    );
   }
 
   #after(before: VmView): VmView {
@@ -169,6 +190,7 @@ export class FleetCalls implements FleetApi {
     try {
       const result = await promise;
       if (result.ok) return result;
+      if (result.code === "not_found") throw this.#noSuch(ask.vm);
       throw new IrisError(result.code as ErrorCode, result.message, { field: "vm" });
     } finally {
       timer.cancel();
@@ -199,8 +221,4 @@ export class FleetCalls implements FleetApi {
         return this.links.post(message.manager, message.message);
     }
   }
-}
-
-function noSuch(name: string): IrisError {
-  return new IrisError("not_found", `No such VM: ${name}`, { field: "vm" });
 }

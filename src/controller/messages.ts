@@ -3,6 +3,7 @@
  * clone. The core is the hub: every loop talks to it, and only server and autoscaler to each other as
  * well (`src/autoscaler/messages.ts`): about VMs the core decides nothing.
  */
+import type { KnownVm } from "./manager_book.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type { PassInput, Placement, PlacementPolicy } from "../scheduler/pass.ts";
@@ -116,8 +117,10 @@ export interface ManagerStop {
   readonly manager: string;
   /** Null when it did not say. */
   readonly report: StopReport | null;
-  /** VMs that it had, as it said last. */
-  readonly vms: number;
+  /** VMs that it had and where, as it said last; null when it never did. */
+  readonly vms: readonly KnownVm[] | null;
+  /** Null while it is heard; else when it was heard last, wall time in ms. */
+  readonly silentSinceMs: number | null;
 }
 
 /** Server to main. */

@@ -50,6 +50,7 @@ import { taskDetail } from "./task_detail.ts";
 import type { DeskToServer, ServerToDesk } from "../autoscaler/messages.ts";
 import type { ConnectSocket } from "./exec_proxy.ts";
 import { FleetCalls } from "./fleet_calls.ts";
+import type { ManagerBook } from "./manager_book.ts";
 import { LiveCalls } from "./live_calls.ts";
 import { TokenCalls } from "./token_calls.ts";
 import { WorkerTrees } from "./worker_trees.ts";
@@ -94,6 +95,8 @@ export interface ServerBridgeOptions {
   readonly clock: Clock;
   /** Of this program. */
   readonly version: string;
+  /** Closed with this. */
+  readonly managers: ManagerBook;
 }
 
 type JobAnswer = Extract<CoreToServer, { type: "job" }>;
@@ -141,7 +144,8 @@ export class ServerBridge implements ControllerApi {
     this.tokens = new TokenCalls(reader);
     this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
     const { version } = options;
-    this.fleet = new FleetCalls(options.desk, { clock, cluster: reader.cluster, version });
+    const { cluster } = reader;
+    this.fleet = new FleetCalls(options.desk, { clock, cluster, version, book: options.managers });
     options.core.onMessage((message) => this.#fromCore(message));
     options.main.onMessage((message) => this.#fromMain(message));
     options.core.post({ type: "hello" });

@@ -9,9 +9,10 @@ import { randomHex } from "../base/ids.ts";
 import { logger } from "../base/log.ts";
 import { LOCAL_MANAGER, type ServerToDesk } from "../autoscaler/messages.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
-import type { Fleet, ToVmManager } from "../vm/fleet.ts";
+import type { ToVmManager } from "../vm/fleet.ts";
 import { LinkSide } from "../vm/link_side.ts";
 import type { FromLinked, LinkAnswer, LinkRequest, ToLinked } from "../vm/vm_link.ts";
+import type { KnownManager, ManagerBook } from "./manager_book.ts";
 import type { ManagerStop } from "./messages.ts";
 
 /** A VM manager without a call for this long is not heard any more, in ms. */
@@ -33,8 +34,6 @@ interface Link {
   /** True when its call broke: its process may be gone. */
   broken: boolean;
   stopped: ((report: StopReport | null) => void) | null;
-  /** VMs that it had, as it said last. */
-  vms: number;
   /** Who waits for its tree, by the number of the question. */
   readonly trees: Map<number, (tree: TreeNode | null) => void>;
 }
@@ -46,14 +45,23 @@ export interface VmLinksOptions {
   readonly desk: (message: ServerToDesk) => void;
   /** Groups of the VM manager beside the controller. */
   readonly localGroups: () => readonly string[];
+  /** Who may have VMs, also from before this controller's start. */
+  readonly book: ManagerBook;
+}
+
+/** What is known of the process of a VM manager. */
+export interface ManagerTree {
+  readonly manager: string;
+  /** Null when it did not say. */
+  readonly tree: TreeNode | null;
+  /** Null while it is heard; else when it was heard last, wall time in ms. */
+  readonly silentSinceMs: number | null;
 }
 
 /** See the head of this file. */
 export class VmLinks {
   readonly #options: VmLinksOptions;
   readonly #links = new Map<string, Link>();
-  /** VM managers that are not heard any more, and how many VMs they had. */
-  readonly #silent = new Map<string, number>();
   #closed = false;
   #nextTree = 1;
 
@@ -97,10 +105,18 @@ export class VmLinks {
     for (const manager of this.#links.keys()) this.#options.desk({ type: "attached", manager });
   }
 
-  /** The trees of their processes; null for one that does not say within so many ms. */
-  async trees(ms: number): Promise<readonly [manager: string, tree: TreeNode | null][]> {
+  /** VM managers that may have VMs and are not heard. */
+  get silent(): readonly KnownManager[] {
+    return this.#options.book.all().filter(({ name }) => !this.#links.has(name));
+  }
+
+  /** The trees of their processes, of those that say so within so many ms. */
+  async trees(ms: number): Promise<readonly ManagerTree[]> {
     const { clock } = this.#options;
-    return await Promise.all([...this.#links].map(async ([manager, link]) => {
+    const silent = this.silent.map(({ name, heardMs }) => ({
+      ...{ manager: name, tree: null, silentSinceMs: heardMs },
+    }));
+    const trees = await Promise.all([...this.#links].map(async ([manager, link]) => {
       const { promise, resolve } = Promise.withResolvers<TreeNode | null>();
       const id = this.#nextTree++;
       link.trees.set(id, resolve);
@@ -110,15 +126,18 @@ export class VmLinks {
       const tree = await promise;
       timer.cancel();
       link.trees.delete(id);
-      return [manager, tree] as const;
+      return { manager, tree, silentSinceMs: null };
     }));
+    return [...trees, ...silent];
   }
 
   /** Asks all of them to stop, and waits for their reports as long as they have. */
   async stopAll(remainingMs: number): Promise<ManagerStop[]> {
-    const { clock } = this.#options;
+    const { clock, book } = this.#options;
     const id = randomHex(8);
-    const silent = [...this.#silent].map(([manager, vms]) => ({ manager, vms, report: null }));
+    const silent = this.silent.map(({ name, vms, heardMs }): ManagerStop => ({
+      ...{ manager: name, vms, report: null, silentSinceMs: heardMs },
+    }));
     const stops = await Promise.all([...this.#links].map(async ([manager, link]) => {
       const { promise, resolve } = Promise.withResolvers<StopReport | null>();
       link.stopped = resolve;
@@ -127,7 +146,7 @@ export class VmLinks {
       const timer = clock.setTimer(remainingMs, () => resolve(null));
       const report = await promise;
       timer.cancel();
-      return { manager, report, vms: link.vms };
+      return { manager, report, vms: book.get(manager)?.vms ?? null, silentSinceMs: null };
     }));
     return [...stops, ...silent];
   }
@@ -151,11 +170,10 @@ export class VmLinks {
     const link: Link = {
       ...{ id: randomHex(8), session, groups, side: new LinkSide<ToLinked, FromLinked>(merged) },
       ...{ wake: null, silence: null, broken: false, stopped: null },
-      vms: known?.vms ?? this.#silent.get(name) ?? 0,
       trees: new Map(),
     };
     if (known !== undefined) this.#drop(name, known);
-    this.#silent.delete(name);
+    this.#options.book.attached(name);
     this.#links.set(name, link);
     logger("server").info("VM manager {name} is here, groups {groups}", {
       name,
@@ -210,15 +228,15 @@ export class VmLinks {
     link.silence?.cancel();
     link.silence = this.#options.clock.setTimer(SILENT_MS, () => {
       logger("server").warn("VM manager {name} is not heard any more", { name });
-      this.#forget(name, link);
+      this.#forget(name, link, { ended: false });
     });
   }
 
-  #forget(name: string, link: Link): void {
+  #forget(name: string, link: Link, { ended }: { ended: boolean }): void {
     if (this.#links.get(name) !== link) return;
     this.#links.delete(name);
     // Whoever stops the cluster shall know of what went on without anybody.
-    if (link.vms > 0) this.#silent.set(name, link.vms);
+    this.#options.book.left(name, ended);
     this.#drop(name, link);
   }
 
@@ -232,19 +250,20 @@ export class VmLinks {
   }
 
   #take(manager: string, link: Link, message: FromLinked): void {
-    if (message.type === "stopped") return link.stopped?.(message.report);
+    const { book } = this.#options;
+    if (message.type === "stopped") {
+      // What it had left it said before; this controller may be gone before the other's farewell.
+      book.left(manager, true);
+      return link.stopped?.(message.report);
+    }
     if (message.type === "bye") {
       logger("server").info("VM manager {name} left", { name: manager });
-      return this.#forget(manager, link);
+      return this.#forget(manager, link, { ended: true });
     }
-    if (message.type === "fleet") link.vms = vmsOf(message);
+    if (message.type === "fleet") book.said(manager, message);
     if (message.type === "tree") return link.trees.get(message.id)?.(message.tree);
     this.#options.desk({ type: "from_manager", manager, message });
   }
-}
-
-function vmsOf({ groups }: Fleet): number {
-  return groups.reduce((sum, { slices }) => slices.reduce((n, { vms }) => n + vms.length, sum), 0);
 }
 
 /** Of what is wanted only the newest matters. */

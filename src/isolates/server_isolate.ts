@@ -4,6 +4,7 @@
 import { WITH_LOG } from "../base/log.ts";
 import { AUTOSCALER_CHANNEL, CORE_CHANNEL, MAIN_CHANNEL } from "../controller/messages.ts";
 import { BundleStore } from "../controller/bundle_store.ts";
+import { bookBeside, ManagerBook } from "../controller/manager_book.ts";
 import { ServerBridge } from "../controller/server_bridge.ts";
 import { fetchStream } from "../controller/stream_call.ts";
 import { WorkerConnections } from "../heartbeat/connections.ts";
@@ -41,6 +42,7 @@ serveIsolate(
         bundles,
         clock,
         version: config.version,
+        managers: new ManagerBook(bookBeside(config.database), clock),
       });
       await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });
       return bridge;

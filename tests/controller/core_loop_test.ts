@@ -8,6 +8,7 @@ import { IrisError } from "../../src/base/errors.ts";
 import { coreLoop } from "../../src/controller/core_loop.ts";
 import type { CoreReady } from "../../src/controller/messages.ts";
 import { schedulingLoop } from "../../src/controller/scheduling_loop.ts";
+import { ManagerBook } from "../../src/controller/manager_book.ts";
 import { ServerBridge } from "../../src/controller/server_bridge.ts";
 import { heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
 import { WorkerConnections } from "../../src/heartbeat/connections.ts";
@@ -73,6 +74,7 @@ class Controller {
       stream: () => Promise.reject(new Error("no streams here")),
       connect: socketTo(this.#connections),
       clock: systemClock,
+      managers: new ManagerBook(null, systemClock),
     });
     return this;
   }

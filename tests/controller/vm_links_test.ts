@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ServerToDesk } from "../../src/autoscaler/messages.ts";
 import { IrisError } from "../../src/base/errors.ts";
+import { ManagerBook } from "../../src/controller/manager_book.ts";
 import { VmLinks } from "../../src/controller/vm_links.ts";
 import type { StopReport, TreeNode } from "../../src/lifecycle/part.ts";
 import type { FromLinked, LinkAnswer, LinkRequest } from "../../src/vm/vm_link.ts";
@@ -13,11 +14,13 @@ const FLEET: FromLinked = { type: "fleet", groups: [], ended: [] };
 class World {
   readonly clock = new ManualClock();
   readonly desk: string[] = [];
+  readonly book = new ManagerBook(null, this.clock);
   readonly links = new VmLinks({
     clock: this.clock,
     cluster: "c0",
     desk: (message: ServerToDesk) => void this.desk.push(textOf(message)),
     localGroups: () => ["here"],
+    book: this.book,
   });
 
   call(
@@ -128,7 +131,10 @@ test("trees are asked for and taken by their number; who is silent gives none in
   const tree = { name: "iris", children: [] } as unknown as TreeNode;
   await world.call("rack", { link, ack: 1, messages: [{ type: "tree", id: 1, tree }] });
   await world.clock.advance(2_000);
-  assertEquals(await trees, [["rack", tree], ["mute", null]]);
+  assertEquals(await trees, [
+    { manager: "rack", tree, silentSinceMs: null },
+    { manager: "mute", tree: null, silentSinceMs: null },
+  ]);
 });
 
 test("a stop waits for the reports as long as they have, and says who gave none", async (world) => {
@@ -143,8 +149,8 @@ test("a stop waits for the reports as long as they have, and says who gave none"
   await world.call("rack", { link, ack: 1, messages: [{ type: "stopped", id, report }] });
   await world.clock.advance(5_000);
   assertEquals(await stopped, [
-    { manager: "rack", report, vms: 0 },
-    { manager: "mute", report: null, vms: 0 },
+    { manager: "rack", report, vms: null, silentSinceMs: null },
+    { manager: "mute", report: null, vms: null, silentSinceMs: null },
   ]);
 });
 
@@ -165,7 +171,10 @@ test("one that left nothing is forgotten; one that is silent and had VMs is name
   const other = await world.call("attic", { groups: ["gpu"] });
   await world.call("attic", { link: other.link, groups: ["gpu"], messages: [fleet(true)] });
   await world.clock.advance(16_000);
-  assertEquals(await world.links.stopAll(1_000), [{ manager: "attic", vms: 1, report: null }]);
+  const silentSinceMs = world.clock.wall() - 16_000;
+  const left = { manager: "attic", vms: [{ vm: "gpu-0", where: "process" }], silentSinceMs };
+  assertEquals(await world.links.stopAll(1_000), [{ ...left, report: null }]);
+  assertEquals(await world.links.trees(1_000), [{ manager: "attic", tree: null, silentSinceMs }]);
   // It came back: it is asked itself.
   await world.call("attic", { groups: ["gpu"] });
   const stopped = world.links.stopAll(1_000);

@@ -43,7 +43,7 @@ Deno.test("a VM's log is followed until the VM is gone, or until Ctrl-C", async 
   const again = await run(world, ["vm", "logs", "cpu-0", "--follow"]);
   assertEquals([again.code, again.stdout], [0, text.output().stdout]);
   const none = await run(world, ["vm", "logs", "cpu-9", "--follow"]);
-  assertEquals([none.code === 0, none.stderr], [false, "iris: There is no VM cpu-9\n"]);
+  assertEquals([none.code === 0, none.stderr], [false, "iris: No such VM: cpu-9\n"]);
   Deno.kill(cluster.process.pid, "SIGTERM");
   assertEquals((await cluster.process.ended).code, 0);
   assertEquals(world.survivors(), []);

@@ -100,6 +100,42 @@ Deno.test(
 );
 
 Deno.test(
+  "a VM manager that never calls again is named at a stop, also after a restart of the controller",
+  inGate(),
+  async () => {
+    using world = makeWorld();
+    const controller = await controllerUp(world);
+    const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
+    await untilVms(world, areReady("cpu-0"));
+    Deno.kill(rack.pid, "SIGKILL");
+    Deno.kill(controller.process.pid, "SIGKILL");
+    await Promise.all([rack.ended, controller.process.ended]);
+    const again = await controllerUp(world);
+    const missed = await run(world, ["vm", "show", "cpu-0"]);
+    assertEquals(missed.stderr, "iris: The VM manager rack, which had VM cpu-0, is not heard\n");
+    assertMatch(
+      (await run(world, ["tree"])).stdout,
+      /rack {2}component.*not heard since \d{4}-\d\d-\d\dT/,
+    );
+    const stop = await run(world, ["cluster", "stop"]);
+    assertEquals([stop.code, (await again.process.ended).code], [4, 4]);
+    assertMatch(
+      stop.stdout,
+      /left over: VM manager rack was not reached, and not heard since \S+; these VMs may go on: cpu-0 \(process pid \d+\): start it again with its state folder, and stop it there/,
+    );
+    // As it says: then it is no more named.
+    const third = await controllerUp(world);
+    const back = managerStarted(world, third, { name: "rack", group: "cpu" });
+    await untilVms(world, areReady("cpu-0"));
+    Deno.kill(back.pid, "SIGTERM");
+    assertEquals((await back.ended).code, 0, back.output().stderr);
+    const clean = await run(world, ["cluster", "stop"]);
+    assertEquals([clean.code, (await third.process.ended).code], [0, 0], clean.stdout);
+    assertEquals(world.survivors(), []);
+  },
+);
+
+Deno.test(
   "SIGHUP gives a VM manager other groups, unless another one has them",
   inGate(),
   async () => {

@@ -19,6 +19,7 @@ import {
 } from "../../src/controller/messages.ts";
 import { coreLoop } from "../../src/controller/core_loop.ts";
 import { schedulingLoop } from "../../src/controller/scheduling_loop.ts";
+import { ManagerBook } from "../../src/controller/manager_book.ts";
 import { ServerBridge } from "../../src/controller/server_bridge.ts";
 import { type HeartbeatConfig, heartbeatLoop } from "../../src/heartbeat/heartbeat_loop.ts";
 import type { FromHeartbeat, ToHeartbeat } from "../../src/heartbeat/messages.ts";
@@ -295,6 +296,7 @@ export class SimController {
           throw new Error("there are no commands beside tasks here");
         },
         clock,
+        managers: new ManagerBook(null, clock),
       });
       await owner.own({ name: "bridge", kind: "resource", release: () => bridge.close() });
       const server = {

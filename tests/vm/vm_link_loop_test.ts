@@ -5,6 +5,7 @@ import type { ServerToDesk } from "../../src/autoscaler/messages.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { LINK_REQUEST_SCHEMA } from "../../src/controller/vm_link_schema.ts";
+import { ManagerBook } from "../../src/controller/manager_book.ts";
 import { VmLinks } from "../../src/controller/vm_links.ts";
 import type { StopReport } from "../../src/lifecycle/part.ts";
 import type { Fleet, FromVmManager, ToVmManager } from "../../src/vm/fleet.ts";
@@ -103,6 +104,7 @@ class World {
       cluster: "c0",
       desk: (message) => void this.desk.push(message),
       localGroups: () => [],
+      book: new ManagerBook(null, this.clock),
     });
   }
 
@@ -205,7 +207,7 @@ test("a stop that the controller asks for is passed on, and its report is brough
   const report = { outcome: "clean", name: "vm-manager", children: [] } as unknown as StopReport;
   world.loop.far<FromLink, ToLink>(MAIN_CHANNEL).post({ type: "stopped", report });
   await world.clock.advance(200);
-  assertEquals(await stopping, [{ manager: "rack", report, vms: 0 }]);
+  assertEquals(await stopping, [{ manager: "rack", report, vms: null, silentSinceMs: null }]);
   assertEquals(world.main.at(-1), { type: "delivered", ok: true });
 });
 

@@ -3,6 +3,7 @@
  * they are asked to end their VMs, and their reports become part of the cluster's. A stop of the
  * controller's process alone leaves them as they are. Runs in main.
  */
+import type { KnownVm } from "../../controller/manager_book.ts";
 import type { ManagerStop } from "../../controller/messages.ts";
 import type { Part, StopReport } from "../../lifecycle/part.ts";
 import type { StatusPart } from "./status_part.ts";
@@ -34,13 +35,29 @@ export function managersPart(status: StatusPart, asked: () => boolean): Part {
 
 const UNKNOWN = "VM managers elsewhere, if there are any, may not have heard of the stop";
 
-function leftBy({ manager, vms }: ManagerStop): string {
-  if (vms === 0) {
-    return `VM manager ${manager} did not say how it stopped: see last-stop.json in its state folder`;
+/** So many VMs are named. */
+const MAX_NAMED = 10;
+
+function listed(vms: readonly KnownVm[]): string {
+  const some = vms.slice(0, MAX_NAMED).map(({ vm, where }) => `${vm} (${where})`).join(", ");
+  return vms.length <= MAX_NAMED ? some : `${some}, and ${vms.length - MAX_NAMED} more`;
+}
+
+/** What stays of one that gave no report, and what can be done about it. */
+export function leftBy({ manager, vms, silentSinceMs }: ManagerStop): string {
+  const had = vms === null
+    ? "what it has is not known"
+    : vms.length === 0
+    ? "it had no VM then"
+    : `these VMs may go on: ${listed(vms)}`;
+  if (silentSinceMs === null) {
+    const detail = vms?.length === 0 ? "" : `; ${had}`;
+    return `VM manager ${manager} did not say how it stopped${detail}: see last-stop.json in its ` +
+      "state folder";
   }
-  const what = vms === 1 ? "a VM" : `${vms} VMs`;
-  return `VM manager ${manager} is not heard, and had ${what}: what it had may go on; start it ` +
-    "again, and stop it there";
+  const since = new Date(silentSinceMs).toISOString();
+  return `VM manager ${manager} was not reached, and not heard since ${since}; ${had}: start it ` +
+    "again with its state folder, and stop it there";
 }
 
 function named(report: StopReport, manager: string): StopReport {
