@@ -3,7 +3,7 @@
  * come from a read-only connection to the store and from what core and main published, logs come
  * from the workers. Used in the server isolate; closed by its owner.
  */
-import { type Clock, sleep, type Timer } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
@@ -42,7 +42,9 @@ import type { ForgottenResponse } from "../wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import { explainDone } from "./explain_job.ts";
+import { eventPage, followEvents } from "./event_pages.ts";
 import { JobOutputsReader } from "./job_outputs.ts";
+import { JobWaiters } from "./job_waiters.ts";
 import { LogAnswers } from "./log_answers.ts";
 import { followLogs, type LogSource } from "./log_follower.ts";
 import { LogRoom } from "./log_room.ts";
@@ -70,9 +72,6 @@ import type { PostForStream } from "./stream_call.ts";
 const ANSWER_MS = 10_000;
 /** The most calls that wait for an answer. */
 const MAX_CALLS = 10_000;
-/** Events read at a time, and how soon they are looked for again when there was none, in ms. */
-const EVENT_PAGE = 500;
-const EVENT_PAUSE_MS = 200;
 
 /** What a bridge is made of. */
 export interface ServerBridgeOptions {
@@ -116,8 +115,7 @@ export class ServerBridge implements ControllerApi {
   readonly #logAnswers = new LogAnswers(() => this.#logRoom.readers);
   readonly #calls = new Map<number, Call>();
   readonly #trees: WorkerTrees;
-  /** Whoever waits for the next change of a job, by its name. */
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiters = new JobWaiters();
   readonly #closed = new AbortController();
   #nextId = 1;
   #epoch: number | null = null;
@@ -279,47 +277,22 @@ export class ServerBridge implements ControllerApi {
   }
 
   changed(name: string, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#closed.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(name) ?? new Set();
-      this.#waiters.set(name, waiters);
-      const wake = () => {
-        signal.removeEventListener("abort", wake);
-        waiters.delete(wake);
-        if (waiters.size === 0 && this.#waiters.get(name) === waiters) this.#waiters.delete(name);
-        resolve();
-      };
-      waiters.add(wake);
-      signal.addEventListener("abort", wake, { once: true });
-    });
+    if (this.#closed.signal.aborted) return Promise.resolve();
+    return this.#waiters.changed(name, signal);
   }
 
   events(after: string | null, filter: EventFilter): EventPage {
-    const { reader } = this.#options;
-    const { cluster } = reader;
-    const seq = after === null
-      ? reader.lastEvent()
-      : after === "oldest"
-      ? reader.firstEvent() - 1
-      : seqOf(after, cluster);
-    // Looked at first: whatever comes after it is not skipped.
-    const newest = Math.max(seq, reader.lastEvent());
-    const events = reader.events(seq, filter);
-    const last = events.at(-1)?.cursor;
-    // Who is past everything that was of interest must not be told one day that it is not kept.
-    if (last === undefined) return { events, cursor: `${cluster}.${newest}` };
-    return { events, cursor: last };
+    return eventPage(this.#options.reader, after, filter);
   }
 
   async *followEvents(after: string | null, of: FollowEvents): AsyncIterable<EventView> {
     const { signal, ...filter } = of;
-    let cursor = after;
-    while (!signal.aborted && !this.#closed.signal.aborted) {
-      const page = this.events(cursor, { ...filter, limit: EVENT_PAGE });
-      ({ cursor } = page);
-      yield* page.events;
-      if (page.events.length > 0) continue;
-      await sleep(this.#options.clock, EVENT_PAUSE_MS, signal);
+    const { reader, clock } = this.#options;
+    const either = eitherSignal(signal, this.#closed.signal);
+    try {
+      yield* followEvents({ reader, clock, signal: either.signal }, after, filter);
+    } finally {
+      either.done();
     }
   }
 
@@ -368,7 +341,7 @@ export class ServerBridge implements ControllerApi {
     this.#options.core.onMessage(null);
     this.#options.main.onMessage(null);
     this.#rejectAll(new IrisError("closing", "The server is stopping"));
-    for (const name of [...this.#waiters.keys()]) this.#wake(name);
+    this.#waiters.wakeAll();
   }
 
   #sources(generation: number): LogSource[] {
@@ -429,7 +402,7 @@ export class ServerBridge implements ControllerApi {
         this.#trouble = message.line;
         return;
       case "changed":
-        for (const name of message.names) this.#wake(name);
+        for (const name of message.names) this.#waiters.wake(name);
         return;
       case "workers":
         this.#workers = message.workers;
@@ -468,17 +441,11 @@ export class ServerBridge implements ControllerApi {
     this.#rejectAll(
       new IrisError("unavailable", "The controller was restarted meanwhile: look, then try again"),
     );
-    for (const name of [...this.#waiters.keys()]) this.#wake(name);
+    this.#waiters.wakeAll();
   }
 
   #rejectAll(error: IrisError): void {
     for (const { reject } of this.#calls.values()) reject(error);
-  }
-
-  #wake(name: string): void {
-    const waiters = this.#waiters.get(name);
-    this.#waiters.delete(name);
-    for (const wake of [...waiters ?? []]) wake();
   }
 }
 
@@ -488,15 +455,4 @@ function workerView(
   wallMs: number,
 ): WorkerView {
   return { ...worker, lastSeenMs: Math.max(0, wallMs - lastSeenAtMs) };
-}
-
-/** The number in a cursor. @throws {IrisError} `invalid` when it is none of this cluster */
-function seqOf(cursor: string, cluster: string): number {
-  const [of, seq, ...rest] = cursor.split(".");
-  if (of !== cluster || rest.length > 0 || !/^\d{1,15}$/.test(seq ?? "")) {
-    throw new IrisError("invalid", `after must be a cursor of this cluster: it is "${cursor}"`, {
-      field: "after",
-    });
-  }
-  return Number(seq);
 }
