@@ -1,37 +1,71 @@
 /** Finds the controller that a command means, with what it is shown. */
 import { IrisError } from "../base/errors.ts";
+import { exists } from "../base/there.ts";
 import { type ClientOptions, IrisClient } from "../client/iris_client.ts";
-import { clusterAlive, listClusters } from "../host/cluster_registry.ts";
+import { clusterAlive, type ClusterEntry, listClusters } from "../host/cluster_registry.ts";
 import { stateHome } from "../host/state_dir.ts";
 import { httpClient, readCertificates } from "../host/tls.ts";
-import { type CliContext, type TargetFlags, userName } from "./context.ts";
+import { type ClientConfig, resolveTarget, type TargetFlags } from "./target.ts";
+import { userName } from "./user_name.ts";
+
+/** What of a command's context is needed here. */
+interface Environment {
+  /** One variable of the environment. */
+  env(name: string): string | undefined;
+}
+
+/** Where the command line's configuration file is, whether it is there or not. */
+export function clientConfigPath(env: Environment["env"]): string {
+  const home = env("XDG_CONFIG_HOME") || `${env("HOME") ?? ""}/.config`;
+  return `${home}/iris/config.yaml`;
+}
+
+/** The command line's configuration, or null without a file. @throws {IrisError} `usage` */
+export async function clientConfig({ env }: Environment): Promise<ClientConfig | null> {
+  const path = clientConfigPath(env);
+  if (!exists(path)) return null;
+  const { readClientConfig } = await import("./config/client_config.ts");
+  return readClientConfig(path, env);
+}
+
+/** The clusters of this user that run, but for those of one job. */
+export function runningClusters({ env }: Environment): readonly ClusterEntry[] {
+  return listClusters(stateHome(env)).filter((entry) => !entry.temporary && clusterAlive(entry));
+}
 
 /**
- * A client for the controller that is meant: the flags and `IRIS_CONTROLLER` first, then the one
- * running cluster of this user.
+ * A client for the controller that is meant: what flags, environment and configuration say, else the
+ * one running cluster of this user.
  *
+ * @param options.timeoutMs how long a call may take, when not as long as usual
  * @throws {IrisError} `usage` when there is none, or more than one
  */
-export function connectTo(context: CliContext, target: TargetFlags): IrisClient {
-  const given = target.controller ?? context.env("IRIS_CONTROLLER");
-  const tokenFile = target.tokenFile ?? context.env("IRIS_TOKEN_FILE");
-  const caFile = target.caFile ?? context.env("IRIS_CA_FILE");
-  const user = userName(context);
-  const running = listClusters(stateHome(context.env)).filter((entry) =>
-    !entry.temporary && clusterAlive(entry)
-  );
-  if (given !== undefined) {
-    const url = controllerUrl(given);
-    const entry = running.find((one) => one.url === url);
-    const file = tokenFile ?? (entry === undefined ? undefined : `${entry.stateDir}/token`);
-    if (file === undefined) {
-      throw new IrisError("usage", `No token for ${url}: give --token-file or IRIS_TOKEN_FILE`, {
-        field: "--token-file",
-      });
-    }
-    const trust = caFile ?? entry?.caFile;
-    return new IrisClient({ url, token: readToken(file), user, ...trusting(trust) });
+export async function connectTo(
+  context: Environment,
+  target: TargetFlags,
+  options: Pick<ClientOptions, "timeoutMs"> = {},
+): Promise<IrisClient> {
+  const { env } = context;
+  const meant = resolveTarget(target, { env, config: await clientConfig(context) });
+  const running = runningClusters(context);
+  const url = meant.controller === undefined
+    ? theOne(running).url
+    : controllerUrl(meant.controller.value, meant.controller.from);
+  const entry = running.find((one) => one.url === url);
+  const file = meant.tokenFile?.value ?? (entry && `${entry.stateDir}/token`);
+  if (file === undefined) {
+    throw new IrisError("usage", `No token for ${url}: give --token-file or IRIS_TOKEN_FILE`, {
+      field: "--token-file",
+    });
   }
+  return new IrisClient({
+    ...{ url, token: readToken(file), user: userName(context), ...options },
+    ...trusting(meant.caFile?.value ?? entry?.caFile),
+  });
+}
+
+/** @throws {IrisError} when no cluster runs, or more than one */
+function theOne(running: readonly ClusterEntry[]): ClusterEntry {
   const [entry, second] = running;
   if (entry === undefined) {
     throw new IrisError(
@@ -40,22 +74,10 @@ export function connectTo(context: CliContext, target: TargetFlags): IrisClient 
       { field: "--controller" },
     );
   }
-  if (second !== undefined) {
-    const urls = running.map((one) => one.url).join(", ");
-    throw new IrisError(
-      "usage",
-      `Several clusters are running, choose one by --controller: ${urls}`,
-      {
-        field: "--controller",
-      },
-    );
-  }
-  return new IrisClient({
-    url: entry.url,
-    token: readToken(tokenFile ?? `${entry.stateDir}/token`),
-    user,
-    ...trusting(caFile ?? entry.caFile),
-  });
+  if (second === undefined) return entry;
+  const urls = running.map((one) => one.url).join(", ");
+  const message = `Several clusters are running, choose one by --controller: ${urls}`;
+  throw new IrisError("usage", message, { field: "--controller" });
 }
 
 /** Calls that trust the certificates in a file; the process ends before their connections do. */
@@ -68,32 +90,28 @@ function trusting(caFile: string | undefined): Pick<ClientOptions, "fetch" | "so
   };
 }
 
-/** A controller's address as it was typed. @throws {IrisError} `usage` when it is none */
-export function controllerUrl(given: string): string {
+/**
+ * A controller's address as it was typed.
+ *
+ * @param from where that was, when not at `--controller`
+ * @throws {IrisError} `usage` when it is none
+ */
+export function controllerUrl(given: string, from = "--controller"): string {
+  const refuse = (what: string, cause?: unknown) =>
+    new IrisError("usage", `Invalid ${from}: "${given}" ${what}`, { field: from, cause });
+  const noUrl = "is not a URL such as http://127.0.0.1:10000";
   let url: URL;
   try {
     url = new URL(given);
   } catch (error) {
-    throw new IrisError(
-      "usage",
-      `Invalid --controller: "${given}" is not a URL such as http://127.0.0.1:10000`,
-      { field: "--controller", cause: error },
-    );
+    throw refuse(noUrl, error);
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     const hint = /^[\w.-]+:\d*$/.test(given) ? `; did you mean http://${given}?` : "";
-    throw new IrisError(
-      "usage",
-      `Invalid --controller: "${given}" is not a URL such as http://127.0.0.1:10000${hint}`,
-      { field: "--controller" },
-    );
+    throw refuse(`${noUrl}${hint}`);
   }
   if (url.pathname !== "/" || url.search !== "" || url.username !== "") {
-    throw new IrisError(
-      "usage",
-      `Invalid --controller: "${given}" says more than where it is: give ${url.origin}`,
-      { field: "--controller" },
-    );
+    throw refuse(`says more than where it is: give ${url.origin}`);
   }
   return url.origin;
 }

@@ -1,5 +1,9 @@
 /** What a command gets from the process it runs in: output, environment, and a controller. */
 import type { IrisClient } from "../client/iris_client.ts";
+import type { TargetFlags } from "./target.ts";
+
+export type { TargetFlags } from "./target.ts";
+export { fullJobName, userName } from "./user_name.ts";
 
 /** The outside of a command, so that tests can stand in for it. */
 export interface CliContext {
@@ -11,6 +15,14 @@ export interface CliContext {
   err(line: string): void;
   /** Writes bytes as they are. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** True where only errors are wanted, and of lists the names. */
+  readonly quiet?: boolean;
+  /** How many columns of a table fit on stdout; without it any number. */
+  readonly columns?: number | undefined;
+  /** Whether stdout takes colours. */
+  readonly color?: boolean;
+  /** How many columns stderr has, where it is a terminal that can show how far something is. */
+  readonly progress?: number | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -21,7 +33,50 @@ export const processContext: CliContext = {
   out: (line) => writeAll(Deno.stdout, encoder.encode(`${line}\n`)),
   err: (line) => writeAll(Deno.stderr, encoder.encode(`${line}\n`)),
   write: (stream, bytes) => writeAll(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes),
+  get columns() {
+    return Deno.stdout.isTerminal() ? terminalColumns() : undefined;
+  },
+  get color() {
+    return takesColors((name) => Deno.env.get(name), Deno.stdout.isTerminal());
+  },
+  get progress() {
+    return Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb"
+      ? terminalColumns()
+      : undefined;
+  },
 };
+
+/** A line that is no error and no answer: for whoever watches. */
+export function note(context: CliContext, line: string): void {
+  if (context.quiet !== true) context.err(line);
+}
+
+/**
+ * Whether output takes colours: `NO_COLOR` forbids them, `CLICOLOR_FORCE` asks for them, and a
+ * terminal has them unless it is a dumb one or `CLICOLOR=0`.
+ */
+export function takesColors(
+  env: (name: string) => string | undefined,
+  terminal: boolean,
+): boolean {
+  if ((env("NO_COLOR") ?? "") !== "") return false;
+  if ((env("CLICOLOR_FORCE") ?? "0") !== "0") return true;
+  return terminal && env("TERM") !== "dumb" && env("CLICOLOR") !== "0";
+}
+
+/** As `connectTo` of `connect.ts`, which is loaded when a command needs a controller. */
+export async function connect(context: CliContext, target: TargetFlags): Promise<IrisClient> {
+  const { connectTo } = await import("./connect.ts");
+  return await connectTo(context, target);
+}
+
+function terminalColumns(): number {
+  try {
+    return Math.max(20, Deno.consoleSize().columns);
+  } catch {
+    return 80;
+  }
+}
 
 function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
   try {
@@ -29,41 +84,5 @@ function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Arra
   } catch (error) {
     // The reader went away (`iris ... | head`): there is nobody left to tell.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
-
-/** Where the flags of a command say the controller is. */
-export interface TargetFlags {
-  readonly controller?: string | undefined;
-  readonly tokenFile?: string | undefined;
-  readonly caFile?: string | undefined;
-}
-
-/** As `connectTo` of `connect.ts`, which is loaded when a command needs a controller. */
-export async function connect(context: CliContext, target: TargetFlags): Promise<IrisClient> {
-  const { connectTo } = await import("./connect.ts");
-  return connectTo(context, target);
-}
-
-/** Whose jobs short names mean: `IRIS_USER`, in a task the user of its job, else the login name. */
-export function userName(context: CliContext): string {
-  const name = context.env("IRIS_USER") ?? context.env("IRIS_JOB")?.split("/")[1] ??
-    context.env("USER") ?? context.env("LOGNAME") ??
-    loginName() ?? "user";
-  return name.replaceAll(/[^\w.-]/g, "_") || "user";
-}
-
-/** A job's full name: a short name means one's own job. */
-export function fullJobName(context: CliContext, name: string): string {
-  return name.startsWith("/") ? name : `/${userName(context)}/${name}`;
-}
-
-/** The name of this process's user in the system's list of users. */
-function loginName(): string | undefined {
-  try {
-    const users = Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"));
-    return users.find(([, , uid]) => uid === String(Deno.uid()))?.[0];
-  } catch {
-    return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { IrisError, messageOf } from "../../src/base/errors.ts";
 import { inTermsOfFlags } from "../../src/cli/commands/flag_names.ts";
-import { JOB_FLAGS } from "../../src/cli/flags/shared.ts";
+import { JOB_FLAGS } from "../../src/cli/flags/job_flags.ts";
 import { JOB_SPEC_SCHEMA } from "../../src/wire/job_spec.ts";
 
 /** What does not come from a flag of its own. */

@@ -3,7 +3,7 @@ import { IrisError } from "../../src/base/errors.ts";
 import { COMMANDS } from "../../src/cli/commands/all.ts";
 import { entriesOf, jobRequest } from "../../src/cli/commands/job_request.ts";
 import { parseCommandLine } from "../../src/cli/flags/parse.ts";
-import { JOB_FLAGS } from "../../src/cli/flags/shared.ts";
+import { JOB_FLAGS } from "../../src/cli/flags/job_flags.ts";
 import { typedName } from "../../src/cli/flags/flag.ts";
 import { parseJobSpec } from "../../src/wire/job_spec.ts";
 

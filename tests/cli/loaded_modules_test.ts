@@ -52,10 +52,15 @@ const SLOW = /^npm:.*(logtape|fastest-levenshtein|ignore@|x509)|^node:(?!sqlite)
 
 Deno.test("a command loads what it needs itself, and no package", async () => {
   const graph = await graphOf("main.ts");
-  const list = loaded(graph, ["dispatch.ts", "connect.ts", "job_commands.ts"]);
+  const list = loaded(graph, [
+    "dispatch.ts",
+    "job_declarations.ts",
+    "connect.ts",
+    "job_commands.ts",
+  ]);
   assert([...list].some((one) => one.endsWith("src/client/iris_client.ts")), "the test sees all");
   assertAtMost(list, 75, "iris job list");
-  const local = loaded(graph, ["dispatch.ts", "job_run.ts", "local_job.ts"]);
+  const local = loaded(graph, ["dispatch.ts", "job_declarations.ts", "job_run.ts", "local_job.ts"]);
   assert([...local].some((one) => one.endsWith("src/lifecycle/owner.ts")), "the test sees all");
   assertAtMost(local, 156, "iris job run --local");
   assertAtMost(loaded(graph, ["keeper.ts"]), 110, "a keeper");

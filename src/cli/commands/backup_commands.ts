@@ -5,7 +5,7 @@ import { IrisError, messageOf } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import { checkBackup, restoreBackup } from "../../store/backup.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 
 /** `cluster backup`: under its name only when it is whole and sound. */
 export async function backupCluster(
@@ -33,7 +33,7 @@ export async function backupCluster(
   }
   const { size } = await Deno.stat(file);
   if (json) context.out(JSON.stringify({ file, bytes: size }));
-  else context.err(`${file}: ${size} bytes, checked`);
+  else note(context, `${file}: ${size} bytes, checked`);
   return 0;
 }
 
@@ -58,7 +58,8 @@ export function restoreCluster(
     }
     const { kept } = restoreBackup({ backup: file, database, wallMs: systemClock.wall() });
     if (json) context.out(JSON.stringify({ database, kept }));
-    else {context.err(
+    else {note(
+        context,
         `${database} is restored${kept === null ? "" : `; the earlier one is ${kept}`}`,
       );}
     return 0;

@@ -1,7 +1,7 @@
-/** `config check|schema` as declarations; what they need is loaded when they are called. */
+/** `config check|schema|show` as declarations; what they need is loaded when they are called. */
 import type { CliContext } from "../context.ts";
 import { command } from "../flags/command.ts";
-import { JSON_FLAG } from "../flags/shared.ts";
+import { JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 
 const configCheck = command({
   path: ["config", "check"],
@@ -26,5 +26,16 @@ const configSchema = command({
   },
 });
 
+const configShow = command({
+  path: ["config", "show"],
+  summary: "Show which cluster commands talk to here, and where each value comes from.",
+  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  example: "iris config show --context prod",
+  async run(context: CliContext, { values }) {
+    const { showConfig } = await import("./config_show.ts");
+    return await showConfig(context, values);
+  },
+});
+
 /** What can be done with a configuration file. */
-export const CONFIG_COMMANDS = [configCheck, configSchema] as const;
+export const CONFIG_COMMANDS = [configCheck, configSchema, configShow] as const;

@@ -8,7 +8,7 @@ import { IrisError, messageOf } from "../../base/errors.ts";
 import { randomHex } from "../../base/ids.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import { type JobOutputs, MAX_ARCHIVE_ENTRIES, type OutputView } from "../../wire/shipping.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 import { INTERRUPTED } from "./job_commands.ts";
 
 /** Tasks fetched at the same time. */
@@ -134,5 +134,5 @@ function say(
   if (unnamed > 0) context.err(`and ${unnamed} more tasks of which something is missing`);
   const files = got.reduce((sum, one) => sum + one.files, 0);
   const bytes = got.reduce((sum, one) => sum + one.bytes, 0);
-  context.err(`${to}: ${files} files of ${got.length} tasks, ${bytes} bytes`);
+  note(context, `${to}: ${files} files of ${got.length} tasks, ${bytes} bytes`);
 }

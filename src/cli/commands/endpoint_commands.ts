@@ -2,7 +2,7 @@
 import { IrisError } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { EndpointView } from "../../wire/endpoints.ts";
-import { type CliContext, connect, fullJobName } from "../context.ts";
+import { type CliContext, connect, fullJobName, note } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import { parseCount, parseDuration } from "../flags/quantities.ts";
 import { flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
@@ -118,12 +118,15 @@ function parseAddress(address: string): { host: string | null; port: number } {
 
 function print(context: CliContext, found: readonly EndpointView[], json: boolean): number {
   if (json) context.out(JSON.stringify(found));
-  else if (found.length === 0) context.err("No endpoint");
+  else if (context.quiet) { for (const { address } of found) context.out(address); }
+  else if (found.length === 0) note(context, "No endpoint");
   else {
     const rows = found.map((
       { name, task, attempt, address },
     ) => [name, String(task), String(attempt), address]);
-    context.out(formatTable(["NAME", "TASK", "ATTEMPT", "ADDRESS"], rows));
+    const { columns } = context;
+    const header = ["NAME", "TASK", "ATTEMPT", "ADDRESS"];
+    context.out(formatTable(header, rows, { columns, drop: ["ATTEMPT", "NAME"] }));
   }
   return 0;
 }

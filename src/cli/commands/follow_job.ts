@@ -3,7 +3,7 @@ import { IrisError } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { LogsRequest } from "../../client/log_stream.ts";
 import type { JobView, TaskView } from "../../wire/api.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 import { LogPrinter } from "../output/log_printer.ts";
 
 /**
@@ -39,7 +39,7 @@ export async function printLogs(
   options: PrintOptions,
 ): Promise<void> {
   const { name, timestamps = false, raw = false, ...request } = options;
-  const onLost = (why: string) => context.err(`iris: ${why}; trying again`);
+  const onLost = (why: string) => note(context, `iris: ${why}; trying again`);
   const chunks = client.logs(name, { ...request, onLost });
   if (raw) {
     for await (const { stream, data } of chunks) {

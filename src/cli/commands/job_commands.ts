@@ -3,7 +3,7 @@ import { IrisError } from "../../base/errors.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
 import type { SubmittedJob } from "../../wire/api.ts";
-import { type CliContext, fullJobName } from "../context.ts";
+import { type CliContext, fullJobName, note } from "../context.ts";
 import { jobResults, sayResults } from "./job_results.ts";
 import type { PackedBundle } from "./bundle.ts";
 import { followJob, jobExitCode, printLogs, type PrintOptions } from "./follow_job.ts";
@@ -68,7 +68,7 @@ export async function runJob(
     if (options.json) context.out(JSON.stringify(done));
     else {
       sayResults(context, await jobResults(client, done));
-      context.err(jobResultLine(done));
+      note(context, jobResultLine(done));
     }
     if (options.interrupted.aborted) return INTERRUPTED;
     return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
@@ -88,8 +88,9 @@ export async function listJobs(
     ...(options.state === undefined ? {} : { state: options.state }),
   });
   if (options.json) context.out(JSON.stringify(jobs));
-  else if (jobs.length === 0) context.err("No job yet: iris job run -- COMMAND");
-  else context.out(jobTable(jobs, systemClock.wall()));
+  else if (context.quiet) { for (const { name } of jobs) context.out(name); }
+  else if (jobs.length === 0) note(context, "No job yet: iris job run -- COMMAND");
+  else context.out(jobTable(jobs, systemClock.wall(), context));
   return 0;
 }
 
@@ -104,7 +105,7 @@ export async function showJob(
     client.job(name),
     client.tasks(name, { limit: SHOWN_TASKS }),
   ]);
-  context.out(options.json ? JSON.stringify({ ...job, tasks }) : jobDetails(job, tasks));
+  context.out(options.json ? JSON.stringify({ ...job, tasks }) : jobDetails(job, tasks, context));
   return 0;
 }
 
@@ -138,7 +139,7 @@ export async function purgeJobs(
   );
   const { purged } = answer;
   if (json) context.out(JSON.stringify(answer));
-  else context.err(`${purged} ${purged === 1 ? "job is" : "jobs are"} forgotten`);
+  else note(context, `${purged} ${purged === 1 ? "job is" : "jobs are"} forgotten`);
   return 0;
 }
 
@@ -183,7 +184,7 @@ export async function waitJob(
   try {
     const done = await client.wait(fullJobName(context, options.name), options.interrupted);
     if (options.json) context.out(JSON.stringify(done));
-    else context.err(jobResultLine(done));
+    else note(context, jobResultLine(done));
     return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
   } catch (error) {
     if (options.interrupted.aborted) return INTERRUPTED;
@@ -201,6 +202,6 @@ export async function stopJob(
   const asked = await client.stopJob(name);
   const job = options.wait ? await client.wait(name, options.interrupted) : asked;
   if (options.json) context.out(JSON.stringify(job));
-  else context.err(options.wait ? jobResultLine(job) : `${job.name} is asked to stop`);
+  else note(context, options.wait ? jobResultLine(job) : `${job.name} is asked to stop`);
   return 0;
 }

@@ -3,7 +3,7 @@ import type { SubmitRequest } from "../../client/iris_client.ts";
 import { IrisError } from "../../base/errors.ts";
 import type { Constraint } from "../../wire/api.ts";
 import type { ValuesOf } from "../flags/flag.ts";
-import type { JOB_FLAGS } from "../flags/shared.ts";
+import type { JOB_FLAGS } from "../flags/job_flags.ts";
 import { taskOptions } from "../flags/task_flags.ts";
 
 type Values = ValuesOf<typeof JOB_FLAGS>;

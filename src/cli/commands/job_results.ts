@@ -2,7 +2,7 @@
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { JobView } from "../../wire/api.ts";
 import { mayReturn } from "../../wire/returned.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 
 /** Results that are fetched; those of larger jobs are looked at one by one with `task show`. */
 const MAX_RESULTS = 100;
@@ -27,5 +27,5 @@ export async function jobResults(client: IrisClient, job: JobView): Promise<Task
 
 /** One line on stderr for each. */
 export function sayResults(context: CliContext, results: readonly TaskResult[]): void {
-  for (const { task, result } of results) context.err(`${task} = ${JSON.stringify(result)}`);
+  for (const { task, result } of results) note(context, `${task} = ${JSON.stringify(result)}`);
 }

@@ -1,6 +1,15 @@
 /** Jobs and tasks as lines for people. */
+import type { CliContext } from "../context.ts";
 import type { JobExplanation, JobView, TaskView } from "../../wire/api.ts";
-import { formatDuration, formatTable } from "../output/table.ts";
+import { formatDuration, formatTable, paintState } from "../output/table.ts";
+
+/** What a table has to fit, and whether it has colours. */
+type Screen = Pick<CliContext, "columns" | "color">;
+
+/** Without the rest of a context, the properties of which are looked at when they are used. */
+function screenOf({ columns, color }: Screen): Screen {
+  return { columns, ...(color === undefined ? {} : { color }) };
+}
 
 /** `3 running, 1 succeeded`. */
 export function countsText(job: JobView): string {
@@ -11,7 +20,11 @@ export function countsText(job: JobView): string {
 }
 
 /** The table of `job list`. */
-export function jobTable(jobs: readonly JobView[], nowMs: number): string {
+export function jobTable(
+  jobs: readonly JobView[],
+  nowMs: number,
+  screen: Screen = {},
+): string {
   const rows = jobs.map((job) => [
     job.name,
     job.state,
@@ -19,14 +32,19 @@ export function jobTable(jobs: readonly JobView[], nowMs: number): string {
     formatDuration(nowMs - job.submittedAtMs),
     tookText(job),
   ]);
-  return formatTable(["JOB", "STATE", "TASKS", "AGE", "TOOK"], rows);
+  const header = ["JOB", "STATE", "TASKS", "AGE", "TOOK"];
+  return formatTable(header, rows, { ...screenOf(screen), drop: ["TOOK", "AGE", "TASKS"] });
 }
 
 /** Everything about one job: facts, then its tasks. */
-export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
+export function jobDetails(
+  job: JobView,
+  tasks: readonly TaskView[],
+  screen: Screen = {},
+): string {
   const facts: [string, string][] = [
     ["job", job.name],
-    ["state", job.state],
+    ["state", screen.color ? paintState(job.state) : job.state],
     ["tasks", `${job.replicas}: ${countsText(job)}`],
     commandFact(job.spec),
     ["submitted", new Date(job.submittedAtMs).toISOString()],
@@ -48,6 +66,7 @@ export function jobDetails(job: JobView, tasks: readonly TaskView[]): string {
   const table = formatTable(
     ["TASK", "STATE", "ATTEMPT", "WORKER", "EXIT", "CAUSE", "DETAIL"],
     rows,
+    { ...screenOf(screen), drop: ["ATTEMPT", "CAUSE", "WORKER", "EXIT"] },
   );
   const more = job.replicas > tasks.length ? `\n... and ${job.replicas - tasks.length} more` : "";
   return `${head}\n\n${table}${more}`;

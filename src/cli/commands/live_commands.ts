@@ -5,7 +5,7 @@ import type { ExecStream } from "../../client/exec_stream.ts";
 import { atTerminal, ownSize, readInput, takeRaw } from "../../host/own_terminal.ts";
 import type { Signalled } from "../../wire/usage.ts";
 import { exitCodeOfError } from "../../wire/error_table.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 import { onInterrupt } from "../interrupt.ts";
 import type { TaskName } from "./task_commands.ts";
 
@@ -109,6 +109,6 @@ export async function sendSignal(
     ? await client.signalJob(job, signal)
     : await client.signalTask(job, index, signal);
   if (json) context.out(JSON.stringify(answer));
-  else context.err(`${answer.signalled} ${answer.signalled === 1 ? "task" : "tasks"} signalled`);
+  else note(context, `${answer.signalled} ${answer.signalled === 1 ? "task" : "tasks"} signalled`);
   return 0;
 }

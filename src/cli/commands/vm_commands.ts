@@ -3,7 +3,7 @@ import { sleep, systemClock } from "../../base/clock.ts";
 import { IrisError, plainLine } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { GroupView, VmLogs, VmView } from "../../wire/vms.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 import { formatDuration, formatTable } from "../output/table.ts";
 
 /** How often a VM that is waited for is looked at, in ms. */
@@ -30,7 +30,11 @@ export async function listVms(
     context.out(JSON.stringify(vms));
     return 0;
   }
-  context.out(vmTable(vms));
+  if (context.quiet) {
+    for (const { vm } of vms) context.out(vm);
+    return 0;
+  }
+  context.out(vmTable(vms, context));
   for (const group of await fleet.groups()) {
     const line = groupLine(group);
     if (line !== null) context.out(line);
@@ -106,7 +110,7 @@ export async function reloadVm(
 
 function say(context: CliContext, vm: VmView, of: { json: boolean; does: string }): number {
   if (of.json) context.out(JSON.stringify(vm));
-  else context.err(`${vm.vm} ${of.does}`);
+  else note(context, `${vm.vm} ${of.does}`);
   return 0;
 }
 
@@ -134,7 +138,7 @@ function isOver({ state }: VmView): boolean {
   return state === "TERMINATED" || state === "FAILED" || state === "PREEMPTED";
 }
 
-function vmTable(vms: readonly VmView[]): string {
+function vmTable(vms: readonly VmView[], { columns, color }: CliContext): string {
   const now = systemClock.wall();
   const rows = vms.map((vm) => [
     vm.vm,
@@ -148,7 +152,9 @@ function vmTable(vms: readonly VmView[]): string {
   const header = ["VM", "STATE", "GROUP", "PROVIDER", "MANAGER", "SINCE"];
   const noted = vms.some(({ reason }) => reason !== "");
   const table = noted ? rows : rows.map((row) => row.slice(0, header.length));
-  return formatTable(noted ? [...header, "WHY"] : header, table);
+  return formatTable(noted ? [...header, "WHY"] : header, table, {
+    ...{ columns, color, drop: ["MANAGER", "PROVIDER", "SINCE", "GROUP"] },
+  });
 }
 
 /** What is wrong with a group, if anything is. */

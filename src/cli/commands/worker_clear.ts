@@ -4,7 +4,7 @@ import { systemClock } from "../../base/clock.ts";
 import { IrisError } from "../../base/errors.ts";
 import { openStateDir, type StateDir } from "../../host/state_dir.ts";
 import type { Cleared } from "../../worker/keeper/clear_folder.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, note } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseDuration } from "../flags/quantities.ts";
 import { flagText, JSON_FLAG } from "../flags/shared.ts";
@@ -41,9 +41,9 @@ export const workerClear = command({
     const { ended, left } = await clearStateDir(stateDir, grace);
     if (json) context.out(JSON.stringify({ ended, left }));
     else {
-      for (const line of ended) context.err(`ended: ${line}`);
+      for (const line of ended) note(context, `ended: ${line}`);
       for (const line of left) context.err(`could not end: ${line}`);
-      context.err(`${ended.length} ended, ${left.length} left`);
+      note(context, `${ended.length} ended, ${left.length} left`);
     }
     return left.length === 0 ? 0 : LEAKED;
   },

@@ -4,7 +4,7 @@ import type { IrisClient } from "../../client/iris_client.ts";
 import { IrisError } from "../../base/errors.ts";
 import type { WorkerView } from "../../wire/api.ts";
 import type { HostUsage } from "../../wire/usage.ts";
-import { type CliContext, connect } from "../context.ts";
+import { type CliContext, connect, note } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseText } from "../flags/quantities.ts";
 import { flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
@@ -30,6 +30,10 @@ export async function listWorkers(
     context.out(JSON.stringify(workers));
     return 0;
   }
+  if (context.quiet) {
+    for (const { name } of workers) context.out(name);
+    return 0;
+  }
   const rows = workers.map((worker) => [
     worker.name,
     stateOf(worker),
@@ -44,7 +48,12 @@ export async function listWorkers(
   const header = ["WORKER", "STATE", "HOST", "CORES", "MEMORY", "RUNNING", "WAITING", "SEEN"];
   const noted = workers.some(({ reason }) => reason !== null);
   const table = noted ? rows : rows.map((row) => row.slice(0, header.length));
-  context.out(formatTable(noted ? [...header, "WHY"] : header, table));
+  const { columns, color } = context;
+  context.out(
+    formatTable(noted ? [...header, "WHY"] : header, table, {
+      ...{ columns, color, drop: ["SEEN", "HOST", "WAITING", "MEMORY", "CORES"] },
+    }),
+  );
   return 0;
 }
 
@@ -137,7 +146,7 @@ function say(
   { json, does }: { json: boolean; does: string },
 ): number {
   if (json) context.out(JSON.stringify(worker));
-  else context.err(`${worker.name} ${does}`);
+  else note(context, `${worker.name} ${does}`);
   return 0;
 }
 

@@ -1,72 +1,111 @@
 /** Help, made from the declarations. Pure. */
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { type Command, commandName } from "./command.ts";
-import { type Flag, typedName } from "./flag.ts";
+import { type Flag, type Flags, typedName } from "./flag.ts";
 
-/** Help fits a terminal of this many columns. */
+/** Help fits a terminal of this many columns, when nobody says how many there are. */
 const COLUMNS = 80;
+/** Longer lines are no easier to read. */
+const MAX_COLUMNS = 100;
+/** With fewer, nothing can be broken well. */
+const MIN_COLUMNS = 40;
+/** What a flag does begins here at the latest; after a longer flag on a line of its own. */
+const MAX_LEFT = 26;
 const INDENT = "  ";
 
+/** How much room there is. */
+export interface HelpOptions {
+  /** Columns of the terminal. */
+  readonly columns?: number | undefined;
+}
+
 /** Help for one command. */
-export function commandHelp<Context>(command: Command<Context>): string {
-  const operands = (command.operands ?? []).map((operand) => ` ${operand}`).join("");
-  const argv = command.takesArgv === true ? " -- COMMAND [ARG ...]" : "";
+export function commandHelp<Context>(command: Command<Context>, options: HelpOptions = {}): string {
+  const columns = columnsOf(options);
   const parts = [
-    command.summary,
-    `Usage: ${commandName(command)} [FLAGS]${operands}${argv}`,
-    `Flags:\n${flagLines(command.flags)}`,
+    wrap(command.summary, { indent: 0, columns }),
+    wrap(`Usage: ${usageOf(command)}`, { indent: 7, columns }),
+    ...flagGroups(command.flags).map(({ title, flags }) =>
+      `${title}:\n${flagLines(flags, columns)}`
+    ),
     `Example:\n${INDENT}${command.example}`,
   ];
-  if (command.ctrlC !== undefined) parts.push(wrap(`Ctrl-C: ${command.ctrlC}`, 0));
+  parts.push(wrap(`Ctrl-C: ${ctrlCOf(command)}`, { indent: 0, columns }));
   return parts.join("\n\n");
+}
+
+/** What Ctrl-C does, in words that go on after a colon. */
+export function ctrlCOf<Context>({ ctrlC }: Pick<Command<Context>, "ctrlC">): string {
+  return ctrlC ?? "ends it at once; what was asked for is done or not, never half.";
+}
+
+/** `iris job run [FLAGS] -- COMMAND [ARG ...]`. */
+export function usageOf<Context>(command: Command<Context>): string {
+  const operands = (command.operands ?? []).map((operand) => ` ${operand}`).join("");
+  const argv = command.takesArgv === true ? " -- COMMAND [ARG ...]" : "";
+  const mode = command.path.length === 0 ? ` ${command.summary.split(":")[0]}` : "";
+  return `${commandName(command)}${mode} [FLAGS]${operands}${argv}`;
+}
+
+/** The flags under their headings, the command's own first; `--help` is the last of all. */
+export function flagGroups(flags: Flags): { title: string; flags: [string, Flag][] }[] {
+  const groups = Map.groupBy(Object.entries(flags), ([, flag]) => flag.group ?? "Flags");
+  const help: [string, Flag] = ["help", { kind: "switch", short: "h", help: "show this" }];
+  const last = groups.has("Output") ? "Output" : "Flags";
+  groups.set(last, [...groups.get(last) ?? [], help]);
+  const order = (title: string) => title === "Flags" ? 0 : title === "Output" ? 2 : 1;
+  return [...groups].map(([title, of]) => ({ title, flags: of }))
+    .sort((a, b) => order(a.title) - order(b.title));
 }
 
 /** Help for the whole program, or for the commands below a path. */
 export function groupHelp<Context>(
   commands: readonly Command<Context>[],
-  options: { path: readonly string[]; modes: readonly Command<Context>[] },
+  options: HelpOptions & { path: readonly string[]; modes: readonly Command<Context>[] },
 ): string {
-  const below = commands.filter((one) =>
-    one.hidden !== true && one.path.length > 0 &&
+  const columns = columnsOf(options);
+  const below = shown(commands).filter((one) =>
     options.path.every((word, at) => one.path[at] === word)
   );
   const width = Math.max(...below.map((one) => commandName(one).length)) + 2;
   const lines = below.map((one) =>
-    wrap(`${INDENT}${commandName(one).padEnd(width)}${one.summary}`, width + INDENT.length)
+    wrap(`${INDENT}${commandName(one).padEnd(width)}${one.summary}`, {
+      ...{ indent: width + INDENT.length, columns },
+    })
   );
+  const top = options.path.length === 0;
   const parts = [
-    options.path.length === 0
+    top
       ? "Iris runs jobs on a cluster, and ends cleanly."
       : `Commands of iris ${options.path.join(" ")}.`,
-    `Usage: iris COMMAND [FLAGS]${
-      options.path.length === 0 ? "\n       iris --mode=MODE [FLAGS]" : ""
-    }`,
+    `Usage: iris COMMAND [FLAGS]${top ? "\n       iris --mode=MODE [FLAGS]" : ""}`,
     `Commands:\n${lines.join("\n")}`,
   ];
-  if (options.path.length === 0) {
-    const modes = options.modes.map((mode) => `${mode.summary}\n${flagLines(mode.flags)}`);
+  if (top) {
+    const modes = options.modes.map((mode) =>
+      `${wrap(mode.summary, { indent: 0, columns })}\n${
+        flagLines(flagGroups(mode.flags).flatMap(({ flags }) => flags), columns)
+      }`
+    );
     parts.push(...modes);
   }
   parts.push(`${commandName({ path: options.path })} COMMAND --help says more.`);
   return parts.join("\n\n");
 }
 
-function flagLines(flags: Readonly<Record<string, Flag>>): string {
-  const rows = Object.entries(flags).map(([name, flag]) =>
-    [
-      flag.kind === "switch" ? typedName(name) : `${typedName(name)} ${flag.value}`,
-      describe(flag),
-    ] as const
-  );
-  rows.push(["--help", "show this"]);
-  const width = Math.max(...rows.map(([left]) => unicodeWidth(left))) + 2;
-  return rows.map(([left, right]) =>
-    wrap(`${INDENT}${left.padEnd(width)}${right}`, width + INDENT.length)
-  ).join("\n");
+/** The commands that are shown to people. */
+export function shown<Context>(commands: readonly Command<Context>[]): Command<Context>[] {
+  return commands.filter((one) => one.hidden !== true && one.path.length > 0);
 }
 
-function describe(flag: Flag): string {
-  if (flag.kind === "switch") return flag.help;
+/** `-f, --file FILE`. */
+export function flagWords(name: string, flag: Flag): string {
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  return `${short}${typedName(name)}${flag.kind === "switch" ? "" : ` ${flag.value}`}`;
+}
+
+/** What a flag does, with its default and its variable. */
+export function flagText(flag: Flag): string {
   const notes: string[] = [];
   if (flag.kind === "value" && flag.default !== undefined) notes.push(`default ${flag.default}`);
   if (flag.kind === "repeated") notes.push("may be given many times");
@@ -74,10 +113,29 @@ function describe(flag: Flag): string {
   return notes.length === 0 ? flag.help : `${flag.help} (${notes.join("; ")})`;
 }
 
+function flagLines(flags: readonly (readonly [string, Flag])[], columns: number): string {
+  const rows = flags.map(([name, flag]) => [flagWords(name, flag), flagText(flag)] as const);
+  const most = Math.min(MAX_LEFT, Math.floor(columns / 2) - 4);
+  const fitting = rows.map(([left]) => unicodeWidth(left)).filter((width) => width <= most);
+  const width = Math.max(8, ...fitting) + 2;
+  const indent = width + INDENT.length;
+  return rows.map(([left, right]) => {
+    if (unicodeWidth(left) <= most) {
+      return wrap(`${INDENT}${left.padEnd(width)}${right}`, { indent, columns });
+    }
+    return `${INDENT}${left}\n${wrap(`${" ".repeat(indent)}${right}`, { indent, columns })}`;
+  }).join("\n");
+}
+
+function columnsOf({ columns = COLUMNS }: HelpOptions): number {
+  return Math.max(MIN_COLUMNS, Math.min(MAX_COLUMNS, columns));
+}
+
 /** Breaks a line at spaces; what follows is indented. */
-function wrap(line: string, indent: number): string {
-  if (unicodeWidth(line) <= COLUMNS) return line;
-  const cut = line.lastIndexOf(" ", COLUMNS);
-  if (cut <= indent) return line;
-  return `${line.slice(0, cut)}\n${wrap(`${" ".repeat(indent)}${line.slice(cut + 1)}`, indent)}`;
+function wrap(line: string, of: { indent: number; columns: number }): string {
+  if (unicodeWidth(line) <= of.columns) return line;
+  const cut = line.lastIndexOf(" ", of.columns);
+  if (cut <= of.indent) return line;
+  const rest = `${" ".repeat(of.indent)}${line.slice(cut + 1)}`;
+  return `${line.slice(0, cut)}\n${wrap(rest, of)}`;
 }

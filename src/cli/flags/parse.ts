@@ -5,7 +5,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { nearest } from "../../base/edit_distance.ts";
 import { IrisError } from "../../base/errors.ts";
-import { type Command, commandName, type Invocation } from "./command.ts";
+import { type Command, commandName, type FlagSource, type Invocation } from "./command.ts";
 import { type Flag, type Flags, typedName } from "./flag.ts";
 
 /** What a command line means. */
@@ -28,8 +28,8 @@ export function parseCommandLine<Context>(
   options: {
     commands: readonly Command<Context>[];
     env: (name: string) => string | undefined;
-    /** What a configuration file says of a flag, as it would be typed. */
-    file?: (flag: string) => readonly string[] | undefined;
+    /** What a configuration file says of a flag. */
+    file?: FlagSource;
   },
 ): Parsed<Context> {
   const words = leadingWords(argv);
@@ -52,23 +52,53 @@ export function parseCommandLine<Context>(
   return { kind: "run", command: found, invocation: resolve(found, argv, options) };
 }
 
+/** What was typed, before it means anything. */
+interface Typed {
+  /** By the flag's name: everything that was given, in order. */
+  readonly flags: Readonly<Record<string, readonly string[]>>;
+  readonly operands: readonly string[];
+  readonly argv: readonly string[];
+}
+
 function resolve<Context>(
   command: Command<Context>,
   argv: readonly string[],
-  { env, file = () => undefined }: {
-    env: (name: string) => string | undefined;
-    file?: (flag: string) => readonly string[] | undefined;
-  },
+  from: { env: (name: string) => string | undefined; file?: FlagSource },
 ): Invocation<Flags> {
-  const names = Object.keys(command.flags);
-  const typed = new Map(names.map((name) => [typedName(name).slice(2), name]));
-  const isSwitch = (name: string) => command.flags[name]?.kind === "switch";
+  const typed = typedWords(command, argv.slice(command.path.length));
+  const withFile = (file: FlagSource) =>
+    Object.fromEntries(
+      Object.entries(command.flags).map(([name, flag]) => [
+        name,
+        resolveFlag(flag, {
+          word: typedName(name),
+          given: typed.flags[name] ?? [],
+          env: from.env,
+          file: file(name),
+        }),
+      ]),
+    );
+  const values = withFile(from.file ?? (() => undefined));
+  const hasSeparator = argv.includes("--");
+  checkOperands(command, typed.operands, { hasSeparator, argv: typed.argv, values });
+  return { values, operands: typed.operands, argv: typed.argv, withFile };
+}
+
+function typedWords<Context>(command: Command<Context>, argv: readonly string[]): Typed {
+  const flags = Object.entries(command.flags)
+    .map(([name, flag]) => ({ name, word: typedName(name).slice(2), flag }));
+  const words = (of: typeof flags) => of.map(({ word }) => word);
+  const switches = flags.filter(({ flag }) => flag.kind === "switch");
+  const valued = flags.filter(({ flag }) => flag.kind !== "switch");
   const unknown: string[] = [];
-  const args = parseArgs(argv.slice(command.path.length), {
+  const args = parseArgs([...argv], {
     "--": true,
-    string: [...typed].filter(([, name]) => !isSwitch(name)).map(([word]) => word).concat("_"),
-    boolean: [...typed].filter(([, name]) => isSwitch(name)).map(([word]) => word),
-    collect: [...typed].filter(([, name]) => !isSwitch(name)).map(([word]) => word),
+    string: words(valued).concat("_"),
+    boolean: words(switches),
+    collect: words(valued),
+    alias: Object.fromEntries(
+      flags.flatMap(({ word, flag }) => flag.short === undefined ? [] : [[word, flag.short]]),
+    ),
     unknown: (word, key) => {
       if (key === undefined) return true;
       unknown.push(word.split("=")[0] ?? word);
@@ -76,36 +106,39 @@ function resolve<Context>(
     },
   });
   if (unknown[0] !== undefined) throw unknownFlag(unknown[0], command);
-  const values: Record<string, unknown> = {};
-  for (const [word, name] of typed) {
-    const flag = command.flags[name];
-    if (flag === undefined) continue;
-    values[name] = resolveFlag(flag, { word, given: args[word], env, file: file(name) });
-  }
-  const behind = args["--"] ?? [];
-  const operands = args._.map(String);
-  checkOperands(command, operands, { hasSeparator: argv.includes("--"), argv: behind, values });
-  return { values, operands, argv: behind };
+  const given = (word: string): readonly string[] => {
+    const value: unknown = args[word];
+    if (value === undefined || value === false) return [];
+    return Array.isArray(value) ? value.map(String) : [String(value)];
+  };
+  return {
+    flags: Object.fromEntries(flags.map(({ name, word }) => [name, given(word)])),
+    operands: args._.map(String),
+    argv: args["--"] ?? [],
+  };
 }
 
 function resolveFlag(
   flag: Flag,
   from: {
     word: string;
-    given: unknown;
+    given: readonly string[];
     env: (name: string) => string | undefined;
     file: readonly string[] | undefined;
   },
 ): unknown {
-  if (flag.kind === "switch") return from.given === true || from.file?.[0] === "true";
-  const name = `--${from.word}`;
-  const given = (Array.isArray(from.given) ? from.given : []).map(String);
+  const { word: name, given, file } = from;
+  const env = flag.env === undefined ? undefined : from.env(flag.env) || undefined;
+  if (flag.kind === "switch") {
+    return given.length > 0 || (file?.[0] ?? env) === "true" || env === "1";
+  }
   if (flag.kind === "repeated") {
-    return (given.length > 0 ? given : from.file ?? []).map((text) => flag.parse(text, name));
+    const others = file ?? (env === undefined ? [] : [env]);
+    const all = flag.named === true ? [...others, ...given] : given.length > 0 ? given : others;
+    return all.map((text) => flag.parse(text, name));
   }
   if (given.length > 1) throw usage(`${name} was given ${given.length} times`, name);
-  const fallback = (flag.env === undefined ? undefined : from.env(flag.env)) ??
-    from.file?.[0] ?? flag.default;
+  const fallback = env ?? file?.[0] ?? flag.default;
   const text = given[0] ?? fallback;
   return text === undefined ? undefined : flag.parse(text, name);
 }
@@ -131,8 +164,8 @@ function checkOperands<Context>(
     throw usage(`${name} takes nothing after "--"`, "--");
   }
   const missing = wanted[operands.length];
-  if (missing !== undefined) throw usage(`${name} needs ${missing}`, missing);
-  const extra = operands[wanted.length];
+  if (missing !== undefined) throw usage(`${name} needs ${missing.replace("...", "")}`, missing);
+  const extra = wanted.at(-1)?.endsWith("...") === true ? undefined : operands[wanted.length];
   if (extra !== undefined) throw usage(`${name} does not take "${extra}"`, extra);
 }
 

@@ -1,4 +1,5 @@
 /** Quantities as people type them: durations, sizes, cores, counts, ports. Pure. */
+import { editDistance, nearest } from "../../base/edit_distance.ts";
 import { IrisError } from "../../base/errors.ts";
 import { WARN_SIGNALS, type WarnSignal } from "../../wire/limits.ts";
 
@@ -29,7 +30,10 @@ const MAX_SIZE_BYTES = 2 ** 50;
 const MAX_CORES = 1_000_000;
 
 /** Turns what was typed after a flag into its value. @throws {IrisError} `usage`, naming the flag */
-export type Parse<T> = (text: string, flag: string) => T;
+export type Parse<T> = ((text: string, flag: string) => T) & {
+  /** All that may be typed, where that is little. */
+  readonly choices?: readonly string[];
+};
 
 /** `500ms`, `10s`, `5m`, `2h`, `1d` in ms. */
 export const parseDuration: Parse<number> = (text, flag) => {
@@ -73,13 +77,21 @@ export function parseCount(min: number, max: number): Parse<number> {
 /** A TCP port; 0 means any free one. */
 export const parsePort: Parse<number> = parseCount(0, 65_535);
 
-/** One of some words. */
+/** One of some words, in upper or lower case. */
 export function parseChoice<const T extends string>(choices: readonly T[]): Parse<T> {
-  return (text, flag) => {
-    const found = choices.find((choice) => choice === text);
-    if (found === undefined) throw invalid(flag, text, `one of ${choices.join(", ")}`);
-    return found;
+  const parse = (text: string, flag: string): T => {
+    const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase());
+    if (found !== undefined) return found;
+    const near = nearest(text.toLowerCase(), choices.map((choice) => choice.toLowerCase()));
+    // Of a short word every other one is near.
+    const good = near !== null && editDistance(text.toLowerCase(), near) * 2 <= text.length;
+    throw invalid(
+      flag,
+      text,
+      `one of ${choices.join(", ")}${good ? `. Did you mean ${near}?` : ""}`,
+    );
   };
+  return Object.assign(parse, { choices });
 }
 
 /** `NAME=value`. */

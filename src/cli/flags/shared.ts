@@ -1,24 +1,14 @@
 /** Flags that several commands share. */
 import {
-  parseAfter,
-  parseAmount,
   parseChoice,
-  parseCores,
-  parseCount,
   parseDuration,
-  parseGpu,
-  parsePair,
   parsePort,
   parseSize,
   parseText,
   parseWords,
 } from "./quantities.ts";
-import type { RepeatedFlag, SwitchFlag, ValueFlag } from "./flag.ts";
+import { grouped, type SwitchFlag, type ValueFlag } from "./flag.ts";
 import { LOG_LEVELS } from "../../base/log.ts";
-import { BANDS } from "../../model/band.ts";
-import { MAX_REPLICAS, MAX_RETRIES } from "../../wire/limits.ts";
-import { parseConstraint } from "./constraint.ts";
-import { TASK_FLAGS } from "./task_flags.ts";
 
 /** A switch. */
 export function flagSwitch(help: string): SwitchFlag {
@@ -31,10 +21,13 @@ export function flagText(value: string, help: string): ValueFlag<string> {
 }
 
 /** `--json`, of every command. */
-export const JSON_FLAG = flagSwitch("print JSON for programs");
+export const JSON_FLAG: SwitchFlag = {
+  ...flagSwitch("print JSON for programs"),
+  group: "Output",
+};
 
 /** Where the controller is. */
-export const TARGET_FLAGS = {
+export const TARGET_FLAGS = grouped("Which cluster", {
   controller: {
     ...flagText("URL", "the controller to talk to; yours, when only one runs"),
     env: "IRIS_CONTROLLER",
@@ -47,7 +40,11 @@ export const TARGET_FLAGS = {
     ...flagText("FILE", "certificates to trust in the controller, beside the system's (PEM)"),
     env: "IRIS_CA_FILE",
   },
-} as const;
+  context: {
+    ...flagText("NAME", "a cluster of your config.yaml (iris config show); local: the one here"),
+    env: "IRIS_CONTEXT",
+  },
+});
 
 const duration = (help: string) =>
   ({ kind: "value", parse: parseDuration, value: "TIME", help }) as const;
@@ -170,128 +167,4 @@ export const LOG_FLAGS = {
     value: "SIZE",
     help: "how much room all logs of a worker may take; a tenth of the disk when left out",
   },
-} as const;
-
-const env: RepeatedFlag<readonly [string, string]> = {
-  kind: "repeated",
-  parse: parsePair,
-  value: "NAME=VALUE",
-  help: "a variable of each task's environment",
-};
-
-/** What a job is made of. */
-export const JOB_FLAGS = {
-  name: flagText("NAME", "the job's name; made from the command when left out"),
-  replicas: {
-    kind: "value",
-    parse: parseCount(1, MAX_REPLICAS),
-    value: "N",
-    help: "how many tasks; 1 when left out",
-  },
-  eachLine: flagText("FILE", "one task for each line of it, in IRIS_ENTRY; - for stdin"),
-  cpu: {
-    kind: "value",
-    parse: parseCores,
-    value: "CORES",
-    help: "cores of each task",
-    default: "1",
-  },
-  memory: {
-    kind: "value",
-    parse: parseSize,
-    value: "SIZE",
-    help: "memory of each task, and its limit",
-  },
-  disk: {
-    kind: "value",
-    parse: parseSize,
-    value: "SIZE",
-    help: "disk of each task, and its limit",
-  },
-  gpu: { kind: "value", parse: parseGpu, value: "[KIND=]N", help: "GPUs of each task" },
-  resource: {
-    kind: "repeated",
-    parse: parseAmount,
-    value: "NAME=N",
-    help: "a named resource of each task, for instance licence=0.5",
-  },
-  constraint: {
-    kind: "repeated",
-    parse: parseConstraint,
-    value: "'KEY OP VALUE'",
-    help: "what a worker must be, for instance zone=a, 'cores >= 8', 'zone in a,b', '!spot'",
-  },
-  prefer: {
-    kind: "repeated",
-    parse: parseConstraint,
-    value: "'KEY OP VALUE'",
-    help: "what a worker had better be",
-  },
-  gang: flagText("ATTR", "all tasks at once, on workers that share a value of this attribute"),
-  priority: {
-    kind: "value",
-    parse: parseChoice(BANDS),
-    value: BANDS.join("|"),
-    help: "whose turn it is first",
-    default: "interactive",
-  },
-  notPreemptible: flagSwitch("never stop its tasks to make room for a higher priority"),
-  after: {
-    kind: "repeated",
-    parse: parseAfter,
-    value: "JOB[:end]",
-    help: "begin when that job has succeeded, or has just ended",
-  },
-  hold: flagSwitch("place nothing of it until `iris job release`"),
-  maxRunning: {
-    kind: "value",
-    parse: parseCount(1, MAX_REPLICAS),
-    value: "N",
-    help: "how many tasks may run at the same time",
-  },
-  env,
-  cwd: flagText("DIR", "working directory of each task"),
-  timeout: duration("a task that runs longer is ended"),
-  startTimeout: duration("the job is given up when no task began within this"),
-  grace: duration("between SIGTERM and SIGKILL"),
-  retries: {
-    kind: "value",
-    parse: parseCount(0, MAX_RETRIES),
-    value: "N",
-    help: "how often a task that failed is tried again",
-    default: "0",
-  },
-  backoff: {
-    ...duration("before the first retry; doubled for each one after it"),
-    default: "1s",
-  },
-  lossRetries: {
-    kind: "value",
-    parse: parseCount(0, MAX_RETRIES),
-    value: "N",
-    help: "how often a task that was lost or made room starts anew",
-    default: "100",
-  },
-  crashRetries: {
-    kind: "value",
-    parse: parseCount(0, MAX_RETRIES),
-    value: "N",
-    help: "how many workers may die under a task before it is held to be why",
-    default: "10",
-  },
-  maxTaskFailures: {
-    kind: "value",
-    parse: parseCount(0, MAX_REPLICAS),
-    value: "N",
-    help: "how many tasks may fail before the job does",
-    default: "0",
-  },
-  ifExists: {
-    kind: "value",
-    parse: parseChoice(["error", "keep", "replace"]),
-    value: "error|keep|replace",
-    help: "what to do when a job of that name exists",
-    default: "error",
-  },
-  ...TASK_FLAGS,
 } as const;

@@ -1,4 +1,5 @@
 /** The modes a process can run in, as declarations. */
+import { nearest } from "../../base/edit_distance.ts";
 import { IrisError } from "../../base/errors.ts";
 import { stateHome } from "../../host/state_dir.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
@@ -131,7 +132,7 @@ const worker = command({
       ],
       attr: [...gpus.attr, ...values.attr],
       runAs: runAsOf(values.runAs),
-      controllerUrls: urls.split(",").map(controllerUrl),
+      controllerUrls: urls.split(",").map((url) => controllerUrl(url)),
       tokenFile,
       stateDir: values.stateDir ?? `${stateHome(context.env)}/worker`,
       stopTimeoutMs: values.stopTimeout,
@@ -170,7 +171,7 @@ const vmManager = command({
     const { runVmManager } = await import("./vm_manager.ts");
     return await runVmManager(context, {
       ...values,
-      controllerUrls: urls.split(",").map(controllerUrl),
+      controllerUrls: urls.split(",").map((url) => controllerUrl(url)),
       tokenFile,
       ...{ groups: [], ...await groupsOf(context, { path: values.config, section: "vmManager" }) },
       stateDir: values.stateDir ?? `${stateHome(context.env)}/vm-manager`,
@@ -227,20 +228,18 @@ export function sectionOf(mode: string): string {
  */
 export function modeOf(
   args: readonly string[],
-): { mode: Command<CliContext> | null; name: string; rest: readonly string[] } {
-  const end = args.indexOf("--");
-  const ours = args.slice(0, end < 0 ? args.length : end);
-  const at = ours.findIndex((word) => word === "--mode" || word.startsWith("--mode="));
-  if (at < 0) return { mode: null, name: "", rest: args };
-  const typed = ours[at] ?? "";
+): { mode: Command<CliContext>; name: string; rest: readonly string[] } {
+  const at = args.findIndex((word) => word === "--mode" || word.startsWith("--mode="));
+  const typed = args[at] ?? "";
   const joined = typed.startsWith("--mode=");
-  const name = joined ? typed.slice("--mode=".length) : ours[at + 1] ?? "";
-  const mode = BY_NAME[name];
+  const name = joined ? typed.slice("--mode=".length) : args[at + 1] ?? "";
+  const mode = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (mode === undefined) {
-    const known = Object.keys(BY_NAME).join(", ");
-    throw new IrisError("usage", `Invalid --mode: "${name}" is not one of ${known}`, {
-      field: "--mode",
-    });
+    const known = Object.keys(BY_NAME);
+    const near = nearest(name, known);
+    const hint = near === null ? "" : `. Did you mean ${near}?`;
+    const message = `Invalid --mode: "${name}" is not one of ${known.join(", ")}${hint}`;
+    throw new IrisError("usage", message, { field: "--mode" });
   }
   return { mode, name, rest: [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))] };
 }

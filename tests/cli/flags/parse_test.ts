@@ -53,10 +53,14 @@ function refused(line: string, message: string): void {
 
 Deno.test("values are resolved from what is typed, then the environment, then the default", () => {
   const typed = invocation("job run --replicas 3 --token-file=f --json -- cmd --replicas 7");
-  assertEquals(typed.values, { replicas: 3, tokenFile: "f", env: [], json: true });
+  assertEquals(typed.values, {
+    ...{ replicas: 3, tokenFile: "f", env: [], json: true, quiet: false },
+  });
   assertEquals(typed.argv, ["cmd", "--replicas", "7"]);
   const left = invocation("job run -- true", { TOKEN: "from-env" });
-  assertEquals(left.values, { replicas: 1, tokenFile: "from-env", env: [], json: false });
+  assertEquals(left.values, {
+    ...{ replicas: 1, tokenFile: "from-env", env: [], json: false, quiet: false },
+  });
   assertEquals(invocation("job run -- true").values.tokenFile, undefined);
 });
 
@@ -110,4 +114,60 @@ Deno.test("help shows usage, flags with their defaults, an example and what Ctrl
   for (const line of text.split("\n")) assertEquals(line.length <= 80, true, line);
   const group = groupHelp(commands, { path: [], modes: [] });
   assertStringIncludes(group, "iris job show");
+});
+
+Deno.test("one letter stands for some flags, and an operand with dots for one or more", () => {
+  assertEquals(invocation("job show -q a").values.quiet, true);
+  assertEquals(invocation("job show a", { IRIS_QUIET: "1" }).values.quiet, true);
+  assertEquals(invocation("job show a", { IRIS_QUIET: "0" }).values.quiet, false);
+  const many = command({ ...show, operands: ["JOB..."], run: () => Promise.resolve(0) });
+  const parsed = (line: string) =>
+    parseCommandLine(line.split(" "), { commands: [many], env: () => undefined });
+  const found = parsed("job show a b c");
+  assertEquals(found.kind === "run" && found.invocation.operands, ["a", "b", "c"]);
+  assertThrows(() => parsed("job show"), IrisError, "iris job show needs JOB");
+});
+
+Deno.test("a file stands in for what was not typed, and named values are put together", () => {
+  const { withFile } = invocation("job run --env A=1 -- true", { TOKEN: "" });
+  const file: Record<string, string[]> = { replicas: ["4"], env: ["A=0", "B=2"], json: ["true"] };
+  assertEquals(withFile((flag) => file[flag]), {
+    ...{ replicas: 4, tokenFile: undefined, env: [["A", "1"]], json: true, quiet: false },
+  });
+  const named = command({
+    ...run,
+    flags: { env: { kind: "repeated", named: true, parse: parsePair, value: "N=V", help: "" } },
+    run: () => Promise.resolve(0),
+  });
+  const parsed = parseCommandLine(["job", "run", "--env", "A=1", "--", "true"], {
+    commands: [named],
+    env: () => undefined,
+  });
+  assertEquals(parsed.kind === "run" && parsed.invocation.withFile((flag) => file[flag]).env, [
+    ["A", "0"],
+    ["B", "2"],
+    ["A", "1"],
+  ]);
+});
+
+Deno.test("help fits the terminal it is shown at, and has flags under their headings", () => {
+  const grouped = command({
+    ...run,
+    flags: {
+      ...run.flags,
+      long: {
+        kind: "value",
+        parse: parseText,
+        value: "A-RATHER-LONG-NAME-OF-A-VALUE",
+        group: "Others",
+        help: "has a name that leaves no room for what it does, which is much to say",
+      },
+    },
+    run: () => Promise.resolve(0),
+  });
+  for (const columns of [40, 60, 100]) {
+    const text = commandHelp(grouped, { columns });
+    for (const line of text.split("\n")) assertEquals(line.length <= columns, true, line);
+    assertStringIncludes(text, "\nOthers:\n  --long A-RATHER");
+  }
 });
