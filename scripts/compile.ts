@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { bundleProgram } from "./compile/bundle_program.ts";
 import { compileProgram } from "./compile/compiled.ts";
+import { irisManPage } from "./compile/man.ts";
 import { packedDeno } from "./compile/deno_binary.ts";
 import { runProgram } from "./compile/run.ts";
 import { hexHash, writeSelfExtracting } from "./compile/self_extracting.ts";
@@ -117,8 +118,9 @@ async function commitOf(root: string): Promise<string | null> {
   return result?.code === 0 ? result.out.trim() : null;
 }
 
-/** Units for systemd, and the hashes of all that is there to be copied. */
+/** The man page, units for systemd, and the hashes of all that is there to be copied. */
 async function writeBeside(out: string): Promise<void> {
+  Deno.writeTextFileSync(`${out}/iris.1`, irisManPage());
   for (const [name, text] of systemdUnits()) Deno.writeTextFileSync(`${out}/${name}`, text);
   const names = [...Deno.readDirSync(out)].filter(({ name, isFile }) =>
     isFile && name.startsWith("iris")

@@ -10,6 +10,7 @@ import { VM_COMMANDS } from "./vm_declarations.ts";
 import { WORKER_COMMANDS } from "./worker_commands.ts";
 import { taskShow } from "./task_commands.ts";
 import { JOB_COMMANDS } from "./job_declarations.ts";
+import { MANUAL_COMMANDS } from "./manual_declarations.ts";
 import { LIVE_COMMANDS } from "./live_declarations.ts";
 import { CONFIG_COMMANDS } from "./config_declarations.ts";
 
@@ -159,5 +160,6 @@ export const COMMANDS: readonly IrisCommand[] = [
   stop,
   backup,
   restore,
+  ...MANUAL_COMMANDS,
   version,
 ];
