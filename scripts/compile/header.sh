@@ -20,6 +20,9 @@ iris_lies_in() {
 iris_start() {
   iris_lies_in "$1" || return 0
   iris_at=$1/$iris_key
+  # It is in use: see iris_forget. Not every place can be written.
+  { :; } 2>/dev/null >"$iris_at/.used"
+  iris_lies_in "$1" || return 0
   shift
   # Tasks have the PATH of this process, and Deno would put itself there where there is no node.
   export IRIS_SINGLE_FILE="$iris_self" DENO_NO_UPDATE_CHECK=1 DENO_DISABLE_NODE_SHIM=1
@@ -76,6 +79,27 @@ iris_sweep() {
   find "$1" -name '.new-*' -prune -mtime +1 -exec rm -rf {} + 2>/dev/null
 }
 
+# Whether the version at $1 was not started for 30 days, and no process here runs it. Those that live
+# long set the mark themselves, twice a day: other hosts may share this place.
+iris_is_unused() {
+  [ -n "$(find "$1/.used" -mtime +30 2>/dev/null)" ] || return 1
+  for iris_one in /proc/[0-9]*; do
+    if [ "$iris_one/exe" -ef "$1/deno" ]; then return 1; fi
+  done
+}
+
+# Removes other versions below $1 that are not used. One is moved away first and looked at again: who
+# sets the mark before that keeps it, and who comes after it unpacks it anew.
+iris_forget() {
+  [ -e /proc/self/exe ] || return 0
+  for iris_old in "$1"/*-????????????????; do
+    if [ "$iris_old" = "$1/$iris_key" ] || [ ! -f "$iris_old/.used" ] || [ ! -O "$iris_old" ]; then continue; fi
+    iris_is_unused "$iris_old" || continue
+    mv "$iris_old" "$iris_temp/" 2>/dev/null || continue
+    iris_is_unused "$iris_temp/${iris_old##*/}" || mv "$iris_temp/${iris_old##*/}" "$1/" 2>/dev/null
+  done
+}
+
 # The archive, hashed now and at no other start.
 iris_check() {
   [ "$iris_checked" = yes ] && return 0
@@ -130,6 +154,7 @@ iris_unpack() {
   # Only what is damaged is still in the way, or what another start has put there just now.
   if [ -e "$1/$iris_key" ] && ! iris_lies_in "$1"; then mv "$1/$iris_key" "$iris_temp/old"; fi
   mv "$iris_temp/$iris_key" "$1/" 2>/dev/null
+  if iris_lies_in "$1"; then iris_forget "$1"; fi
   iris_clean
   iris_why='it cannot be renamed there'
   iris_lies_in "$1"

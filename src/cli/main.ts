@@ -1,5 +1,7 @@
 /** The command line: from arguments to an exit code. The one place that maps results to codes. */
+import { systemClock } from "../base/clock.ts";
 import { IrisError, messageOf, plainLine } from "../base/errors.ts";
+import { keepUsedMark } from "../host/used_mark.ts";
 import { MODULE_COMMAND } from "../runtimes/module/module_command.ts";
 import { exitCodeOfError } from "../wire/error_table.ts";
 import { type CliContext, processContext } from "./context.ts";
@@ -10,6 +12,7 @@ import { type CliContext, processContext } from "./context.ts";
  * @returns the exit code
  */
 export async function run(args: readonly string[]): Promise<number> {
+  const mark = args[0] === MODULE_COMMAND ? null : keepUsedMark(systemClock.wall);
   try {
     // The keeper starts with every worker: it loads nothing that it does not use.
     if (args[0] === "keeper") {
@@ -24,6 +27,8 @@ export async function run(args: readonly string[]): Promise<number> {
     return await dispatch(processContext, args);
   } catch (error) {
     return failed(processContext, error);
+  } finally {
+    mark?.cancel();
   }
 }
 

@@ -199,6 +199,81 @@ Deno.test("an older version that is there stays, and both run", async () => {
   assertEquals((await iris.run(say)).out, "old\n");
 });
 
+/** Unpacks one version after the other, and makes the marks of the first ones old. */
+async function versions(iris: PretendedFile, count: number): Promise<string[]> {
+  for (let n = 0; n < count; n++) {
+    await iris.write(`old ${n}`, { version: `1.2.${n}` });
+    assertEquals((await iris.run(OK)).code, 0);
+  }
+  const old = new Date(Date.now() - 32 * 24 * 3_600_000);
+  const keys = iris.entries();
+  for (const key of keys) Deno.utimeSync(`${iris.cache}/${key}/.used`, old, old);
+  return keys;
+}
+
+Deno.test("versions that nobody started for a month go when another one comes, and no other", async () => {
+  using iris = new PretendedFile();
+  const [gone, started, running, unmarked] = await versions(iris, 4);
+  Deno.removeSync(`${iris.cache}/${unmarked}/.used`);
+  await iris.write("old 1", { version: "1.2.1" });
+  await iris.run(OK);
+  // What runs is known by its executable: that of the pretended ones is a shell.
+  const own = `${iris.cache}/${running}/deno`;
+  Deno.copyFileSync("/bin/sleep", own);
+  const child = new Deno.Command(own, { args: ["60"] }).spawn();
+  try {
+    Deno.mkdirSync(`${iris.cache}/not-0123456789abcdef`);
+    const starts = Array.from({ length: 50 }, () => 0);
+    await iris.write("new", { version: "1.3.0" });
+    for (const ended of await Promise.all(starts.map(() => iris.run(["echo $main"])))) {
+      assertEquals(ended, { code: 0, signal: null, out: "new\n", err: "" });
+    }
+    const there = iris.entries();
+    assertEquals(there.includes(gone!), false, there.join(" "));
+    for (const kept of [started!, running!, unmarked!, "not-0123456789abcdef"]) {
+      assertEquals(there.includes(kept), true, kept);
+    }
+    assertEquals([there.length, there.some((name) => name.startsWith("1.3.0"))], [5, true]);
+  } finally {
+    child.kill();
+    await child.status;
+  }
+});
+
+Deno.test("one that is started while it is looked at stays", async () => {
+  using iris = new PretendedFile();
+  const [old] = await versions(iris, 1);
+  // Right after it was moved away somebody sets its mark.
+  iris.shim(
+    "mv",
+    `/bin/mv "$@"; for last; do :; done
+    case $1 in */${old}) : >"$last/${old}/.used" 2>/dev/null;; esac`,
+  );
+  await iris.write("new");
+  assertEquals((await iris.run(OK)).code, 0);
+  assertEquals(iris.entries().includes(old!), true, iris.entries().join(" "));
+  iris.unshim();
+});
+
+Deno.test("each start of what is unpacked sets the mark, and one that cannot starts all the same", async () => {
+  using iris = await new PretendedFile().write();
+  await iris.run(OK);
+  const [key] = iris.entries();
+  const mark = `${iris.cache}/${key}/.used`;
+  for (const shell of ["sh", "bash"]) {
+    Deno.utimeSync(mark, 1, 1);
+    assertEquals((await iris.run(OK, { by: [shell] })).code, 0);
+    assert(Deno.statSync(mark).mtime!.getTime() > Date.now() - 60_000, shell);
+    Deno.removeSync(mark);
+    Deno.mkdirSync(mark);
+    assertEquals(await iris.run(["exit 3"], { by: [shell] }), {
+      ...{ code: 3, signal: null, out: "", err: "" },
+    });
+    Deno.removeSync(mark);
+    await iris.run(OK);
+  }
+});
+
 Deno.test("a copy that somebody removed files of is made anew", async () => {
   using iris = await new PretendedFile().write();
   await iris.run(OK);

@@ -1,6 +1,8 @@
 /**
  * The program that nodes start workers with: the single file, copied to the shared folder once for its
- * content, or a command that nodes have as this host has it. Runs in the VM manager's isolate.
+ * content, or a command that nodes have as this host has it. Copies of other versions go when another
+ * one comes, a day after they were last asked for, unless a slice has them. Runs in the VM manager's
+ * isolate.
  */
 import { createHash } from "node:crypto";
 import { randomHex } from "../../base/ids.ts";
@@ -25,15 +27,31 @@ export interface ProgramSource {
 const CHUNK_BYTES = 256 * 1024;
 const HASH_CHARS = 16;
 
+/** Nobody is about to start what was not asked for this long, in ms. */
+const UNUSED_MS = 24 * 3_600_000;
+
+/** Where the program goes, and when. */
+export interface ProgramPlace {
+  /** Is made when it is not there. */
+  readonly folder: string;
+  /** Wall time in ms. */
+  readonly nowMs: number;
+  /** Whether what a slice is started with names this path. */
+  readonly isUsed: (path: string) => boolean;
+}
+
 /**
  * Brings the program to a folder that nodes see.
  *
- * @param folder is made when it is not there
  * @throws {IrisError} `unavailable` when it cannot be copied
  */
-export async function shareProgram(source: ProgramSource, folder: string): Promise<NodeProgram> {
+export async function shareProgram(
+  source: ProgramSource,
+  place: ProgramPlace,
+): Promise<NodeProgram> {
   const { singleFile, otherwise } = source;
   if (singleFile === null) return otherwise;
+  const { folder, nowMs } = place;
   const fresh = `${folder}/.new-${randomHex(8)}`;
   try {
     const { hash, size } = await hashOf(singleFile);
@@ -46,12 +64,29 @@ export async function shareProgram(source: ProgramSource, folder: string): Promi
       await Deno.chmod(fresh, 0o700);
       // Whoever copies at the same time puts the same there.
       await Deno.rename(fresh, path);
+      sweepPrograms(place, path);
     }
+    await Deno.utime(path, new Date(nowMs), new Date(nowMs));
     return { command: [path], env: {} };
   } catch (error) {
     await Deno.remove(fresh).catch(() => {});
     const message = `The program cannot be copied to ${folder}: ${messageOf(error)}`;
     throw new IrisError("unavailable", message, { cause: error, field: "sharedFolder" });
+  }
+}
+
+/** Removes what nobody uses any more. What cannot be removed is looked at again with the next version. */
+function sweepPrograms({ folder, nowMs, isUsed }: ProgramPlace, own: string): void {
+  for (const { name } of [...Deno.readDirSync(folder)]) {
+    const path = `${folder}/${name}`;
+    if (path === own || !/^iris-[0-9a-f]+$|^\.new-/.test(name)) continue;
+    try {
+      const { mtime } = Deno.statSync(path);
+      if (mtime === null || nowMs - mtime.getTime() < UNUSED_MS || isUsed(path)) continue;
+      Deno.removeSync(path);
+    } catch {
+      // See above.
+    }
   }
 }
 

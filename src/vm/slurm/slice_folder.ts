@@ -19,6 +19,7 @@ export interface SliceNote extends SliceRequest {
 }
 
 const NOTE = "slice.json";
+const NODE_SCRIPT = "node.sh";
 
 /** Writes all that an allocation needs. @throws when it cannot be written */
 export function writeSlice(note: SliceNote, facts: ScriptFacts): void {
@@ -27,7 +28,7 @@ export function writeSlice(note: SliceNote, facts: ScriptFacts): void {
   writeNote(folder, note);
   write(folder, TOKEN_FILE, `${launch.token}\n`);
   if (launch.trust !== null) write(folder, TRUST_FILE, launch.trust);
-  write(folder, "node.sh", nodeScript(facts));
+  write(folder, NODE_SCRIPT, nodeScript(facts));
   write(folder, "batch.sh", batchScript(facts));
   // The last one: without it nothing is started.
   write(folder, "vms", note.vms.map((vm) => `${vm}\n`).join(""));
@@ -86,6 +87,28 @@ export function readLeftWords(folder: string): LeftWords {
 /** The names of the slices that have a folder. */
 export function slicesIn(groupFolder: string): string[] {
   return namesIn(groupFolder).filter((name) => !name.startsWith(".")).sort();
+}
+
+/**
+ * Whether what some slice of a cluster is started with names a path.
+ *
+ * @param folder of the cluster
+ * @throws when that cannot be told
+ */
+export function isNamedBelow(folder: string, path: string): boolean {
+  for (const group of [...Deno.readDirSync(folder)]) {
+    if (group.name.startsWith(".") || !group.isDirectory) continue;
+    for (const { name } of [...Deno.readDirSync(`${folder}/${group.name}`)]) {
+      try {
+        const script = Deno.readTextFileSync(`${folder}/${group.name}/${name}/${NODE_SCRIPT}`);
+        if (script.includes(path)) return true;
+      } catch (error) {
+        // It went meanwhile, or is not written yet: then its program was asked for a moment ago.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+  }
+  return false;
 }
 
 /** Removes a slice's folder, and those above it that are empty then. @returns false if it is there */

@@ -21,7 +21,14 @@ import type {
 } from "../vm_provider.ts";
 import type { WorkerLaunch } from "../worker_launch.ts";
 import { type ProgramSource, shareProgram } from "./node_program.ts";
-import { readNote, removeSlice, slicesIn, writeNote, writeSlice } from "./slice_folder.ts";
+import {
+  isNamedBelow,
+  readNote,
+  removeSlice,
+  slicesIn,
+  writeNote,
+  writeSlice,
+} from "./slice_folder.ts";
 import { SlurmClient } from "./slurm_client.ts";
 import { checkName, commentOf, jobName, jobPrefix, labelOf } from "./slurm_names.ts";
 import { isOver, type QueueJob } from "./slurm_queue.ts";
@@ -227,7 +234,11 @@ class SlurmProvider implements VmProvider {
     const { folder, name, vms } = slice;
     const launch = await this.#context.launch(signal);
     if (launch.isLoopback) warnLoopback(launch, (line) => receiver.log(vms[0] ?? name, line));
-    const program = await shareProgram(this.#ports.program, `${this.#folder}/.programs`);
+    const program = await shareProgram(this.#ports.program, {
+      folder: `${this.#folder}/.programs`,
+      nowMs: this.#context.clock.wall(),
+      isUsed: (path) => isNamedBelow(this.#folder, path),
+    });
     if (slice.isEnding || signal.aborted) {
       throw new IrisError("unavailable", `The slice ${slice.slice} is not wanted any more`);
     }

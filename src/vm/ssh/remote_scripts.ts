@@ -112,15 +112,21 @@ export function programPath(of: { version: string; sha256: string }): string {
   return `programs/${of.version.replaceAll(/[^\w.+-]/g, "_")}-${of.sha256.slice(0, 16)}/iris`;
 }
 
-/** Says `@there` when the program is there, whole. It was checked when it came. */
+/**
+ * Says `@there` when the program is there, whole: it was checked when it came. It is about to be used,
+ * which its time says until a VM was started with it.
+ */
 export function haveProgramScript(path: string, size: number): string {
   return `P="$F/"${quoted(path)}
-if [ -x "$P" ] && [ "$(wc -c <"$P")" -eq ${size} ]; then echo "@there"; fi`;
+if [ -x "$P" ] && [ "$(wc -c <"$P")" -eq ${size} ]; then
+  touch -c "$P" 2>/dev/null
+  echo "@there"
+fi`;
 }
 
 /**
  * Takes the program from stdin, after it has said `go`: into a file of its own, checked, and only
- * then under its name. Programs that no VM was started with go.
+ * then under its name. Programs that no VM was started with and nobody asked for within a day go.
  */
 export function takeProgramScript(
   path: string,
@@ -144,7 +150,7 @@ fi
 chmod 700 "$T" && mv -f "$T" "$P" || fail "it could not be put in place"
 for other in "$F"/programs/*/; do
   other=\${other%/}
-  [ "$other/iris" != "$P" ] && [ -e "$other/iris" ] || continue
+  [ "$other/iris" != "$P" ] && [ -n "$(find "$other/iris" -mtime +0 2>/dev/null)" ] || continue
   if ! grep -qsxF "$other/iris" "$F"/vms/*/*/program; then rm -rf "$other"; fi
 done
 :`;

@@ -157,13 +157,22 @@ sshTest("the program is copied once for a version and a host, and an unused one 
     await stage.delete(provider, vm);
     assertEquals(copies(), 1);
   }
-  stubProgram(world, `${OBEDIENT}\n# another version`);
-  await stage.create(provider, 2);
-  await world.workerUp("g-2");
-  await stage.delete(provider, "g-2");
-  assertEquals(copies(), 2);
-  const programs = [...Deno.readDirSync(`${world.hosts.hosts[0]!.folder}/programs`)];
-  assertEquals(programs.length, 1);
+  const folder = `${world.hosts.hosts[0]!.folder}/programs`;
+  const programs = () => [...Deno.readDirSync(folder)].map(({ name }) => name);
+  const [first] = programs();
+  const another = async (number: number) => {
+    stubProgram(world, `${OBEDIENT}\n# version ${number}`);
+    const vm = await stage.create(provider, number);
+    await world.workerUp(vm);
+    await stage.delete(provider, vm);
+  };
+  // Somebody else may be about to start a worker with one that was used a moment ago.
+  await another(2);
+  assertEquals([copies(), programs().length], [2, 2]);
+  const old = new Date(Date.now() - 49 * 3_600_000);
+  Deno.utimeSync(`${folder}/${first}/iris`, old, old);
+  await another(3);
+  assertEquals([copies(), programs().length, programs().includes(first!)], [3, 2, false]);
 });
 
 sshTest("a reload starts the newest program on the same host", { need }, async (stage, world) => {
