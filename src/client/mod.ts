@@ -3,7 +3,17 @@ export type { LogsRequest } from "./log_stream.ts";
 export { ExecStream, type TakeOutput } from "./exec_stream.ts";
 export { FleetClient } from "./fleet_client.ts";
 export type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
-export type { GroupView, VmLogLine, VmLogs, VmLogsRequest, VmView } from "../wire/vms.ts";
+export type {
+  AVAILABILITY_STATES,
+  AvailabilityState,
+  GroupView,
+  VM_STATES,
+  VmLogLine,
+  VmLogs,
+  VmLogsRequest,
+  VmStateName,
+  VmView,
+} from "../wire/vms.ts";
 export type { FollowVmLogs } from "./vm_log_stream.ts";
 export type { ExecRequest, ExecTerminal } from "../wire/exec.ts";
 export type {

@@ -23,6 +23,7 @@ export interface PendingGroup extends TaskShape {
   readonly count: number;
   readonly user: string;
   readonly band: Band;
+  /** The scheduler looks at how long it waits; the autoscaler at when it came, for its patience. */
   readonly submittedAtMs: number;
   /** Since when nothing of the job was placed. */
   readonly waitingSinceMs: number;

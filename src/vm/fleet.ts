@@ -2,7 +2,7 @@
  * What a VM manager and the controller's autoscaler tell each other: through a channel in local
  * mode, over HTTP from another process. Plain data. Times are wall time in ms, for people.
  */
-import type { VmStateName } from "./managed_vm.ts";
+import type { AvailabilityState, VmStateName } from "../wire/vms.ts";
 import type { ScaleGroup } from "./scale_group.ts";
 
 /** The VM manager's channel to the autoscaler. */
@@ -29,13 +29,9 @@ export interface FleetSlice {
   readonly vms: readonly FleetVm[];
 }
 
-/**
- * Whether a group can be asked for more: `ok`; `slowed` after failures; `backoff` (nothing until a
- * time, because the last one failed); `quota` (refused for want of quota, nothing until a time);
- * `halted` (so many failed that nothing is asked for, and nothing idle is given back, until a time).
- */
+/** Whether a group can be asked for more. */
 export interface Availability {
-  readonly state: "ok" | "slowed" | "backoff" | "quota" | "halted";
+  readonly state: AvailabilityState;
   readonly untilMs: number | null;
   /** One line for people; empty for `ok`. */
   readonly reason: string;

@@ -5,6 +5,7 @@
  * REQUESTED → BOOTING → INITIALIZING → READY ⇄ UNHEALTHY, from each of them → STOPPING →
  * TERMINATED, or FAILED or PREEMPTED when it went without being asked.
  */
+import type { VmStateName } from "../wire/vms.ts";
 
 /** Where a VM is, with what is known there. */
 export type VmState =
@@ -35,9 +36,6 @@ export type VmState =
     readonly sinceMs: number;
     readonly reason: string;
   };
-
-/** The name of a state. */
-export type VmStateName = VmState["name"];
 
 /** What can happen to a VM. */
 export type VmEvent =
@@ -85,7 +83,7 @@ const ENDS = {
  * What each event leads to in each state; null means that the event is out of date there and changes
  * nothing. Events may overtake each other: a VM can be ready before its request was answered.
  */
-export const VM_TRANSITIONS: Readonly<Record<VmStateName, Row>> = {
+export const VM_TRANSITIONS: Readonly<Record<VmStateName & VmState["name"], Row>> = {
   REQUESTED: {
     ...TERMINAL,
     accepted: "BOOTING",

@@ -100,7 +100,11 @@ export class Pace {
     return this.#deletes.take(nowMs);
   }
 
-  /** Whether idle slices may be given back: what is hard to get is kept. */
+  /**
+   * Whether idle slices may be given back: not where nothing can be had in their place. A group that is
+   * only slow gives back what is idle: what is asked for still comes, its idle time is long enough to
+   * keep it from going up and down, and what nobody needs would stay for as long as failures count.
+   */
   mayShrink(nowMs: number): boolean {
     return this.#factorAt(nowMs) !== 0;
   }

@@ -14,8 +14,18 @@ export const VM_STATES = [
   "PREEMPTED",
 ] as const;
 
-/** Whether a group can be asked for more. */
+/** One of them. */
+export type VmStateName = (typeof VM_STATES)[number];
+
+/** Whether a group can be asked for more; see {@linkcode AvailabilityState}. */
 export const AVAILABILITY_STATES = ["ok", "slowed", "backoff", "quota", "halted"] as const;
+
+/**
+ * Whether a group can be asked for more: `ok`; `slowed` after failures; `backoff` (nothing until a
+ * time, because the last one failed); `quota` (refused for want of quota, nothing until a time);
+ * `halted` (so many failed that nothing is asked for, and nothing idle is given back, until a time).
+ */
+export type AvailabilityState = (typeof AVAILABILITY_STATES)[number];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const time = v.pipe(v.number(), v.minValue(0));
@@ -51,16 +61,7 @@ export interface VmView {
   readonly group: string;
   readonly provider: string;
   readonly manager: string;
-  readonly state:
-    | "REQUESTED"
-    | "BOOTING"
-    | "INITIALIZING"
-    | "READY"
-    | "UNHEALTHY"
-    | "STOPPING"
-    | "TERMINATED"
-    | "FAILED"
-    | "PREEMPTED";
+  readonly state: VmStateName;
   readonly sinceMs: number;
   readonly reason: string;
   readonly phase: string;
@@ -124,7 +125,7 @@ export interface GroupView {
   readonly coming: number;
   readonly going: number;
   readonly availability: {
-    readonly state: "ok" | "slowed" | "backoff" | "quota" | "halted";
+    readonly state: AvailabilityState;
     readonly untilMs: number | null;
     readonly reason: string;
   };

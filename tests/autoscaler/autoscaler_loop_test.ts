@@ -7,7 +7,7 @@ import {
   VM_CHANNEL,
 } from "../../src/autoscaler/messages.ts";
 import type { Fleet, ToVmManager } from "../../src/vm/fleet.ts";
-import type { VmStateName } from "../../src/vm/managed_vm.ts";
+import type { VmStateName } from "../../src/wire/vms.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { ManualClock, settle } from "../fakes/manual_clock.ts";
 import { scaleGroup } from "../fakes/scale_groups.ts";

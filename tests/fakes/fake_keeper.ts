@@ -16,6 +16,7 @@ import type {
   NeverStarted,
   StartedFact,
 } from "../../src/worker/keeper_link.ts";
+import { KeeperLinkTo, type ToldKeeper } from "./keeper_link_to.ts";
 
 type Fact =
   | { number: number; started: StartedFact }
@@ -23,7 +24,7 @@ type Fact =
   | { number: number; unqueued: Run };
 
 /** The keeper. `connect()` gives links to it. */
-export class FakeKeeper {
+export class FakeKeeper implements ToldKeeper {
   readonly specs = new Map<number, KeeperSpec>();
   readonly forgotten: number[] = [];
   /** Every attempt that ever began, in order. */
@@ -45,7 +46,7 @@ export class FakeKeeper {
   #lastNumber = 0;
   #flushed = 0;
   #slot = 0;
-  #link: FakeLink | null = null;
+  #link: KeeperLinkTo | null = null;
   #ended: ((report: StopReport) => void) | null = null;
 
   get running(): string[] {
@@ -74,7 +75,7 @@ export class FakeKeeper {
       limits: { memory: "cgroup v2", cpu: null, pids: null, disk: "counting", why: "a fake" },
     };
     this.#flushed = this.#lastNumber;
-    return this.#link = new FakeLink(this, hello);
+    return this.#link = new KeeperLinkTo(this, hello);
   }
 
   /** An attempt ends by itself. */
@@ -99,6 +100,15 @@ export class FakeKeeper {
     const fresh = this.#facts.filter(({ number }) => number > this.#flushed);
     this.#flushed = this.#lastNumber;
     if (fresh.length > 0) this.#link?.facts(this.#batch(fresh));
+  }
+
+  spec(spec: KeeperSpec): void {
+    this.specs.set(spec.generation, spec);
+  }
+
+  forget(generation: number): void {
+    this.specs.delete(generation);
+    this.forgotten.push(generation);
   }
 
   start(runs: readonly Run[]): void {
@@ -281,73 +291,5 @@ export class FakeKeeper {
     for (const [generation, from, to, attempt] of runs) {
       for (let index = from; index < to; index++) fn(attemptUid(generation, index, attempt));
     }
-  }
-}
-
-class FakeLink implements KeeperLink {
-  readonly #keeper: FakeKeeper;
-  readonly hello: KeeperHello;
-  #receiver: ((facts: KeeperFacts) => void) | null = null;
-  /** What came before anybody listened. */
-  readonly #early: KeeperFacts[] = [];
-  #onLost: ((why: string) => void) | null = null;
-  #cut = false;
-
-  constructor(keeper: FakeKeeper, hello: KeeperHello) {
-    this.#keeper = keeper;
-    this.hello = hello;
-  }
-
-  capacity(capacity: KeeperCapacity): void {
-    if (!this.#cut) this.#keeper.setCapacity(capacity);
-  }
-  spec(spec: KeeperSpec): void {
-    if (!this.#cut) this.#keeper.specs.set(spec.generation, spec);
-  }
-  forget(generation: number): void {
-    this.#keeper.specs.delete(generation);
-    this.#keeper.forgotten.push(generation);
-  }
-  start(runs: readonly Run[]): void {
-    if (!this.#cut) this.#keeper.start(runs);
-  }
-  unqueue(runs: readonly Run[]): void {
-    if (!this.#cut) this.#keeper.unqueue(runs);
-  }
-  stop(runs: readonly Run[], reason: StopReason): void {
-    if (!this.#cut) this.#keeper.stop(runs, reason);
-  }
-  refuse(runs: readonly Run[], end: NeverStarted): void {
-    if (!this.#cut) this.#keeper.refuse(runs, end);
-  }
-  ack(upTo: number): void {
-    if (!this.#cut) this.#keeper.ack(upTo);
-  }
-  end(request: { remainingMs: number; cause: StopCause }): Promise<StopReport> {
-    if (this.#cut) return Promise.reject(new Error("the connection is closed"));
-    return this.#keeper.end(request);
-  }
-  onFacts(receiver: (facts: KeeperFacts) => void): void {
-    this.#receiver = receiver;
-    for (const facts of this.#early.splice(0)) receiver(facts);
-  }
-  onLost(receiver: (why: string) => void): void {
-    this.#onLost = receiver;
-  }
-  close(): void {
-    this.#cut = true;
-  }
-
-  facts(facts: KeeperFacts): void {
-    if (this.#cut) return;
-    if (this.#receiver === null) this.#early.push(facts);
-    else this.#receiver(facts);
-  }
-  lost(why: string): void {
-    this.#cut = true;
-    this.#onLost?.(why);
-  }
-  cut(): void {
-    this.#cut = true;
   }
 }

@@ -16,13 +16,13 @@ import { Room } from "../../src/worker/keeper/room.ts";
 import { RunQueue } from "../../src/worker/keeper/run_queue.ts";
 import type {
   KeeperCapacity,
-  KeeperFacts,
   KeeperHello,
   KeeperLink,
   KeeperSpec,
   NeverStarted,
   StartedFact,
 } from "../../src/worker/keeper_link.ts";
+import { KeeperLinkTo, type ToldKeeper } from "../fakes/keeper_link_to.ts";
 
 /** Facts that come this close together travel together, in ms. */
 const BATCH_MS = 2;
@@ -99,7 +99,7 @@ export interface SimKeeperOptions {
 }
 
 /** See the head of this file. */
-export class SimKeeper {
+export class SimKeeper implements ToldKeeper {
   /** Of the worker it belongs to. */
   readonly worker: string;
   readonly #clock: Clock;
@@ -112,7 +112,7 @@ export class SimKeeper {
   readonly #onLeft: () => void;
   readonly #specs = new Map<number, KeeperSpec>();
   readonly #tasks = new Map<string, Task>();
-  #link: SimLink | null = null;
+  #link: KeeperLinkTo | null = null;
   #telling = false;
   #closed = false;
   #dead = false;
@@ -172,7 +172,7 @@ export class SimKeeper {
       cgroup: null,
       limits: { memory: null, cpu: null, pids: null, disk: null, why: "nothing runs here" },
     };
-    return this.#link = new SimLink(this, hello);
+    return this.#link = new KeeperLinkTo(this, hello);
   }
 
   setCapacity(capacity: KeeperCapacity): void {
@@ -481,71 +481,4 @@ function causeOf(task: Task, { code, exited }: { code: number; exited: boolean }
   if (task.timedOut) return "timeout";
   if (exited && (task.reason === null || code === 0)) return "exit";
   return task.reason !== null ? "cancelled" : "signal";
-}
-
-class SimLink implements KeeperLink {
-  readonly hello: KeeperHello;
-  readonly #keeper: SimKeeper;
-  readonly #early: KeeperFacts[] = [];
-  #receiver: ((facts: KeeperFacts) => void) | null = null;
-  #onLost: ((why: string) => void) | null = null;
-  #cut = false;
-
-  constructor(keeper: SimKeeper, hello: KeeperHello) {
-    this.#keeper = keeper;
-    this.hello = hello;
-  }
-
-  capacity(capacity: KeeperCapacity): void {
-    if (!this.#cut) this.#keeper.setCapacity(capacity);
-  }
-  spec(spec: KeeperSpec): void {
-    if (!this.#cut) this.#keeper.spec(spec);
-  }
-  forget(generation: number): void {
-    if (!this.#cut) this.#keeper.forget(generation);
-  }
-  start(runs: readonly Run[]): void {
-    if (!this.#cut) this.#keeper.start(runs);
-  }
-  unqueue(runs: readonly Run[]): void {
-    if (!this.#cut) this.#keeper.unqueue(runs);
-  }
-  stop(runs: readonly Run[], reason: StopReason, graceMs: number | null): void {
-    if (!this.#cut) this.#keeper.stop(runs, reason, graceMs);
-  }
-  refuse(runs: readonly Run[], end: NeverStarted): void {
-    if (!this.#cut) this.#keeper.refuse(runs, end);
-  }
-  ack(upTo: number): void {
-    if (!this.#cut) this.#keeper.ack(upTo);
-  }
-  end(request: { remainingMs: number; cause: StopCause }): Promise<StopReport> {
-    if (this.#cut) return Promise.reject(new Error("the connection is closed"));
-    return this.#keeper.end(request);
-  }
-  onFacts(receiver: (facts: KeeperFacts) => void): void {
-    this.#receiver = receiver;
-    for (const facts of this.#early.splice(0)) receiver(facts);
-  }
-  onLost(receiver: (why: string) => void): void {
-    this.#onLost = receiver;
-  }
-  close(): void {
-    this.#cut = true;
-  }
-
-  facts(facts: KeeperFacts): void {
-    if (this.#cut) return;
-    if (this.#receiver === null) this.#early.push(facts);
-    else this.#receiver(facts);
-  }
-  lost(why: string): void {
-    if (this.#cut) return;
-    this.#cut = true;
-    this.#onLost?.(why);
-  }
-  cut(): void {
-    this.#cut = true;
-  }
 }

@@ -6,8 +6,8 @@ import {
   VM_TRANSITIONS,
   type VmEvent,
   type VmState,
-  type VmStateName,
 } from "../../src/vm/managed_vm.ts";
+import type { VmStateName } from "../../src/wire/vms.ts";
 
 const STATES: Record<VmStateName, VmState> = {
   REQUESTED: { name: "REQUESTED", sinceMs: 1 },

@@ -68,6 +68,18 @@ export const SERVER_FLAGS = {
   tlsCa: flagText("FILE", "certificates it trusts in others, beside the system's (PEM)"),
 } as const;
 
+/** Whom a process works for that is part of a controller's cluster. */
+export const WORKS_FOR_FLAGS = {
+  controller: {
+    ...flagText("URL[,URL]", "the controller it works for, and where else that may be"),
+    env: "IRIS_CONTROLLER",
+  },
+  tokenFile: {
+    ...flagText("FILE", "a file with the worker token of that controller"),
+    env: "IRIS_TOKEN_FILE",
+  },
+} as const;
+
 /** `--host` of a mode with a controller. */
 export const HOST_FLAG = {
   kind: "value",

@@ -1,18 +1,11 @@
 /** Flags of `--mode=vm-manager` that nothing else has. */
-import { SERVER_FLAGS } from "./listen_flags.ts";
+import { SERVER_FLAGS, WORKS_FOR_FLAGS } from "./listen_flags.ts";
 import { parseChoice } from "./quantities.ts";
 import { flagText } from "./shared.ts";
 
 /** What it works for, who it is, and what a stop does. */
 export const VM_MANAGER_FLAGS = {
-  controller: {
-    ...flagText("URL[,URL]", "the controller it works for, and where else that may be"),
-    env: "IRIS_CONTROLLER",
-  },
-  tokenFile: {
-    ...flagText("FILE", "a file with the worker token of that controller"),
-    env: "IRIS_TOKEN_FILE",
-  },
+  ...WORKS_FOR_FLAGS,
   name: flagText("NAME", "its name, which no other VM manager may have; the host's when left out"),
   onStop: {
     kind: "value",

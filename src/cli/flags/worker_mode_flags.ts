@@ -10,19 +10,12 @@ import {
   parseSize,
   parseWorkerName,
 } from "./quantities.ts";
-import { parsePortRange, SERVER_FLAGS, WORKER_HOST_FLAG } from "./listen_flags.ts";
+import { parsePortRange, SERVER_FLAGS, WORKER_HOST_FLAG, WORKS_FOR_FLAGS } from "./listen_flags.ts";
 import { flagText } from "./shared.ts";
 
 /** What it works for, who it is, where it is reached, and what it offers. */
 export const WORKER_MODE_FLAGS = {
-  controller: {
-    ...flagText("URL[,URL]", "the controller it works for, and where else that may be"),
-    env: "IRIS_CONTROLLER",
-  },
-  tokenFile: {
-    ...flagText("FILE", "a file with the worker token of that controller"),
-    env: "IRIS_TOKEN_FILE",
-  },
+  ...WORKS_FOR_FLAGS,
   name: {
     kind: "value",
     parse: parseWorkerName,
