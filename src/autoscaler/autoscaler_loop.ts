@@ -47,7 +47,8 @@ export function autoscalerLoop(): LoopBody {
       const workers = tracker.see(known, clock.now());
       const groups = tracker.learn(desk.groups, workers);
       const { jobs, usage } = known;
-      const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, groups });
+      const closed = closedOf(known);
+      const decision = decide({ nowMs: clock.wall(), jobs, usage, workers, closed, groups });
       if (scales) retire.tell(decision.retire);
       const wanted = decision.groups.map(({ group, count, reason, remove }) => ({
         ...{ group, count, reason, remove },
@@ -85,6 +86,14 @@ export function autoscalerLoop(): LoopBody {
     core.onMessage(null);
     desk.close();
   };
+}
+
+/** Workers that are well, and that the demand does not count among those that take work. */
+function closedOf({ seen = [], workers }: Demand): ReadonlySet<string> {
+  const able = new Set(workers.map(({ worker }) => worker));
+  return new Set(
+    seen.filter(({ vm, state }) => state === "ready" && !able.has(vm)).map(({ vm }) => vm),
+  );
 }
 
 /** What is told only when it is not what was told last. */

@@ -23,6 +23,8 @@ export interface DecideInput extends Pick<Demand, "usage"> {
     /** Since it last had something to do, in ms; 0 while it has. */
     readonly idleForMs: number;
   })[];
+  /** Workers that are well and get nothing new, whatever waits: a user drained them, for instance. */
+  readonly closed?: ReadonlySet<string>;
   /** In the order of the configuration. */
   readonly groups: readonly DecideGroup[];
 }
@@ -49,7 +51,8 @@ export const PATIENCE_MS = 1_000;
 /** Decides for all groups at once. */
 export function decide(input: DecideInput): Decision {
   const workers = new Map(input.workers.map((worker) => [worker.worker, worker]));
-  const plans = input.groups.map((group) => new GroupPlan(group, workers));
+  const seen = { workers, closed: input.closed ?? new Set<string>() };
+  const plans = input.groups.map((group) => new GroupPlan(group, seen));
   for (const plan of plans) plan.refusal = whyBlocked(plan, plans);
   const routes = new Routes(plans);
   const unplaced: Unplaced[] = [];

@@ -86,10 +86,18 @@ export class GroupPlan {
   readonly #needed = new Set<string>();
   readonly #sliceOf = new Map<string, string>();
   readonly #workers: ReadonlyMap<string, SeenWorker>;
+  readonly #closed: ReadonlySet<string>;
   readonly #attributes: Readonly<Record<string, string>>;
 
-  /** @param workers those that are known, by name */
-  constructor(group: DecideGroup, workers: ReadonlyMap<string, SeenWorker>) {
+  /**
+   * @param of.workers those that take work, by name
+   * @param of.closed those that are there and take none
+   */
+  constructor(
+    group: DecideGroup,
+    of: { workers: ReadonlyMap<string, SeenWorker>; closed: ReadonlySet<string> },
+  ) {
+    const { workers, closed } = of;
     this.group = group;
     const isLive = ({ vms }: DecideGroup["slices"][number]) =>
       vms.every(({ state }) => LIVE.has(state));
@@ -97,6 +105,7 @@ export class GroupPlan {
     this.doomed = group.slices.filter((slice) => !isLive(slice))
       .flatMap(({ vms }) => vms.map(({ vm }) => vm));
     this.#workers = workers;
+    this.#closed = closed;
     this.#attributes = { ...group.learned, ...group.attributes, group: group.name };
     for (const { slice, vms } of this.live) {
       for (const { vm } of vms) this.#sliceOf.set(vm, slice);
@@ -109,7 +118,8 @@ export class GroupPlan {
   get coming(): DecideGroup["slices"] {
     return this.live.filter(({ vms }) =>
       vms.some(({ vm, state }) =>
-        !this.#workers.has(vm) && (COMING.has(state) || state === "READY")
+        !this.#workers.has(vm) && !this.#closed.has(vm) &&
+        (COMING.has(state) || state === "READY")
       )
     );
   }
@@ -117,7 +127,9 @@ export class GroupPlan {
   /** Room that is on its way: of VMs whose workers are not known yet, and of those owed to `min`. */
   comingRooms(): WorkerRoom[] {
     const rooms = this.coming.flatMap(({ slice, vms }) =>
-      vms.filter(({ vm }) => !this.#workers.has(vm)).map(({ vm }) => this.#room(vm, slice))
+      vms.filter(({ vm }) => !this.#workers.has(vm) && !this.#closed.has(vm)).map(({ vm }) =>
+        this.#room(vm, slice)
+      )
     );
     for (let at = this.live.length; at < this.group.min; at++) {
       const slice = `${this.group.name}+${at}`;
@@ -297,7 +309,9 @@ export class GroupPlan {
 
   /** Whether each of them takes work, or is on its way to. */
   #isUsable(vms: DecideGroup["slices"][number]["vms"]): boolean {
-    return vms.every(({ vm, state }) => this.#workers.has(vm) || COMING.has(state));
+    return vms.every(({ vm, state }) =>
+      this.#workers.has(vm) || (COMING.has(state) && !this.#closed.has(vm))
+    );
   }
 
   #holds(constraint: Constraint): boolean {

@@ -178,12 +178,6 @@ export class Pace {
     return { state: "slowed", untilMs: null, reason };
   }
 
-  /** When something may change by the passing of time alone, in ms; Infinity for never. */
-  nextMs(nowMs: number): number {
-    const block = this.#blockAt(nowMs);
-    return block === null ? Infinity : block.untilMs;
-  }
-
   #wait(nowMs: number, reason: string): void {
     const ms = backoffMs(this.#failures++, FAILURE_BACKOFF, this.#random);
     this.#backoff = { untilMs: nowMs + ms, reason };

