@@ -105,6 +105,8 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** The main module of another copy of the program. */
   readonly main?: string;
+  /** The single file, in place of the sources. */
+  readonly program?: string;
   /** Where to run it, when not here: what comes in front of a command (`Host.command`). */
   readonly on?: { readonly command: readonly string[] };
 }
@@ -127,7 +129,9 @@ export function startIris(world: World, args: string[], options: StartOptions = 
   const by = options.by ?? "direct";
   const [command, ...rest] = [
     ...options.on?.command ?? [],
-    ...commandFor(by, args, options.main),
+    ...(options.program === undefined
+      ? commandFor(by, args, options.main)
+      : [options.program, ...args]),
   ];
   const child = new Deno.Command(command ?? "", {
     args: rest,
