@@ -1,0 +1,128 @@
+/** The units of `deno task compile` under a real systemd, with the one file that they start. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { compileIris } from "../../scripts/compile.ts";
+import { ROOT } from "../../scripts/lint/place.ts";
+import { makeWorld } from "../support/iris_process.ts";
+import { inGate, needs } from "../support/require.ts";
+import { until } from "../support/ssh/ssh_hosts.ts";
+import { canRunSystemd, startSystemd, type Systemd } from "../support/systemd.ts";
+
+const SYSTEMD = inGate(
+  await needs("a systemd in namespaces (root, systemd, util-linux, cgroup2)", canRunSystemd),
+);
+const UP_MS = 30_000;
+const URL = "http://127.0.0.1:10000";
+const WORKER_FLAGS = `--controller=${URL} --token-file=/var/lib/iris/controller/worker-token`;
+
+/** What is typed on that machine. */
+async function iris(systemd: Systemd, ...args: string[]): Promise<string> {
+  const env = ["env", "XDG_STATE_HOME=/var/lib", "XDG_CACHE_HOME=/var/cache", "HOME=/root"];
+  const { code, out, err } = await systemd.run(...env, "iris", ...args);
+  assertEquals(code, 0, `${args.join(" ")}: ${out}${err}`);
+  return out + err;
+}
+
+async function systemctl(systemd: Systemd, ...args: string[]): Promise<void> {
+  const { code, out, err } = await systemd.run("systemctl", ...args);
+  assertEquals(code, 0, `${args.join(" ")}: ${out}${err}`);
+}
+
+/** Stops a unit, which must have needed neither a SIGKILL nor its time. */
+async function stopped(systemd: Systemd, unit: string): Promise<void> {
+  const from = performance.now();
+  await systemctl(systemd, "stop", unit);
+  const limitUs = await systemd.property(unit, "TimeoutStopUSec");
+  assertEquals(limitUs, "15s");
+  assert(performance.now() - from < 15_000);
+  const facts = ["ActiveState", "Result", "ExecMainStatus", "NRestarts"];
+  const said = await Promise.all(facts.map((name) => systemd.property(unit, name)));
+  assertEquals(said.slice(0, 3), ["inactive", "success", "0"], unit);
+}
+
+/** The flags of a mode, for its next start. */
+function flags(systemd: Systemd, mode: string, text: string): void {
+  Deno.writeTextFileSync(`${systemd.folder("default")}/iris-${mode}`, `IRIS_FLAGS="${text}"\n`);
+}
+
+/** What a unit's processes said. */
+function logOf(systemd: Systemd, mode: string): string {
+  try {
+    return Deno.readTextFileSync(`${systemd.folder("lib")}/${mode}.log`);
+  } catch {
+    return "";
+  }
+}
+
+/** Puts the file and its units where the README says. */
+async function install(systemd: Systemd): Promise<void> {
+  const { file } = await compileIris({ kind: "self-extracting", out: `${ROOT}/dist/.test` });
+  Deno.copyFileSync(file, `${systemd.folder("bin")}/iris`);
+  for (const mode of ["controller", "worker"]) {
+    const unit = `iris-${mode}.service`;
+    const units = systemd.folder("units");
+    Deno.copyFileSync(`${ROOT}/dist/.test/${unit}`, `${units}/${unit}`);
+    // There is no journal in these namespaces.
+    Deno.mkdirSync(`${units}/${unit}.d`);
+    const output = `[Service]\nStandardOutput=append:/var/lib/${mode}.log\nStandardError=inherit\n`;
+    Deno.writeTextFileSync(`${units}/${unit}.d/log.conf`, output);
+  }
+  await systemctl(systemd, "daemon-reload");
+}
+
+/** Pids of a world's task: it has the tag on its command line. */
+function tasksOf(systemd: Systemd, tag: string): number[] {
+  return systemd.pids("iris-worker").filter((pid) => {
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+    return words[0] === "sleep" && words[1]?.endsWith(`.${tag}`);
+  });
+}
+
+Deno.test({
+  name: "under systemd a worker's tasks outlive its crash and its detach, and end with its stop",
+  ...SYSTEMD,
+  async fn() {
+    using world = makeWorld();
+    await using systemd = await startSystemd(`${world.dir}/systemd`);
+    await install(systemd);
+    flags(systemd, "worker", `${WORKER_FLAGS} --on-stop=detach`);
+    await systemctl(systemd, "enable", "--now", "iris-controller");
+    const job = ["job", "run", "--no-wait", "--name", "long", "--", "sleep", `3600.${world.tag}`];
+    const answers = () => Promise.resolve(logOf(systemd, "controller").includes(URL));
+    await until("the controller is up", answers, UP_MS);
+    await systemctl(systemd, "enable", "--now", "iris-worker");
+    await iris(systemd, ...job);
+    const runs = () => Promise.resolve(tasksOf(systemd, world.tag).length === 1);
+    await until("the task runs", runs, UP_MS).catch((error) => {
+      throw new Error(`${error.message}: ${logOf(systemd, "worker")}`);
+    });
+    const task = tasksOf(systemd, world.tag);
+
+    // A crash: systemd starts it again, and what runs goes on.
+    const main = () => systemd.property("iris-worker", "MainPID");
+    const before = await main();
+    await systemctl(systemd, "kill", "--kill-whom=main", "--signal=SIGKILL", "iris-worker");
+    const adopted = async () => !["0", before].includes(await main()) && await back(2);
+    const back = (times: number) =>
+      Promise.resolve(logOf(systemd, "worker").match(/^worker \S+ http/gm)?.length === times);
+    await until("the worker is back", adopted, UP_MS);
+    assertEquals(tasksOf(systemd, world.tag), task);
+    assertEquals(await systemd.property("iris-worker", "NRestarts"), "1");
+
+    // A detach: the same with the unit stopped.
+    await stopped(systemd, "iris-worker");
+    assertMatch(logOf(systemd, "worker"), /\(detach\).*1 attempts? goes? on|detached: 1 attempt/);
+    assertEquals(tasksOf(systemd, world.tag), task);
+    flags(systemd, "worker", WORKER_FLAGS);
+    await systemctl(systemd, "start", "iris-worker");
+    await until("the worker has it again", () => back(3), UP_MS);
+    assertEquals(tasksOf(systemd, world.tag), task);
+    assertMatch(await iris(systemd, "job", "show", "long"), /RUNNING/);
+
+    // Its own stop ends it, and nothing is left for systemd to kill.
+    await stopped(systemd, "iris-worker");
+    assertEquals(systemd.pids("iris-worker"), []);
+    await stopped(systemd, "iris-controller");
+    assertEquals(systemd.pids("iris-controller"), []);
+    assertMatch(logOf(systemd, "controller"), /iris stopped cleanly/);
+  },
+});
