@@ -21,6 +21,8 @@ export type ErrorCode =
   | "storage_full"
   | "quota"
   | "gone"
+  | "job_failed"
+  | "task_failed"
   | "internal";
 
 /** What the world did: expected, reported in one line, never a stack trace for the user. */

@@ -13,6 +13,15 @@ const KNOWN:
         `its certificate is not for the name "${name}"` +
         (valid === undefined ? "" : `, only for ${namesIn(valid)}`),
     ],
+    [
+      /self-signed certificate|unable to (verify the first|get local issuer) certificate/,
+      "its certificate is signed by nobody this program trusts",
+    ],
+    // All that a browser tells.
+    [
+      /^(Failed to fetch|NetworkError when attempting to fetch)/,
+      "it cannot be reached, or this page's origin is not one of its --allow-origin",
+    ],
     [/BadSignature/, "its certificate is another one than is trusted here: was it made anew?"],
     [/UnknownIssuer/, "its certificate is signed by nobody this program trusts"],
     [/certificate expired|Expired/, "its certificate has expired"],
@@ -24,13 +33,16 @@ const KNOWN:
       "it does not speak plain HTTP: is it an https: address?",
     ],
     [
-      /dns error|failed to lookup address|Name or service not known/,
+      /dns error|failed to lookup address|Name or service not known|ENOTFOUND|EAI_AGAIN/,
       "its host name does not resolve",
     ],
-    [/Connection refused/i, "connection refused"],
-    [/No route to host/i, "no route to host"],
+    [/Connection refused|ECONNREFUSED/i, "connection refused"],
+    [/No route to host|EHOSTUNREACH/i, "no route to host"],
     [/Network is unreachable/i, "network unreachable"],
-    [/Connection reset|connection closed|IncompleteMessage/i, "it closed the connection"],
+    [
+      /Connection reset|connection closed|IncompleteMessage|ECONNRESET|other side closed/i,
+      "it closed the connection",
+    ],
     [/timed out|deadline has elapsed|aborted/i, "no answer in time"],
   ];
 
@@ -38,7 +50,7 @@ const KNOWN:
 export function fetchProblem(error: unknown): string {
   let text = "";
   for (let at: unknown = error; at !== undefined && text.length < 2_000;) {
-    text += `${messageOf(at)}\n`;
+    text += `${messageOf(at)}${codeOf(at)}\n`;
     at = at instanceof Error ? at.cause : undefined;
   }
   for (const [pattern, says] of KNOWN) {
@@ -47,6 +59,12 @@ export function fetchProblem(error: unknown): string {
   }
   // The innermost says most.
   return text.trim().split("\n").at(-1) ?? "unknown";
+}
+
+/** What Node says beside a message, which may be empty. */
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? ` ${code}` : "";
 }
 
 /** `DnsName("a"), IpAddress(10.0.0.1) or ...` as people write it. */

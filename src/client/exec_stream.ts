@@ -26,7 +26,8 @@ export type TakeOutput = (
 export class ExecStream {
   readonly #socket: WebSocket;
   readonly #output: TakeOutput;
-  readonly #ended = Promise.withResolvers<{ code: number; why?: string }>();
+  readonly #ended: Promise<{ code: number; why?: string }>;
+  #resolve: (end: Promise<{ code: number; why?: string }>) => void = () => {};
   /** Output in order, and the end behind it. */
   #taking: Promise<void> = Promise.resolve();
   /** What was sent before the connection was there. */
@@ -39,8 +40,9 @@ export class ExecStream {
   constructor(socket: WebSocket, options: { request: ExecRequest; output: TakeOutput }) {
     this.#socket = socket;
     this.#output = options.output;
+    this.#ended = new Promise((resolve) => this.#resolve = resolve);
     // owner: whoever waits for `ended`; a stream that is only closed has nobody.
-    this.#ended.promise.catch(() => {});
+    this.#ended.catch(() => {});
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       socket.send(JSON.stringify(options.request));
@@ -61,7 +63,7 @@ export class ExecStream {
    * @throws {IrisError} when it could not be run, or the connection was lost
    */
   get ended(): Promise<{ code: number; why?: string }> {
-    return this.#ended.promise;
+    return this.#ended;
   }
 
   /** Sends input; resolves when the next may be sent. */
@@ -134,7 +136,7 @@ export class ExecStream {
     if (this.#over) return;
     this.#over = true;
     this.#go();
-    this.#ended.resolve(this.#taking.then(how));
+    this.#resolve(this.#taking.then(how));
   }
 
   #go(): void {

@@ -1,21 +1,13 @@
 /**
- * The client of a controller's API: submit, wait, logs, stop. Needs `fetch` only. Every call has a
- * deadline or takes a signal.
+ * The client of a controller's API: one method for each call. Needs `fetch` only. Every call has a
+ * deadline or takes a signal. What is convenient to write lies above it, in `iris.ts`.
  */
-import { sleep, systemClock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
-import { fetchProblem } from "../base/fetch_problem.ts";
 import { randomHex } from "../base/ids.ts";
-import { FleetClient } from "./fleet_client.ts";
-import { ExecStream, type TakeOutput } from "./exec_stream.ts";
-import type { ExecRequest } from "../wire/exec.ts";
-import type { HostUsage, Signalled, TaskUsage } from "../wire/usage.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
-import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type {
   ClusterStopAnswer,
   ClusterStopRequest,
-  ErrorBody,
   EventPage,
   EventView,
   JobExplanation,
@@ -24,28 +16,22 @@ import type {
   PurgeAnswer,
   SubmittedJob,
   TaskDetail,
+  TaskResult,
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
-import { lines } from "./json_stream.ts";
-import { errorOf, type LogsRequest, type OpenLogs, readLogs } from "./log_stream.ts";
-
+import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
+import type { ExecRequest } from "../wire/exec.ts";
 import type { BundleAnswer, BundleOffer, JobOutputs } from "../wire/shipping.ts";
+import type { HostUsage, Signalled, TaskUsage } from "../wire/usage.ts";
+import type { OpenEvents } from "./event_stream.ts";
+import { ExecStream, type TakeOutput } from "./exec_stream.ts";
+import { FleetClient } from "./fleet_client.ts";
+import type { JobRequest } from "./job_request.ts";
+import type { LogsRequest, OpenLogs } from "./log_stream.ts";
+import { type CallLimits, type ClientOptions, type JsonOptions, Transport } from "./transport.ts";
 
-/** Where and how to reach a controller. */
-export interface ClientOptions {
-  /** For instance `http://127.0.0.1:10000`. */
-  readonly url: string;
-  readonly token: string;
-  /** Whose jobs short names mean. */
-  readonly user?: string;
-  /** How long a call that is no stream may take, in ms. Default 30,000. */
-  readonly timeoutMs?: number;
-  /** What calls go through, for instance one that trusts a certificate; `fetch` when left out. */
-  readonly fetch?: typeof fetch;
-  /** What makes WebSockets that send headers, likewise; `WebSocket` itself when left out. */
-  readonly socket?: (url: string, headers: Readonly<Record<string, string>>) => WebSocket;
-}
+export type { ClientOptions } from "./transport.ts";
 
 /** What a submit may say; what is left out gets its default from the controller. */
 export type SubmitRequest = Readonly<Record<string, unknown>> & {
@@ -57,45 +43,43 @@ export type EndpointRegistration =
   & Pick<EndpointRequest, "job" | "task" | "attempt" | "name" | "port">
   & Partial<Pick<EndpointRequest, "host" | "metadata">>;
 
-const DEFAULT_TIMEOUT_MS = 30_000;
 /** One `wait` call is held at most this long by the server, in ms. */
 const WAIT_MS = 20_000;
 
-/** How often a submit is tried that nobody answered, and the pause after the first try, in ms. */
-const SUBMIT_TRIES = 3;
-const SUBMIT_PAUSE_MS = 200;
-
-/** Before a lost stream of events is taken up again, in ms. */
-const EVENTS_PAUSE_MS = 500;
-
 /** Speaks to one controller. */
 export class IrisClient {
-  readonly #options: ClientOptions;
+  readonly #transport: Transport;
   /** VMs and scale groups. */
   readonly fleet = new FleetClient((method, path, options) => this.#json(method, path, options));
 
   /** @param options where the controller is, and the token to show */
-  constructor(options: ClientOptions) {
-    this.#options = options;
+  constructor(options: ClientOptions | Transport) {
+    this.#transport = options instanceof Transport ? options : new Transport(options);
+  }
+
+  /** The same client, whose calls have further limits. */
+  with(limits: CallLimits): IrisClient {
+    return new IrisClient(this.#transport.with(limits));
   }
 
   /**
    * Submits a job; it is durable when this resolves. When no answer comes it is tried again under the
    * same key, which makes it one job.
    *
+   * @param options.key names the submit; a random one when left out
    * @throws {IrisError} as the API answers
    */
-  async submit(request: SubmitRequest): Promise<SubmittedJob> {
-    const key = randomHex(16);
-    for (let tries = 1;; tries++) {
-      try {
-        return await this.#json("POST", "/api/v1/jobs", { body: request, key });
-      } catch (error) {
-        const again = error instanceof IrisError && error.code === "unavailable";
-        if (!again || tries === SUBMIT_TRIES) throw error;
-        await sleep(systemClock, SUBMIT_PAUSE_MS * tries);
-      }
-    }
+  submit(
+    request: JobRequest | SubmitRequest,
+    options: { readonly key?: string } = {},
+  ): Promise<SubmittedJob> {
+    const { key = randomHex(16) } = options;
+    return this.#json("POST", "/api/v1/jobs", { body: request, key });
+  }
+
+  /** The controller's version. */
+  async version(): Promise<string> {
+    return (await this.#json<{ version: string }>("GET", "/api/v1/version")).version;
   }
 
   /** Jobs, newest first. */
@@ -125,6 +109,21 @@ export class IrisClient {
     return this.#json("GET", `${jobPath(name)}/tasks/${index}`);
   }
 
+  /**
+   * Tasks from an index on that have ended, with what they handed back, up to the first that has not.
+   *
+   * @param page.waitMs how long to wait for the first of them, at most 30,000
+   */
+  results(
+    name: string,
+    page: { offset?: number; limit?: number; waitMs?: number } = {},
+  ): Promise<TaskResult[]> {
+    const query = new URLSearchParams(
+      Object.entries(page).map(([word, value]) => [word, String(value)]),
+    );
+    return this.#json("GET", `${jobPath(name)}/results?${query}`);
+  }
+
   /** Why a job is not further than it is. @throws {IrisError} `not_found` */
   explain(name: string): Promise<JobExplanation> {
     return this.#json("GET", `${jobPath(name)}/explain`);
@@ -137,7 +136,7 @@ export class IrisClient {
 
   /** Asks a job to end. */
   stopJob(name: string): Promise<JobView> {
-    return this.#json("POST", `${jobPath(name)}/stop`);
+    return this.#json("POST", `${jobPath(name)}/stop`, { repeat: true });
   }
 
   /** Whether the controller has a bundle. @throws {IrisError} when it would not take it */
@@ -151,7 +150,13 @@ export class IrisClient {
     body: ReadableStream<Uint8Array>,
     signal: AbortSignal,
   ): Promise<BundleAnswer> {
-    return await checked(await this.#fetch("PUT", `/api/v1/bundles/${hash}`, { body, signal }));
+    const path = `/api/v1/bundles/${hash}`;
+    const { response, done } = await this.#transport.open("PUT", path, { body, signal });
+    try {
+      return await response.json() as BundleAnswer;
+    } finally {
+      done();
+    }
   }
 
   /** What is kept of what a job's tasks wrote into their output folders. */
@@ -165,19 +170,20 @@ export class IrisClient {
     task: number,
     signal: AbortSignal,
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    const response = await this.#fetch("GET", `${jobPath(name)}/outputs/${task}`, { signal });
+    const path = `${jobPath(name)}/outputs/${task}`;
+    const { response } = await this.#transport.open("GET", path, { signal });
     if (response.body === null) throw new IrisError("unavailable", "The answer is empty");
     return response.body;
   }
 
   /** Places nothing more of a job; what runs of it goes on. */
   holdJob(name: string): Promise<JobView> {
-    return this.#json("POST", `${jobPath(name)}/hold`);
+    return this.#json("POST", `${jobPath(name)}/hold`, { repeat: true });
   }
 
   /** Lets a held job be placed. */
   releaseJob(name: string): Promise<JobView> {
-    return this.#json("POST", `${jobPath(name)}/release`);
+    return this.#json("POST", `${jobPath(name)}/release`, { repeat: true });
   }
 
   /** Runs the tasks of a job that did not succeed again, as a new job of its name. */
@@ -238,13 +244,15 @@ export class IrisClient {
    *
    * @throws {IrisError} as the API answers; `unavailable` when no controller can be reached for long
    */
-  logs(name: string, options: LogsRequest = {}): AsyncGenerator<LogChunk> {
+  async *logs(name: string, options: LogsRequest = {}): AsyncGenerator<LogChunk> {
+    const { readLogs } = await import("./log_stream.ts");
     const open: OpenLogs = (query, { cursor, signal }) =>
-      this.#fetch(cursor === null ? "GET" : "POST", `${jobPath(name)}/logs?${query}`, {
+      this.#transport.open(cursor === null ? "GET" : "POST", `${jobPath(name)}/logs?${query}`, {
         signal,
         ...(cursor === null ? {} : { body: JSON.stringify({ cursor }) }),
       });
-    return readLogs(open, options);
+    const { giveUpMs } = this.#transport;
+    yield* readLogs(open, { ...(giveUpMs === undefined ? {} : { giveUpMs }), ...options });
   }
 
   /**
@@ -256,25 +264,14 @@ export class IrisClient {
   async *events(
     options: { after?: string; job?: string; signal?: AbortSignal } = {},
   ): AsyncGenerator<EventView> {
-    const { job, signal } = options;
-    let after = options.after ?? (await this.eventPage({ limit: 1 })).cursor;
-    for (;;) {
-      try {
-        const query = new URLSearchParams({ follow: "true", after });
-        if (job !== undefined) query.set("job", job);
-        const response = await this.#fetch("GET", `/api/v1/events?${query}`, { signal });
-        for await (const line of lines(response)) {
-          const value = JSON.parse(line) as EventView | ErrorBody;
-          if ("error" in value) throw errorOf(value);
-          after = value.cursor;
-          yield value;
-        }
-      } catch (error) {
-        if (signal?.aborted) return;
-        if (error instanceof IrisError && error.code !== "unavailable") throw error;
-      }
-      if (signal?.aborted) return;
-      await sleep(systemClock, EVENTS_PAUSE_MS, signal);
+    const { followEvents } = await import("./event_stream.ts");
+    const after = options.after ?? (await this.eventPage({ limit: 1 })).cursor;
+    const open: OpenEvents = (query, signal) =>
+      this.#transport.open("GET", `/api/v1/events?${query}`, { signal });
+    try {
+      yield* followEvents(open, { ...options, after, giveUpMs: this.#transport.giveUpMs });
+    } catch (error) {
+      if (!options.signal?.aborted) throw error;
     }
   }
 
@@ -334,9 +331,9 @@ export class IrisClient {
     of: ExecRequest & { readonly output: TakeOutput },
   ): ExecStream {
     const { output, ...request } = of;
-    const url = `${this.#options.url.replace(/^http/, "ws")}${taskPath(job, index)}/exec`;
-    const { socket = openSocket } = this.#options;
-    return new ExecStream(socket(url, this.#headers()), { request, output });
+    const { url, socket = openSocket } = this.#transport.options;
+    const address = `${url.replace(/^http/, "ws")}${taskPath(job, index)}/exec`;
+    return new ExecStream(socket(address, this.#transport.headers()), { request, output });
   }
 
   /** The live ownership tree, with those of so many workers of other hosts. */
@@ -351,7 +348,7 @@ export class IrisClient {
 
   /** The cluster's whole database as it is now, as a file of SQLite. */
   async backup(signal?: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    const response = await this.#fetch("GET", "/api/v1/cluster/backup", { signal });
+    const { response } = await this.#transport.open("GET", "/api/v1/cluster/backup", { signal });
     if (response.body === null) throw new IrisError("unavailable", "The backup is empty");
     return response.body;
   }
@@ -362,76 +359,13 @@ export class IrisClient {
   }
 
   /** Fetches the report of a stop from where its answer said; waits for it within `timeoutMs`. */
-  async stopReport(answer: ClusterStopAnswer, timeoutMs: number): Promise<StopReport> {
-    const response = await this.#through(answer.reportUrl, {
-      headers: this.#headers(),
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    return await checked<StopReport>(response);
+  stopReport(answer: ClusterStopAnswer, timeoutMs: number): Promise<StopReport> {
+    return this.#transport.elsewhere(answer.reportUrl, timeoutMs);
   }
 
-  async #json<T>(
-    method: string,
-    path: string,
-    options: JsonOptions = {},
-  ): Promise<T> {
-    const { body, key, signal, timeoutMs = this.#options.timeoutMs } = options;
-    const limit = AbortSignal.timeout(timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    const response = await this.#fetch(method, path, {
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(key === undefined ? {} : { headers: { "Idempotency-Key": key } }),
-      signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-    });
-    return await checked<T>(response);
+  #json<T>(method: string, path: string, options: JsonOptions = {}): Promise<T> {
+    return this.#transport.json(method, path, options);
   }
-
-  async #fetch(
-    method: string,
-    path: string,
-    options: {
-      body?: string | ReadableStream<Uint8Array>;
-      headers?: Readonly<Record<string, string>>;
-      signal?: AbortSignal | undefined;
-    },
-  ): Promise<Response> {
-    let response: Response;
-    try {
-      response = await this.#through(`${this.#options.url}${path}`, {
-        method,
-        headers: { ...this.#headers(), ...options.headers },
-        ...(options.body === undefined ? {} : { body: options.body }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
-    } catch (error) {
-      if (error instanceof DOMException && error.name === "AbortError") throw error;
-      throw new IrisError(
-        error instanceof DOMException && error.name === "TimeoutError" ? "timeout" : "unavailable",
-        `No answer from the controller at ${this.#options.url}: ${fetchProblem(error)}`,
-        { cause: error },
-      );
-    }
-    if (response.ok) return response;
-    return await checked<never>(response);
-  }
-
-  #through(url: string, init: RequestInit): Promise<Response> {
-    return (this.#options.fetch ?? fetch)(url, init);
-  }
-
-  #headers(): Record<string, string> {
-    return {
-      Authorization: `Bearer ${this.#options.token}`,
-      "Content-Type": "application/json",
-      ...(this.#options.user === undefined ? {} : { "X-Iris-User": this.#options.user }),
-    };
-  }
-}
-
-interface JsonOptions {
-  readonly body?: unknown;
-  readonly key?: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly timeoutMs?: number;
 }
 
 function jobPath(name: string): string {
@@ -443,27 +377,11 @@ function workerPath(name: string): string {
 }
 
 function openSocket(url: string, headers: Readonly<Record<string, string>>): WebSocket {
-  return new WebSocket(url, { headers });
+  // Deno and Node 22 take headers; a browser has no way to send them.
+  const Socket = WebSocket as unknown as new (url: string, options: unknown) => WebSocket;
+  return new Socket(url, { headers });
 }
 
 function taskPath(job: string, index: number): string {
   return `${jobPath(job)}/tasks/${index}`;
-}
-
-async function checked<T>(response: Response): Promise<T> {
-  let body: unknown;
-  const text = await response.text();
-  try {
-    body = JSON.parse(text);
-  } catch (error) {
-    throw new IrisError(
-      "unavailable",
-      `${
-        new URL(response.url).origin
-      } does not answer like an Iris controller (HTTP ${response.status})`,
-      { cause: error },
-    );
-  }
-  if (response.ok) return body as T;
-  throw errorOf(body as ErrorBody);
 }

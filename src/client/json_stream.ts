@@ -1,12 +1,12 @@
 /** Lines of a streamed answer. */
 import { systemClock } from "../base/clock.ts";
-import { IrisError } from "../base/errors.ts";
+import { ConnectionError } from "./errors.ts";
 
 /**
  * The whole lines of an answer that are not empty; what stands behind the last newline was cut off.
  *
  * @param silenceMs the longest time without a byte: the server sends some when it has nothing to say
- * @throws {IrisError} `unavailable` after such a silence
+ * @throws {ConnectionError} `unavailable` after such a silence
  */
 export async function* lines(
   response: Response,
@@ -31,13 +31,16 @@ export async function* lines(
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   if (ms === Infinity) return await promise;
-  const late = Promise.withResolvers<never>();
-  const timer = systemClock.setTimer(ms, () => {
-    late.reject(new IrisError("unavailable", `Nothing came for ${ms} ms`));
+  let cancel = () => {};
+  const late = new Promise<never>((_, reject) => {
+    const timer = systemClock.setTimer(ms, () => {
+      reject(new ConnectionError("unavailable", `Nothing came for ${ms} ms`));
+    });
+    cancel = () => timer.cancel();
   });
   try {
-    return await Promise.race([promise, late.promise]);
+    return await Promise.race([promise, late]);
   } finally {
-    timer.cancel();
+    cancel();
   }
 }

@@ -1,10 +1,11 @@
 /** Reading a job's logs over connections that may be lost. */
-import { sleep, systemClock } from "../base/clock.ts";
-import { IrisError, messageOf } from "../base/errors.ts";
-import type { ErrorCode } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { ErrorBody, LogChunk, LogMark } from "../wire/api.ts";
 import { LogPlaces } from "../wire/log_chunks.ts";
+import { ConnectionError, errorOf } from "./errors.ts";
 import { lines } from "./json_stream.ts";
+import { Losses, mayPass } from "./retry.ts";
+import type { Opened } from "./transport.ts";
 
 /** Which of a job's logs, and how long. */
 export interface LogsRequest {
@@ -27,16 +28,11 @@ export interface LogsRequest {
 export type OpenLogs = (
   query: URLSearchParams,
   from: { readonly cursor: string | null; readonly signal: AbortSignal | undefined },
-) => Promise<Response>;
+) => Promise<Opened>;
 
 const GIVE_UP_MS = 30_000;
-/** Before the connection is made anew, in ms: doubled each time. */
-const PAUSE_MS = 100;
-const MAX_PAUSE_MS = 2_000;
 /** A connection that says nothing for so long is lost: the server speaks every 10 s. */
 const SILENCE_MS = 30_000;
-/** Errors after which it may go on. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(["unavailable", "closing", "timeout"]);
 
 /** See {@linkcode IrisClient.logs}. */
 export async function* readLogs(open: OpenLogs, options: LogsRequest): AsyncGenerator<LogChunk> {
@@ -44,16 +40,17 @@ export async function* readLogs(open: OpenLogs, options: LogsRequest): AsyncGene
   const query = queryOf(options);
   const places = new LogPlaces();
   let cursor: string | null = null;
-  let lostAtMs: number | null = null;
-  for (let tries = 0;; tries++) {
+  const losses = new Losses(options.giveUpMs ?? GIVE_UP_MS);
+  for (;;) {
     let why = "the connection ended";
+    let opened: Opened | null = null;
     try {
-      const response = await open(query, { cursor, signal });
-      for await (const line of lines(response, SILENCE_MS)) {
+      opened = await open(query, { cursor, signal });
+      losses.opened();
+      for await (const line of lines(opened.response, SILENCE_MS)) {
         const value = JSON.parse(line) as LogChunk | LogMark | ErrorBody;
         if ("error" in value) throw errorOf(value);
-        lostAtMs = null;
-        tries = 0;
+        losses.heard();
         if ("cursor" in value) {
           if (value.done === true) return;
           ({ cursor } = value);
@@ -66,16 +63,16 @@ export async function* readLogs(open: OpenLogs, options: LogsRequest): AsyncGene
     } catch (error) {
       if (signal?.aborted || !mayPass(error)) throw error;
       why = messageOf(error);
+    } finally {
+      opened?.done();
     }
     signal?.throwIfAborted();
-    const now = systemClock.now();
-    if (lostAtMs === null) options.onLost?.(why);
-    lostAtMs ??= now;
-    if (now - lostAtMs >= (options.giveUpMs ?? GIVE_UP_MS)) {
-      throw new IrisError("unavailable", `The logs broke off: ${why}`);
+    if (losses.lost()) options.onLost?.(why);
+    if (losses.isHopeless) {
+      throw new ConnectionError("unavailable", `The logs broke off: ${why}`);
     }
     places.again();
-    await sleep(systemClock, Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** tries), signal);
+    await losses.pause(signal);
     signal?.throwIfAborted();
   }
 }
@@ -85,15 +82,4 @@ function queryOf(options: LogsRequest): URLSearchParams {
   const given = { task, stream, since: sinceMs, tail, follow };
   const some = Object.entries(given).filter(([, value]) => value !== undefined);
   return new URLSearchParams(some.map(([name, value]) => [name, String(value)]));
-}
-
-/** The error that an answer tells of. */
-export function errorOf({ error: { code, message, field } }: ErrorBody): IrisError {
-  return new IrisError(code as ErrorCode, message, field === undefined ? {} : { field });
-}
-
-function mayPass(error: unknown): boolean {
-  if (error instanceof IrisError) return PASSING.has(error.code);
-  // What `fetch` throws when a connection breaks.
-  return error instanceof TypeError || (error instanceof Error && error.name === "Http");
 }

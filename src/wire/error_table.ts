@@ -27,6 +27,8 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   port_in_use: { httpStatus: 500, exitCode: 1 },
   database: { httpStatus: 500, exitCode: 1 },
   gone: { httpStatus: 410, exitCode: 1 },
+  job_failed: { httpStatus: 409, exitCode: 1 },
+  task_failed: { httpStatus: 409, exitCode: 1 },
   storage_full: { httpStatus: 507, exitCode: 1 },
   quota: { httpStatus: 503, exitCode: 1 },
   internal: { httpStatus: 500, exitCode: 1 },

@@ -1,4 +1,5 @@
 /** Chunks of a log by their places: which part of one was seen before. Pure. */
+import { fromBase64, toBase64 } from "../base/base64.ts";
 import { IrisError } from "../base/errors.ts";
 import type { LogChunk } from "./api.ts";
 
@@ -21,8 +22,8 @@ export function partBehind(place: number, chunk: LogChunk): LogChunk | null {
   const left = chunk.offset + chunkBytes(chunk) - place;
   if (left < 0 || (left === 0 && chunk.end !== true)) return null;
   if (chunk.gone === undefined) {
-    const bytes = Uint8Array.fromBase64(chunk.data);
-    return { ...chunk, offset: place, data: bytes.subarray(bytes.length - left).toBase64() };
+    const bytes = fromBase64(chunk.data);
+    return { ...chunk, offset: place, data: toBase64(bytes.subarray(bytes.length - left)) };
   }
   if (left > 0) return { ...chunk, offset: place, gone: left };
   const { gone: _, ...rest } = chunk;

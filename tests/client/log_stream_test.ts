@@ -29,9 +29,10 @@ function brittle(breaks: readonly number[]) {
     }
     lines.push(JSON.stringify({ cursor: "done", done: true }));
     const body = lines.map((line) => `${line}\n`).join("").slice(0, Math.min(limit, 1e6));
-    return Promise.resolve(new Response(body));
+    return Promise.resolve({ response: new Response(body), done: () => closed++ });
   };
-  return { open, opened };
+  let closed = 0;
+  return { open, opened, closed: () => closed };
 }
 
 async function read(open: Parameters<typeof readLogs>[0], options: LogsRequest = {}) {
@@ -47,8 +48,9 @@ async function read(open: Parameters<typeof readLogs>[0], options: LogsRequest =
 
 Deno.test("wherever a connection breaks, each byte comes once and the end is told once", async () => {
   for (let at = 0; at < 700; at += 61) {
-    const { open, opened } = brittle([at, at + 50]);
+    const { open, opened, closed } = brittle([at, at + 50]);
     assertEquals(await read(open), { text: TEXT, ends: 1 }, `broken after ${at} bytes`);
+    assertEquals(closed(), opened.length, "each connection is let go of");
     assertEquals(opened.length > 1, true);
   }
 });
