@@ -252,7 +252,13 @@ export class IrisClient {
         ...(cursor === null ? {} : { body: JSON.stringify({ cursor }) }),
       });
     const { giveUpMs } = this.#transport;
-    yield* readLogs(open, { ...(giveUpMs === undefined ? {} : { giveUpMs }), ...options });
+    const patience = giveUpMs === undefined ? {} : { giveUpMs };
+    const { signal, done } = this.#transport.until(options.signal);
+    try {
+      yield* readLogs(open, { ...patience, ...options, signal });
+    } finally {
+      done();
+    }
   }
 
   /**
@@ -268,10 +274,14 @@ export class IrisClient {
     const after = options.after ?? (await this.eventPage({ limit: 1 })).cursor;
     const open: OpenEvents = (query, signal) =>
       this.#transport.open("GET", `/api/v1/events?${query}`, { signal });
+    const { signal, done } = this.#transport.until(options.signal);
     try {
-      yield* followEvents(open, { ...options, after, giveUpMs: this.#transport.giveUpMs });
+      const { giveUpMs } = this.#transport;
+      yield* followEvents(open, { ...options, after, giveUpMs, signal });
     } catch (error) {
       if (!options.signal?.aborted) throw error;
+    } finally {
+      done();
     }
   }
 

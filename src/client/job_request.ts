@@ -15,11 +15,9 @@ export type ModuleRequest =
   & Pick<ModuleEntry, "file" | "export">
   & Partial<Pick<ModuleEntry, "args" | "entryAsArgs">>;
 
-/** A job's fields that are submitted as they are kept. */
-type PlainFields = Omit<JobSpec, "constraints" | "after" | "module" | "name">;
-
 /** What a job asks for: a command (`argv`), a `module` or a `container`; the rest has defaults. */
-export interface JobRequest extends Partial<PlainFields> {
+export interface JobRequest
+  extends Partial<Omit<JobSpec, "constraints" | "after" | "module" | "name">> {
   /** `/user/job`, or a short name for one's own; made from what is run when left out. */
   readonly name?: string | null;
   readonly constraints?: readonly ConstraintRequest[];

@@ -17,7 +17,7 @@ export interface LogsRequest {
   readonly tail?: number;
   /** Until the job is done. */
   readonly follow?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told once for each time that the connection is lost. */
   readonly onLost?: (why: string) => void;
   /** How long no controller may be reached before it is given up, in ms. */

@@ -1,4 +1,56 @@
-/** The public door of the client library. */
+/**
+ * The client library of Iris: submits jobs, maps functions over inputs, waits, reads results, logs and
+ * events, and tells a task who it is. Runs in Deno, Node 20 and browsers; `docs/client.md` tells how.
+ *
+ * ```ts
+ * import { Iris } from "iris/client";
+ *
+ * using iris = await Iris.connect();
+ * const job = await iris.run({ argv: ["sh", "-c", "echo hello"], replicas: 4 });
+ * for await (const { task, text } of job.lines()) console.log(task, text);
+ * ```
+ *
+ * @module
+ */
+export {
+  type EventOptions,
+  Iris,
+  type JobsOptions,
+  type RunOptions,
+  type SubmitOptions,
+} from "./iris.ts";
+export type { ConnectOptions } from "./connect.ts";
+export type { CurrentTask, EndpointOptions } from "./current_task.ts";
+export { ApiError, ConnectionError, JobError, TaskError } from "./errors.ts";
+export {
+  type EndedTask,
+  type JobHandle,
+  type LogLine,
+  type LogOptions,
+  type LogPiece,
+  type Until,
+  type WaitOptions,
+} from "./job_handle.ts";
+export type {
+  ConstraintRequest,
+  DependencyRequest,
+  JobRequest,
+  ModuleRequest,
+} from "./job_request.ts";
+export type { MapModule, MapOptions } from "./map_jobs.ts";
+export { Sequence } from "./sequence.ts";
+export {
+  endOf,
+  type EndText,
+  type ExitEnd,
+  type LimitEnd,
+  type LostEnd,
+  type NotStartedEnd,
+  type SignalEnd,
+  type StoppedEnd,
+  type TaskEnd,
+} from "./task_end.ts";
+export type { CallLimits } from "./transport.ts";
 export type { LogsRequest } from "./log_stream.ts";
 export { ExecStream, type TakeOutput } from "./exec_stream.ts";
 export { FleetClient } from "./fleet_client.ts";
@@ -78,6 +130,7 @@ export type {
   SubmittedJob,
   TaskCounts,
   TaskDetail,
+  TaskResult,
   TaskState,
   TaskView,
   WorkerView,

@@ -3,7 +3,7 @@ import type { TaskView } from "../wire/api.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 
 /** What every end has. */
-interface End {
+export interface EndText {
   /** One line for a person. */
   readonly text: string;
   /** What else Iris knows of it, in one line, or null. */
@@ -11,36 +11,36 @@ interface End {
 }
 
 /** Its process ended by itself. */
-export interface ExitEnd extends End {
+export interface ExitEnd extends EndText {
   readonly cause: "exit";
   /** Its exit code. */
   readonly code: number;
 }
 
 /** A signal ended it that Iris had not sent. */
-export interface SignalEnd extends End {
+export interface SignalEnd extends EndText {
   readonly cause: "signal";
   /** The signal's name, for instance `SIGSEGV`; `signal 64` for one without a name. */
   readonly signal: string;
 }
 
 /** Iris ended it, since it had reached a limit: of time, of memory, or of its folder. */
-export interface LimitEnd extends End {
+export interface LimitEnd extends EndText {
   readonly cause: "timeout" | "oom" | "disk";
 }
 
 /** Iris ended it for another reason: it was asked to, needed the room, or its gang broke. */
-export interface StoppedEnd extends End {
+export interface StoppedEnd extends EndText {
   readonly cause: "cancelled" | "preempted" | "gang";
 }
 
 /** It was never started: it could not be, or found no place in time. */
-export interface NotStartedEnd extends End {
+export interface NotStartedEnd extends EndText {
   readonly cause: "launch_error" | "unschedulable";
 }
 
 /** Nobody saw its end: its worker was lost, forgot it, or does not know what became of it. */
-export interface LostEnd extends End {
+export interface LostEnd extends EndText {
   readonly cause: "worker_lost" | "missing" | "unknown";
 }
 

@@ -95,23 +95,34 @@ export class Transport {
   }
 
   /** Calls, and reads the JSON of the answer. @throws {IrisError} as the API answers */
-  json<T>(method: string, path: string, options: JsonOptions = {}): Promise<T> {
-    const { key, signal } = options;
+  async json<T>(method: string, path: string, options: JsonOptions = {}): Promise<T> {
+    const { key } = options;
     const isRead = method === "GET";
     const mayRepeat = options.repeat ?? (isRead || key !== undefined);
     const giveUpMs = this.giveUpMs ?? (key === undefined ? 0 : SUBMIT_GIVE_UP_MS);
-    return retrying(() => this.#once<T>(method, path, options), {
-      giveUpMs: mayRepeat ? giveUpMs : 0,
-      signal: signal ?? this.#signals[0],
-      // Whoever stops takes in no more work.
-      passing: (error) =>
-        mayPass(error) && (isRead || !(error instanceof IrisError && error.code === "closing")),
-    });
+    const { signal, done } = this.until(options.signal);
+    try {
+      return await retrying(() => this.#once<T>(method, path, { ...options, signal }), {
+        giveUpMs: mayRepeat ? giveUpMs : 0,
+        signal,
+        // Whoever stops takes in no more work.
+        passing: (error) =>
+          mayPass(error) && (isRead || !(error instanceof IrisError && error.code === "closing")),
+      });
+    } finally {
+      done();
+    }
+  }
+
+  /** All that may end a call or a stream, as one signal with their reason, until `done` is called. */
+  until(signal?: AbortSignal): { readonly signal: AbortSignal; readonly done: () => void } {
+    const limit = new Limit([...this.#signals, signal], null);
+    return { signal: limit.signal, done: () => limit.done() };
   }
 
   async #once<T>(method: string, path: string, options: JsonOptions): Promise<T> {
     const { body, key, timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS } = options;
-    const limit = new Limit([...this.#signals, options.signal], timeoutMs);
+    const limit = new Limit([options.signal], timeoutMs);
     try {
       const response = await this.#fetch(method, path, {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -231,6 +242,7 @@ class Limit {
   constructor(signals: readonly (AbortSignal | undefined)[], timeoutMs: number | null) {
     this.#signals = signals.filter((one) => one !== undefined);
     for (const one of this.#signals) one.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.aborted !== undefined) this.#onAbort();
     this.#timer = timeoutMs === null ? null : systemClock.setTimer(timeoutMs, () => {
       this.isLate = true;
       this.#abort.abort();

@@ -61,7 +61,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   [`GET ${TASK}/exec`]: OWN_CHANGE,
   [`POST ${TASK}/signal`]: OWN_CHANGE,
   [`POST ${JOB}/signal`]: OWN_CHANGE,
-  [`POST ${JOB}/stop`]: OWN_CHANGE,
+  [`POST ${JOB}/stop`]: { ...OWN_CHANGE, task: "below" },
   [`POST ${JOB}/hold`]: OWN_CHANGE,
   [`POST ${JOB}/release`]: OWN_CHANGE,
   [`POST ${JOB}/retry`]: OWN_CHANGE,

@@ -60,6 +60,10 @@ Deno.test("a task submits jobs below its own as its own user, and none beside it
   const below = await task("POST", "/jobs", { name: "/ada/ring/part", argv: ["x"] });
   assertEquals([below.status, below.body.name], [201, "/ada/ring/part"]);
   assertEquals((await task("GET", at("/ada/ring/part"))).status, 200);
+  assertEquals((await task("GET", `${at("/ada/ring/part")}/results`)).status, 200);
+  assertEquals((await task("POST", `${at("/ada/ring/part")}/stop`)).status, 202);
+  assertEquals((await task("POST", `${at("/ada/other")}/stop`)).status, 403);
+  assertEquals((await task("POST", `${at("/ada/ring/part")}/hold`)).status, 403);
   for (const name of ["/ada/beside", "/ada/ringside", "/bob/x", "beside", "/ada/ring"]) {
     const { status } = await task("POST", "/jobs", { name, argv: ["x"], ifExists: "replace" });
     assertEquals(status, 403, name);
