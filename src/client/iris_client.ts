@@ -4,6 +4,7 @@
  */
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
+import { TokenClient } from "./token_client.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type {
   ClusterStopAnswer,
@@ -49,6 +50,8 @@ const WAIT_MS = 20_000;
 /** Speaks to one controller. */
 export class IrisClient {
   readonly #transport: Transport;
+  /** Tokens, and who one is. */
+  readonly tokens = new TokenClient((method, path, options) => this.#json(method, path, options));
   /** VMs and scale groups. */
   readonly fleet = new FleetClient((method, path, options) => this.#json(method, path, options));
 

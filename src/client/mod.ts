@@ -54,6 +54,7 @@ export type { CallLimits } from "./transport.ts";
 export type { LogsRequest } from "./log_stream.ts";
 export { ExecStream, type TakeOutput } from "./exec_stream.ts";
 export { FleetClient } from "./fleet_client.ts";
+export { TokenClient } from "./token_client.ts";
 export type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
 export type {
   AVAILABILITY_STATES,

@@ -22,6 +22,7 @@ import type {
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
+import type { Actor } from "../wire/audit.ts";
 import type { ForgottenResponse, LogsRequest } from "../wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
@@ -76,7 +77,7 @@ export interface ControllerApi {
    *
    * @throws `conflict` for a taken name or key, `closing` during a stop, `storage_full`
    */
-  submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob>;
+  submit(spec: JobSpec, mark: SubmitMark | null, by?: Actor | null): Promise<SubmittedJob>;
   /**
    * Asks something of a job: that its tasks end, that nothing more of it is placed, that it is, or
    * that its tasks that did not succeed run again as a new job of its name. Resolves when that is
@@ -146,6 +147,10 @@ export interface ControllerApi {
   readonly tokens: TokensApi;
   /** VMs and scale groups. */
   readonly fleet: FleetApi;
-  /** Begins the stop of the whole cluster and says where its report will be. */
-  stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer>;
+  /**
+   * Begins the stop of the whole cluster and says where its report will be.
+   *
+   * @param asker the hash of the token that may read it, beside the admin token
+   */
+  stopCluster(request: ClusterStopRequest, asker?: string | null): Promise<ClusterStopAnswer>;
 }

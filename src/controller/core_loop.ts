@@ -216,7 +216,13 @@ class Core {
       case "release_worker":
         if (this.#refused !== null) return this.#refuse(message.id);
         return this.#event(message);
+      case "create_token":
+      case "revoke_token":
+        if (this.#refused !== null) return this.#refuse(message.id);
+        return this.#event(message);
       case "register_endpoint":
+      case "tokens_used":
+      case "audit":
         return this.#event(message);
     }
   }

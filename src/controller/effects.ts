@@ -18,8 +18,11 @@ import type {
   ResultRow,
   StoreChanges,
   StrikesRow,
+  TokenChanges,
 } from "../store/rows.ts";
+import type { TokenRow } from "../store/token_row.ts";
 import type { JobSpec } from "../wire/api.ts";
+import type { Actor } from "../wire/audit.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
 import type { AttemptSpec, RegisterRequest } from "../wire/reconcile.ts";
 import type { Refusal } from "./messages.ts";
@@ -37,7 +40,10 @@ export type Answer =
   | { readonly type: "registered"; readonly id: number }
   | { readonly type: "worker"; readonly id: number; readonly name: string }
   | { readonly type: "endpoint"; readonly id: number; readonly endpoint: EndpointView }
+  | { readonly type: "done"; readonly id: number }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal };
+
+type TokenUse = TokenChanges["used"][number];
 
 /** What is to be done, in the order of these fields. */
 export interface Effects {
@@ -77,6 +83,9 @@ export class EffectLog {
   readonly endpoints = new Map<string, readonly [row: EndpointRow, there: boolean]>();
   readonly goneWorkers: string[] = [];
   readonly strikes: StrikesRow[] = [];
+  readonly tokens = { given: [] as TokenRow[], revoked: [] as string[], used: [] as TokenUse[] };
+  /** Who submitted new jobs. */
+  readonly by = new Map<Job<JobSpec>, Actor>();
   /** What is to be told beside what follows from the rest. */
   readonly events: EventRow[] = [];
   readonly links: WorkerLink[] = [];
@@ -110,7 +119,8 @@ export class EffectLog {
     const size = this.jobs.size + this.lanes.size + this.goneLanes.length + this.results.length +
       this.details.length + this.returned.length + this.registered.length +
       this.goneWorkers.length + this.events.length + this.marked.size + this.strikes.length +
-      this.endpoints.size;
+      this.endpoints.size + this.tokens.given.length + this.tokens.revoked.length +
+      this.tokens.used.length;
     if (size === 0) return null;
     const charges = this.#charges();
     return {
@@ -132,6 +142,7 @@ export class EffectLog {
       goneEndpoints: this.#endpoints(false),
       goneWorkers: this.goneWorkers,
       strikes: this.strikes,
+      tokens: this.tokens,
     };
   }
 

@@ -5,6 +5,7 @@
 import type { Job } from "../model/job.ts";
 import type { ChargeRow, EndpointRow, EventRow, ResultRow } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
+import type { Actor } from "../wire/audit.ts";
 
 /** A transaction tells of at most so many ends or retries of a job's tasks; then how many more. */
 const MAX_TASK_EVENTS = 100;
@@ -15,11 +16,13 @@ interface Changed {
   readonly newJobs: ReadonlySet<Job<JobSpec>>;
   readonly results: readonly ResultRow[];
   readonly endpoints: ReadonlyMap<string, readonly [row: EndpointRow, there: boolean]>;
+  /** Who submitted new jobs, where that is known. */
+  readonly by?: ReadonlyMap<Job<JobSpec>, Actor>;
 }
 
 /** The events of a transaction. Notes on each job what was told of it. */
 export function eventsOf(
-  { jobs, newJobs, results, endpoints }: Changed,
+  { jobs, newJobs, results, endpoints, by }: Changed,
   { charges, wallMs }: { charges: readonly ChargeRow[]; wallMs: number },
 ): EventRow[] {
   const names = new Map<number, Job<JobSpec>>();
@@ -41,19 +44,21 @@ export function eventsOf(
     const kind = there ? "endpoint_registered" : "endpoint_gone";
     told.add(kind, { generation, worker: null, data: { task, attempt, name, address } });
   }
-  return [...told.events, ...[...jobs].flatMap((job) => jobEvents(job, { newJobs, wallMs }))];
+  return [...told.events, ...[...jobs].flatMap((job) => jobEvents(job, { newJobs, by, wallMs }))];
 }
 
 function jobEvents(
   job: Job<JobSpec>,
-  { newJobs, wallMs }: { newJobs: Changed["newJobs"]; wallMs: number },
+  { newJobs, by, wallMs }: Pick<Changed, "newJobs"> & { by: Changed["by"]; wallMs: number },
 ): EventRow[] {
   const { name, generation, state, held, done, told, reason } = job;
   const of = { atMs: wallMs, job: name, generation, worker: null };
   const events: EventRow[] = [];
   if (newJobs.has(job)) {
     const { replicas } = job.spec;
-    events.push({ ...of, kind: "job_submitted", data: { replicas, retryOf: job.retryOf } });
+    const actor = by?.get(job);
+    const data = { replicas, retryOf: job.retryOf, ...(actor !== undefined && { by: actor }) };
+    events.push({ ...of, kind: "job_submitted", data });
   }
   if (held !== (told?.held ?? false)) events.push({ ...of, kind: "job_held", data: { held } });
   const before = told?.state ?? "PENDING";

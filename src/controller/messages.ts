@@ -18,6 +18,9 @@ import type {
 import type { SubmitMark } from "../store/rows.ts";
 import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+import type { Actor } from "../wire/audit.ts";
+import type { BuiltInToken } from "../wire/token_roles.ts";
+import type { AuditCall, CreateTokenCall, RevokeTokenCall, TokensUsed } from "./token_book.ts";
 
 /** The names of the core's channels, at its own end. */
 export const CORE_CHANNELS = {
@@ -59,7 +62,12 @@ export type ServerToCore =
     readonly id: number;
     readonly spec: JobSpec;
     readonly mark: SubmitMark | null;
+    readonly by?: Actor | null;
   }
+  | { readonly type: "create_token" } & CreateTokenCall
+  | { readonly type: "revoke_token" } & RevokeTokenCall
+  | { readonly type: "tokens_used" } & TokensUsed
+  | { readonly type: "audit" } & AuditCall
   | { readonly type: "purge"; readonly id: number; readonly request: PurgeRequest }
   | { readonly type: JobVerb | "explain"; readonly id: number; readonly name: string }
   | { readonly type: "register"; readonly id: number; readonly request: RegisterRequest }
@@ -105,6 +113,8 @@ export type CoreToServer =
   /** What was asked of a worker is stored. */
   | { readonly type: "worker"; readonly id: number; readonly worker: WorkerInfo }
   | { readonly type: "endpoint"; readonly id: number; readonly endpoint: EndpointView }
+  /** What was asked is stored. */
+  | { readonly type: "done"; readonly id: number }
   | { readonly type: "refused"; readonly id: number; readonly refusal: Refusal }
   /** Why nothing new is taken in though the core is up; null when that is over. */
   | { readonly type: "trouble"; readonly line: string | null }
@@ -123,9 +133,34 @@ export interface ManagerStop {
   readonly silentSinceMs: number | null;
 }
 
+/** What the cluster's own callers show. */
+export interface ClusterTokens {
+  readonly admin: string;
+  readonly worker: string;
+  /** What tokens of tasks are made with; without it no task has one. */
+  readonly task?: string;
+  /** The worker token of before, and until when it is taken: wall time in ms. */
+  readonly oldWorker?: { readonly token: string; readonly untilMs: number };
+}
+
 /** Server to main. */
 export type ServerToMain =
-  | { readonly type: "stop_cluster"; readonly id: number; readonly request: ClusterStopRequest }
+  | {
+    readonly type: "stop_cluster";
+    readonly id: number;
+    readonly request: ClusterStopRequest;
+    /** The hash of the token that asked, which may read the report. */
+    readonly asker?: string | null;
+  }
+  /** One of the cluster's tokens is another one from now on. */
+  | {
+    readonly type: "rotate_token";
+    readonly id: number;
+    readonly which: BuiltInToken;
+    readonly token: string;
+    /** How long the one of before is still taken, in ms. */
+    readonly graceMs: number;
+  }
   | {
     readonly type: "managers_stopped";
     readonly id: number;
@@ -141,7 +176,10 @@ export type MainToServer =
     /** One line for each loop that is down or stalled. */
     readonly problems: readonly string[];
     readonly closing: boolean;
+    /** What callers are known by now. */
+    readonly tokens?: ClusterTokens;
   }
+  | { readonly type: "rotated"; readonly id: number; readonly tokens: ClusterTokens }
   /** VM managers elsewhere are to end all that is theirs, within so many ms. */
   | { readonly type: "stop_managers"; readonly id: number; readonly remainingMs: number }
   | { readonly type: "stopping"; readonly id: number; readonly answer: ClusterStopAnswer }

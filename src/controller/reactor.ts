@@ -24,6 +24,16 @@ import {
   watch,
 } from "./jobs.ts";
 import { type RetryCall, retryJob, submit, type SubmitCall } from "./submit.ts";
+import {
+  audit,
+  type AuditCall,
+  createToken,
+  type CreateTokenCall,
+  noteUses,
+  revokeToken,
+  type RevokeTokenCall,
+  type TokensUsed,
+} from "./token_book.ts";
 import type { Now, Turn } from "./turn.ts";
 import {
   type DrainCall,
@@ -44,6 +54,10 @@ export type CoreEvent =
   | { readonly type: "drain_worker" } & DrainCall
   | { readonly type: "release_worker" } & WorkerCall
   | { readonly type: "register_endpoint" } & RegisterEndpointCall
+  | { readonly type: "create_token" } & CreateTokenCall
+  | { readonly type: "revoke_token" } & RevokeTokenCall
+  | { readonly type: "tokens_used" } & TokensUsed
+  | { readonly type: "audit" } & AuditCall
   /** What the heartbeat says; `hello` means that it has to be told everything. */
   | FromHeartbeat
   | { readonly type: "placed"; readonly placement: Placement }
@@ -154,6 +168,14 @@ export class Reactor {
         return releaseWorker(turn, event);
       case "register_endpoint":
         return registerEndpoint(turn, event);
+      case "create_token":
+        return createToken(turn, event);
+      case "revoke_token":
+        return revokeToken(turn, event);
+      case "tokens_used":
+        return noteUses(turn, event);
+      case "audit":
+        return audit(turn, event);
       case "observed":
         return observe(turn, event.observed);
       case "sent":
@@ -252,6 +274,10 @@ const QUIET_EVENTS: ReadonlySet<string> = new Set([
   "register_endpoint",
   "vms",
   "scaling",
+  "create_token",
+  "revoke_token",
+  "tokens_used",
+  "audit",
 ]);
 
 function retire(state: ClusterState, names: ReadonlySet<string>): void {

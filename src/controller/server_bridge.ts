@@ -37,6 +37,7 @@ import type {
   TaskView,
   WorkerView,
 } from "../wire/api.ts";
+import type { Actor } from "../wire/audit.ts";
 import { parseJobCursor } from "../wire/log_chunks.ts";
 import type { ForgottenResponse } from "../wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
@@ -55,8 +56,10 @@ import { FleetCalls } from "./fleet_calls.ts";
 import type { ManagerBook } from "./manager_book.ts";
 import { LiveCalls } from "./live_calls.ts";
 import { TokenCalls } from "./token_calls.ts";
+import { workerView } from "./shown.ts";
 import { WorkerTrees } from "./worker_trees.ts";
 import type {
+  ClusterTokens,
   CoreToServer,
   JobVerb,
   MainToServer,
@@ -139,7 +142,14 @@ export class ServerBridge implements ControllerApi {
     });
     const { reader, post, connect, clock } = options;
     this.live = new LiveCalls({ reader, post, connect, clock, workers: () => this.#workers });
-    this.tokens = new TokenCalls(reader);
+    this.tokens = new TokenCalls({
+      ...{ reader, clock },
+      core: {
+        ask: (message) => this.#ask(message),
+        tell: (message) => options.core.post(message),
+      },
+      main: (message) => this.#wait((id) => options.main.post(message(id))),
+    });
     this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
     const { version } = options;
     const { cluster } = reader;
@@ -149,17 +159,17 @@ export class ServerBridge implements ControllerApi {
     options.core.post({ type: "hello" });
   }
 
-  async submit(spec: JobSpec, mark: SubmitMark | null): Promise<SubmittedJob> {
+  async submit(
+    spec: JobSpec,
+    mark: SubmitMark | null,
+    by: Actor | null = null,
+  ): Promise<SubmittedJob> {
     if (spec.bundle !== null && !this.bundles.has(spec.bundle)) {
       const message = `bundle must be one that was sent before: there is no ${spec.bundle}`;
       throw new IrisError("invalid", message, { field: "bundle" });
     }
-    const id = this.#nextId++;
-    const { generation, warnings } = await this.#ask<JobAnswer>(id, {
-      type: "submit",
-      id,
-      spec,
-      mark,
+    const { generation, warnings } = await this.#ask<JobAnswer>((id) => {
+      return { type: "submit", id, spec, mark, by };
     });
     return { ...this.#stored(generation), warnings };
   }
@@ -169,14 +179,12 @@ export class ServerBridge implements ControllerApi {
     if (bundle !== null && !this.bundles.has(bundle)) {
       throw new IrisError("conflict", `The bundle of ${name} is not kept any more: submit it anew`);
     }
-    const id = this.#nextId++;
-    const { generation } = await this.#ask<JobAnswer>(id, { type: verb, id, name });
+    const { generation } = await this.#ask<JobAnswer>((id) => ({ type: verb, id, name }));
     return this.#stored(generation);
   }
 
   async explain(name: string): Promise<JobExplanation> {
-    const id = this.#nextId++;
-    const live = await this.#ask<JobExplanation | null>(id, { type: "explain", id, name });
+    const live = await this.#ask<JobExplanation | null>((id) => ({ type: "explain", id, name }));
     const stored = this.#options.reader.job(name);
     if (live !== null && live.generation === stored?.generation) return live;
     if (stored === null) {
@@ -186,18 +194,15 @@ export class ServerBridge implements ControllerApi {
   }
 
   async purge(request: PurgeRequest): Promise<PurgeAnswer> {
-    const id = this.#nextId++;
-    return { purged: await this.#ask<number>(id, { type: "purge", id, request }) };
+    return { purged: await this.#ask<number>((id) => ({ type: "purge", id, request })) };
   }
 
   register(request: RegisterRequest): Promise<RegisterResponse> {
-    const id = this.#nextId++;
-    return this.#ask(id, { type: "register", id, request });
+    return this.#ask((id) => ({ type: "register", id, request }));
   }
 
   registerEndpoint(request: EndpointRequest): Promise<EndpointView> {
-    const id = this.#nextId++;
-    return this.#ask(id, { type: "register_endpoint", id, request });
+    return this.#ask((id) => ({ type: "register_endpoint", id, request }));
   }
 
   endpoints(generation: number, name: string | null): EndpointView[] {
@@ -231,14 +236,12 @@ export class ServerBridge implements ControllerApi {
   }
 
   async drainWorker(name: string, why: string): Promise<WorkerView> {
-    const id = this.#nextId++;
-    const info = await this.#ask<WorkerInfo>(id, { type: "drain_worker", id, name, why });
+    const info = await this.#ask<WorkerInfo>((id) => ({ type: "drain_worker", id, name, why }));
     return workerView(info, this.#options.clock.wall());
   }
 
   async releaseWorker(name: string): Promise<WorkerView> {
-    const id = this.#nextId++;
-    const info = await this.#ask<WorkerInfo>(id, { type: "release_worker", id, name });
+    const info = await this.#ask<WorkerInfo>((id) => ({ type: "release_worker", id, name }));
     return workerView(info, this.#options.clock.wall());
   }
 
@@ -327,9 +330,19 @@ export class ServerBridge implements ControllerApi {
     return { ok: problems.length === 0, problems, closing: this.#status?.closing ?? false };
   }
 
-  stopCluster(request: ClusterStopRequest): Promise<ClusterStopAnswer> {
-    const id = this.#nextId++;
-    return this.#wait(id, () => this.#options.main.post({ type: "stop_cluster", id, request }));
+  stopCluster(
+    request: ClusterStopRequest,
+    asker: string | null = null,
+  ): Promise<ClusterStopAnswer> {
+    const { main } = this.#options;
+    return this.#wait((id) => main.post({ type: "stop_cluster", id, request, asker }));
+  }
+
+  /** What the cluster's own callers show. */
+  credentials(): ClusterTokens {
+    const tokens = this.#status?.tokens;
+    if (tokens !== undefined) return tokens;
+    throw new IrisError("unavailable", "The controller has only just begun: try again");
   }
 
   /** Answers everybody who waits, and listens no more. */
@@ -355,21 +368,22 @@ export class ServerBridge implements ControllerApi {
     return job;
   }
 
-  #ask<T>(id: number, message: ServerToCore): Promise<T> {
-    return this.#wait(id, () => this.#options.core.post(message));
+  #ask<T>(message: (id: number) => ServerToCore): Promise<T> {
+    return this.#wait((id) => this.#options.core.post(message(id)));
   }
 
-  async #wait<T>(id: number, send: () => void): Promise<T> {
+  async #wait<T>(send: (id: number) => void): Promise<T> {
     if (this.#closed.signal.aborted) throw new IrisError("closing", "The server is stopping");
     if (this.#calls.size >= MAX_CALLS) {
       throw new IrisError("unavailable", `More than ${MAX_CALLS} calls wait for an answer`);
     }
+    const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#calls.set(id, { resolve, reject });
     const timer: Timer = this.#options.clock.setTimer(ANSWER_MS, () => {
       reject(new IrisError("timeout", `The controller did not answer within ${ANSWER_MS} ms`));
     });
-    send();
+    send(id);
     try {
       return await promise as T;
     } finally {
@@ -396,6 +410,8 @@ export class ServerBridge implements ControllerApi {
         return this.#calls.get(message.id)?.resolve(message.worker);
       case "endpoint":
         return this.#calls.get(message.id)?.resolve(message.endpoint);
+      case "done":
+        return this.#calls.get(message.id)?.resolve(null);
       case "refused":
         return this.#refused(message.id, message.refusal);
       case "trouble":
@@ -419,6 +435,9 @@ export class ServerBridge implements ControllerApi {
       case "stop_managers":
         // owner: this bridge, whose end ends the links.
         return void this.#stopManagers(message);
+      case "rotated":
+        if (this.#status !== null) this.#status = { ...this.#status, tokens: message.tokens };
+        return this.#calls.get(message.id)?.resolve(null);
       case "stopping":
         return this.#calls.get(message.id)?.resolve(message.answer);
       case "refused":
@@ -447,12 +466,4 @@ export class ServerBridge implements ControllerApi {
   #rejectAll(error: IrisError): void {
     for (const { reject } of this.#calls.values()) reject(error);
   }
-}
-
-/** What is shown of a worker: no secrets. */
-function workerView(
-  { token: _, certificate: __, lastSeenAtMs, ...worker }: WorkerInfo,
-  wallMs: number,
-): WorkerView {
-  return { ...worker, lastSeenMs: Math.max(0, wallMs - lastSeenAtMs) };
 }

@@ -7,6 +7,7 @@ import { RangeSet } from "../model/range_set.ts";
 import { isTerminalJob } from "../model/rollup.ts";
 import type { MarkedJob, RetryableJob, StoredJob, SubmitMark } from "../store/rows.ts";
 import type { JobSpec } from "../wire/api.ts";
+import type { Actor } from "../wire/audit.ts";
 import { cancelJob } from "./jobs.ts";
 import type { Refusal } from "./messages.ts";
 import { neverFits } from "./pass_input.ts";
@@ -23,6 +24,8 @@ export interface SubmitCall {
   readonly mark: SubmitMark | null;
   /** The stored job that an earlier submit of this user with the same key made. */
   readonly marked: MarkedJob | null;
+  /** Who submits, for whoever wants to know later. */
+  readonly by?: Actor | null;
 }
 
 /** A call to try the tasks of a job again that did not succeed. */
@@ -78,6 +81,7 @@ export function submit(turn: Turn, call: SubmitCall): void {
     submitted: mark,
   });
   job.pending.add([0, spec.replicas, 0, 0, 0]);
+  if (call.by) log.by.set(job, call.by);
   takeIn(turn, job, id);
 }
 

@@ -10,7 +10,7 @@
  * - `self`, `below`, `family` (tasks): the task's job, those below it, or both;
  * - `peers` (tasks): all jobs of its user.
  */
-import type { Role } from "../wire/tokens.ts";
+import type { Role } from "../wire/token_roles.ts";
 
 /** Which jobs a call may be about. */
 export type Scope = "any" | "own" | "self" | "below" | "family" | "peers";
@@ -94,6 +94,10 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "POST /api/v1/vm-managers/:name/link": { ...WORKER, "vm-manager": "any" },
 
   "GET /api/v1/tree": OVERSIGHT,
+  "GET /api/v1/tokens": ADMIN,
+  "POST /api/v1/tokens": ADMIN,
+  "POST /api/v1/tokens/rotate": ADMIN,
+  "POST /api/v1/tokens/:id/revoke": ADMIN,
   // A link is for whoever asks for it: it opens what the token opens.
   "POST /api/v1/login-links": READ,
   "POST /api/v1/cluster/stop": ADMIN,

@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { answerHeaders } from "./answer_headers.ts";
+import { audited } from "./audit.ts";
 import type { Sessions, Tokens } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { dashboard } from "./dashboard/dashboard.ts";
@@ -22,6 +23,7 @@ import { outputRoutes } from "./routes/outputs.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { sameJob } from "./routes/same_job.ts";
 import { execRoute, liveRoutes } from "./routes/live.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { linkRoute, vmRoutes } from "./routes/vms.ts";
 import type { WhoAmI } from "../wire/tokens.ts";
 
@@ -59,6 +61,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     app.use("/api/v1/*", allowOrigins(options.allowOrigins ?? []));
   }
   const guesses = new Rates({ clock, perMinute: WRONG_TOKENS, what: "calls with a wrong token" });
+  app.use(audited(api, clock));
   app.use(gate(principals, guesses));
   app.route("/api/v1", execRoute(api));
 
@@ -75,12 +78,13 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     const { openApiDocument } = await import("./openapi.ts");
     return c.json(openApiDocument(options.version));
   });
-  app.route("/", loginRoutes({ principals, sessions, failures }));
+  app.route("/", loginRoutes({ principals, sessions, failures, tokens: api.tokens }));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
   app.get("/api/v1/whoami", (c) => {
     const { role, user, token } = callerOf(c);
     return c.json({ role, user, token } satisfies WhoAmI);
   });
+  app.route("/api/v1/tokens", tokenRoutes(api.tokens));
   app.route("/api/v1", registerRoute(api));
   app.route("/api/v1", linkRoute(api.fleet));
   app.use("/api/v1/jobs/:name/*", sameJob(api));

@@ -7,13 +7,14 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { randomHex } from "../base/ids.ts";
+import type { ClusterTokens } from "../controller/messages.ts";
 
-/** The tokens a controller's server knows. */
-export interface Tokens {
-  readonly admin: string;
-  readonly worker: string;
-  /** What tokens of tasks are made with; without it no task has one. */
-  readonly task?: string;
+/** The tokens a controller's server knows: as they are, or how to find them as they are now. */
+export type Tokens = ClusterTokens | (() => ClusterTokens);
+
+/** As they are now. @throws {IrisError} `unavailable` as long as nobody said */
+export function tokensNow(tokens: Tokens): ClusterTokens {
+  return typeof tokens === "function" ? tokens() : tokens;
 }
 
 /** Login codes kept at most; the oldest goes first. */
@@ -43,7 +44,8 @@ export function bearerOf(header: string | undefined | null): string | null {
 
 /** What sessions are made of. */
 export interface SessionsOptions {
-  readonly secret?: string;
+  /** Once it is another one, sessions that were signed with the one of before are over. */
+  readonly secret?: string | (() => string);
   readonly clock?: Clock;
 }
 
@@ -57,7 +59,7 @@ export class Sessions {
   readonly #codes = new Map<string, string>();
   /** The signatures of those that were logged out; a new server does not know them. */
   readonly #ended = new Set<string>();
-  readonly #secret: string;
+  readonly #secret: string | (() => string);
   readonly #clock: Clock;
 
   /** @param of what sessions are signed with: the admin token; of this server alone when left out */
@@ -113,9 +115,10 @@ export class Sessions {
   }
 
   #sign(what: string): string {
+    const secret = typeof this.#secret === "function" ? this.#secret() : this.#secret;
     const encoder = new TextEncoder();
     return bytesToHex(
-      hmac(sha256, encoder.encode(this.#secret), encoder.encode(`session ${what}`)),
+      hmac(sha256, encoder.encode(secret), encoder.encode(`session ${what}`)),
     );
   }
 }

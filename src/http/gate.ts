@@ -22,6 +22,7 @@ interface Passed {
 /** What people call a token that they put where it must not be. */
 const TOKEN_WORDS = ["token", "access_token", "auth_token", "api_key", "apikey"];
 
+const callers = new WeakMap<Request, Principal>();
 const passed = new WeakMap<Request, Passed>();
 
 /**
@@ -36,7 +37,9 @@ export function gate(principals: Principals, failures: Rates): MiddlewareHandler
     const access = route === null ? noRoute(c) : ACCESS[route.key] ?? UNLISTED;
     if (access === "open") return await next();
     try {
-      pass(c, { access, path: route?.path ?? "", principal: principals.of(c) });
+      const principal = principals.of(c);
+      callers.set(c.req.raw, principal);
+      pass(c, { access, path: route?.path ?? "", principal });
     } catch (error) {
       noteFailure(c, { error, failures });
       if (isApi(c) || !(error instanceof IrisError) || error.code !== "unauthorized") throw error;
@@ -46,6 +49,11 @@ export function gate(principals: Principals, failures: Rates): MiddlewareHandler
     }
     await next();
   };
+}
+
+/** Who calls, also when it was refused; null when nobody can tell, or nobody asked. */
+export function callerIn(c: Context): Principal | null {
+  return callers.get(c.req.raw) ?? null;
 }
 
 /** Who calls. */
@@ -136,7 +144,7 @@ function look({ principal, scope }: Passed, job: string, field: string): void {
 }
 
 /** The job that the path names; "" for one that cannot be read, which is nobody's. */
-function jobIn(c: Context, pattern: string): string | null {
+export function jobIn(c: Context, pattern: string): string | null {
   const at = /^(?:\/api\/v1)?\/jobs\/:name(?:\/|$)/.test(pattern)
     ? pattern.split("/").indexOf(":name")
     : -1;
@@ -171,7 +179,7 @@ function pathOf(c: Context): string {
 }
 
 /** The route that will answer: the first one that is no middleware. */
-function routeOf(c: Context): { key: string; path: string } | null {
+export function routeOf(c: Context): { key: string; path: string } | null {
   const route = matchedRoutes(c).find(({ method }) => method !== "ALL");
   return route === undefined ? null : { key: `${route.method} ${route.path}`, path: route.path };
 }

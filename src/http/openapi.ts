@@ -60,6 +60,7 @@ const PATH_WORDS: Readonly<Record<string, string>> = {
   group: "A scale group's name.",
   hash: "64 hex digits.",
   worker: "A worker's name.",
+  id: "A token's id.",
 };
 
 /** Every route under `/api`, and health. */

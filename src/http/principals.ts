@@ -10,9 +10,10 @@ import type { ControllerApi } from "../controller/controller_api.ts";
 import type { TokenRow } from "../store/token_row.ts";
 import { hashOf } from "../controller/token_secret.ts";
 import { claimedGeneration, taskToken } from "../wire/task_token.ts";
-import { BUILT_IN_TOKENS, claimedTokenId } from "../wire/tokens.ts";
+import { BUILT_IN_TOKENS } from "../wire/token_roles.ts";
+import { claimedTokenId } from "../wire/tokens.ts";
 import { type Caller, ownerOf } from "./access.ts";
-import { bearerOf, sameSecret, type Sessions, type Tokens } from "./auth.ts";
+import { bearerOf, sameSecret, type Sessions, type Tokens, tokensNow } from "./auth.ts";
 
 const COOKIE = "iris_session";
 const COOKIE_OPTIONS = { httpOnly: true, sameSite: "Strict", path: "/" } as const;
@@ -78,10 +79,13 @@ export class Principals {
     if (generation !== null) return this.#task(bearer, generation);
     const id = claimedTokenId(bearer);
     if (id !== null) return this.#given(bearer, id);
+    const known = tokensNow(this.#options.tokens);
     for (const role of BUILT_IN_TOKENS) {
-      if (sameSecret(bearer, this.#options.tokens[role])) return { ...NOBODY, role, token: role };
+      if (sameSecret(bearer, known[role])) return { ...NOBODY, role, token: role };
     }
-    return null;
+    const { token = "", untilMs = 0 } = known.oldWorker ?? {};
+    const isOld = token !== "" && sameSecret(bearer, token) && this.#clock.wall() < untilMs;
+    return isOld ? { ...NOBODY, role: "worker", token: "worker" } : null;
   }
 
   /** @throws {IrisError} `unauthorized`, the same whether there is such a token or not */
@@ -89,12 +93,16 @@ export class Principals {
     const known = this.#options.api.tokens.find(id);
     // One that is not there is compared all the same: how long it takes tells nobody which there are.
     const same = sameSecret(hashOf(bearer), known?.hash ?? "0".repeat(64));
-    if (known !== null && same && this.#isGood(known)) return asPrincipal(known, false);
+    if (known !== null && same && this.#isGood(known)) {
+      this.#options.api.tokens.used(known);
+      return asPrincipal(known, false);
+    }
     throw new IrisError("unauthorized", "This token is not valid (any more)");
   }
 
   #task(bearer: string, generation: number): Principal {
-    const { api, tokens: { task: secret = "" } } = this.#options;
+    const { api, tokens } = this.#options;
+    const { task: secret = "" } = tokensNow(tokens);
     const job = api.jobOf(generation);
     // As above: a job that is not there is compared as well.
     const expected = taskToken(secret, { generation, job: job?.name ?? "" });

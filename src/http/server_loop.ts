@@ -6,11 +6,12 @@ import { sleep } from "../base/clock.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
-import { Sessions, type Tokens } from "./auth.ts";
+import { Sessions } from "./auth.ts";
 import { knownHosts } from "./hosts.ts";
 import type { CallBindings } from "./remote.ts";
 import type { BundleStoreConfig } from "../controller/bundle_store.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
+import type { ClusterTokens } from "../controller/messages.ts";
 
 /** How often the loop says that it is alive, in ms. */
 const TICK_MS = 500;
@@ -20,7 +21,6 @@ export interface ControllerServerConfig {
   readonly listen: ListenConfig;
   /** Certificates that workers may be known by, beside those they tell; PEM, or null. */
   readonly trust?: string | null;
-  readonly tokens: Tokens;
   readonly version: string;
   /** Origins whose pages may call the API, beside its own. */
   readonly allowOrigins?: readonly string[];
@@ -32,6 +32,8 @@ export interface ControllerServerConfig {
 
 /** The controller's API, as the loop gets it: its streams can be ended. */
 export interface ServedApi extends ControllerApi {
+  /** What the cluster's own callers show. @throws `unavailable` as long as main did not say */
+  credentials(): ClusterTokens;
   /** Ends every stream and wait that is under way. */
   close(): void;
 }
@@ -44,8 +46,8 @@ export function controllerServerLoop(ports: {
     const { config, owner, clock, signal } = context;
     const api = await ports.api(context);
     const app = createApp(api, {
-      tokens: config.tokens,
-      sessions: new Sessions({ secret: config.tokens.admin, clock }),
+      tokens: () => api.credentials(),
+      sessions: new Sessions({ secret: () => api.credentials().admin, clock }),
       baseUrl: () => server.url,
       knowsHost: knownHosts(config.listen),
       clock,

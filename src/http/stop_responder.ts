@@ -8,6 +8,7 @@ import { urlHost } from "../host/address.ts";
 import type { ListenConfig } from "../host/http_server.ts";
 import { setAnswerHeaders } from "./answer_headers.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
+import { hashOf } from "../controller/token_secret.ts";
 import type { Part, StopReport } from "../lifecycle/part.ts";
 
 /** How long the report is kept for its asker once it is there, in ms. */
@@ -26,11 +27,13 @@ export interface StopResponder {
  * Makes a responder.
  *
  * @param options.token who shows it may read the report
+ * @param options.asker the hash of another token that may, or null
  * @param options.listen how the controller's server listens
  */
 export function stopResponder(options: {
   id: string;
   token: string;
+  asker: string | null;
   listen: ListenConfig;
   clock: Clock;
 }): StopResponder {
@@ -47,7 +50,9 @@ export function stopResponder(options: {
   const handle = async (request: Request): Promise<Response> => {
     if (new URL(request.url).pathname !== path) return new Response(null, { status: 404 });
     const token = bearerOf(request.headers.get("Authorization"));
-    if (token === null || !sameSecret(token, options.token)) {
+    const may = token !== null && (sameSecret(token, options.token) ||
+      options.asker !== null && sameSecret(hashOf(token), options.asker));
+    if (!may) {
       return new Response(null, { status: 401 });
     }
     const body = JSON.stringify(await report.promise);

@@ -1,4 +1,5 @@
 /** What goes into the tables and comes out of them: plain data, close to the columns. */
+import type { TokenRow } from "./token_row.ts";
 import type { EndCause, RegisterRequest } from "../wire/reconcile.ts";
 import type { WaitFor } from "../model/job.ts";
 import type { EventKind, JobSpec, JobState, SetAside, TaskCounts, TaskState } from "../wire/api.ts";
@@ -132,6 +133,13 @@ export interface EventRow {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What changes of tokens that are given out. */
+export interface TokenChanges {
+  readonly given: readonly TokenRow[];
+  readonly revoked: readonly string[];
+  readonly used: readonly (readonly [token: string, atMs: number])[];
+}
+
 /** What users and Iris itself decided about a worker. */
 export interface WorkerMarks {
   /** Why a user drained it; null for not. */
@@ -171,6 +179,7 @@ export interface StoreChanges {
   readonly events: readonly EventRow[];
   readonly endpoints: readonly EndpointRow[];
   readonly goneEndpoints: readonly EndpointRow[];
+  readonly tokens?: TokenChanges;
 }
 
 /** What a core begins with. */

@@ -1,5 +1,6 @@
 /** A token that was given out, as its row has it. */
-import type { TokenRole, TokenView } from "../wire/tokens.ts";
+import type { TokenRole } from "../wire/token_roles.ts";
+import type { TokenView } from "../wire/tokens.ts";
 import { numberOrNull, type Row } from "./job_row.ts";
 
 /** See the head of this file. */

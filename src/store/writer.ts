@@ -18,6 +18,7 @@ import type {
   StoredState,
   StoredWorker,
   StrikesRow,
+  TokenChanges,
 } from "./rows.ts";
 
 /** So many events are kept; the count is looked at after so many were added. */
@@ -29,6 +30,7 @@ export class StoreWriter {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #tokens: ReturnType<typeof prepareTokens>;
   /** What is done and may go. */
   readonly forgetting: Forgetting;
   #eventsAdded = 0;
@@ -38,6 +40,7 @@ export class StoreWriter {
     this.#db = db;
     this.#path = path;
     this.#statements = prepareAll(db);
+    this.#tokens = prepareTokens(db);
     this.forgetting = new Forgetting(db, (fn) => this.#guard(fn));
   }
 
@@ -171,6 +174,7 @@ export class StoreWriter {
     for (const row of changes.returned) s.returned.run(...row);
     for (const row of changes.charges) s.charge.run(...row);
     this.#applyEndpoints(changes);
+    if (changes.tokens !== undefined) this.#applyTokens(changes.tokens);
     for (const event of changes.events) {
       const { atMs, kind, job, generation, worker, data } = event;
       s.event.run(atMs, kind, job, generation, worker, JSON.stringify(data));
@@ -209,6 +213,15 @@ export class StoreWriter {
       else s.strikes.run(worker, atMs, strikes);
     }
     mark();
+  }
+
+  #applyTokens({ given, revoked, used }: TokenChanges): void {
+    const s = this.#tokens;
+    for (const { id, hash, role, user, createdAtMs, createdBy, expiresAtMs } of given) {
+      s.give.run(id, hash, role, user, createdAtMs, createdBy, expiresAtMs);
+    }
+    for (const [id, atMs] of used) s.use.run(atMs, id);
+    for (const id of revoked) s.revoke.run(id);
   }
 
   #applyEndpoints(changes: StoreChanges): void {
@@ -333,6 +346,17 @@ function prepareAll(db: DatabaseSync) {
     goneStrikes: p("DELETE FROM worker_strikes WHERE worker = ?"),
     // What was decided about a worker outlives its absence.
     goneWorker: p("DELETE FROM workers WHERE worker = ? AND drained IS NULL AND set_aside IS NULL"),
+  };
+}
+
+function prepareTokens(db: DatabaseSync) {
+  return {
+    give: db.prepare(
+      `INSERT INTO tokens (id, hash, role, user, created_ms, created_by, expires_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    use: db.prepare("UPDATE tokens SET used_ms = ? WHERE id = ?"),
+    revoke: db.prepare("DELETE FROM tokens WHERE id = ?"),
   };
 }
 

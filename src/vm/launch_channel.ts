@@ -24,14 +24,18 @@ export type LaunchAnswer =
 export class MainLink {
   readonly #channel: Channel<LaunchAnswer, LaunchQuestion>;
   readonly #launch = Promise.withResolvers<WorkerLaunch>();
+  /** As main said it last. */
+  #latest: WorkerLaunch | null = null;
   #asked = false;
   #onGroups: (groups: readonly GroupConfig[]) => void = () => {};
 
   constructor(channel: Channel<LaunchAnswer, LaunchQuestion>) {
     this.#channel = channel;
     channel.onMessage((message) => {
-      if (message.type === "launch") this.#launch.resolve(message.launch);
-      else this.#onGroups(message.groups);
+      if (message.type === "launch") {
+        this.#launch.resolve(message.launch);
+        this.#latest = message.launch;
+      } else this.#onGroups(message.groups);
     });
   }
 
@@ -39,7 +43,7 @@ export class MainLink {
   async launch(signal: AbortSignal): Promise<WorkerLaunch> {
     if (!this.#asked) this.#channel.post({ type: "launch?" });
     this.#asked = true;
-    return await orAborted(this.#launch.promise, signal);
+    return this.#latest ?? await orAborted(this.#launch.promise, signal);
   }
 
   /** Sets who is told of other groups, replacing an earlier one. */

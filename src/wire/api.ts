@@ -182,6 +182,9 @@ export const EVENT_KINDS = [
   "worker_set_aside",
   "worker_released",
   "vm_state",
+  "token_created",
+  "token_revoked",
+  "audit",
 ] as const;
 
 /** See {@linkcode EVENT_KINDS}. */

@@ -5,7 +5,7 @@ import { ACCESS, mayTouch, ownerOf, type Scope } from "../../src/http/access.ts"
 import { Sessions } from "../../src/http/auth.ts";
 import { API_ROUTES } from "../../src/http/openapi.ts";
 import { taskToken } from "../../src/wire/task_token.ts";
-import { type Role, TOKEN_ROLES } from "../../src/wire/tokens.ts";
+import { type Role, TOKEN_ROLES } from "../../src/wire/token_roles.ts";
 import { FakeControllerApi } from "../fakes/fake_controller_api.ts";
 
 const ADMIN = "a".repeat(64);

@@ -16,6 +16,7 @@ function setup() {
     ...{ name: "/local/a/0", index: 0, state: "SUCCEEDED", attempt: 0, worker: "w9" },
     ...{ startedAtMs: 1, endedAtMs: 2, exitCode: 0, endCause: "exit", detail: null, result: [1] },
   }]);
+  const [, token = ""] = api.tokens.give("viewer", "eve").split(".");
   const app = createApp(api, {
     tokens: { admin: ADMIN, worker: "b".repeat(64) },
     sessions: new Sessions(),
@@ -28,7 +29,7 @@ function setup() {
       headers: { Authorization: `Bearer ${ADMIN}` },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-  return { app, call };
+  return { app, call, token };
 }
 
 Deno.test("every route of the API is described, and nothing else is", () => {
@@ -69,6 +70,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "post /api/v1/jobs/:name/signal": { signal: "USR1" },
   "post /api/v1/jobs/:name/tasks/:index/signal": { signal: "sigusr1" },
   "post /api/v1/vms/:vm/stop": { reason: "a broken disk" },
+  "post /api/v1/tokens": { user: "ada", role: "user", expiresInMs: 60_000 },
+  "post /api/v1/tokens/rotate": { which: "worker", graceMs: 1_000 },
   "post /api/v1/cluster/stop": { id: "one", remainingMs: 100 },
   "post /api/v1/bundles": { hash: "0".repeat(64), bytes: 10 },
   "put /api/v1/bundles/:hash": "a bundle",
@@ -77,7 +80,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
 for (const { method, path, status, answer } of API_ROUTES) {
   if (answer === null) continue;
   Deno.test(`what ${method} ${path} answers is what is described`, async () => {
-    const { call } = setup();
+    const { call, token } = setup();
     await (await call("post", "/api/v1/jobs", { argv: ["true"], name: "a" })).body?.cancel();
     await (await call("post", "/api/v1/workers", BODIES["post /api/v1/workers"])).body?.cancel();
     const hash = await hashOfBytes(new TextEncoder().encode(JSON.stringify("a bundle")));
@@ -85,7 +88,7 @@ for (const { method, path, status, answer } of API_ROUTES) {
     await (await call("post", "/api/v1/endpoints", BODIES["post /api/v1/endpoints"])).body
       ?.cancel();
     const at = path.replace(":name", name).replace(":vm", "cpu-0").replace(":group", "cpu")
-      .replace(":hash", hash).replace(":index", "0") +
+      .replace(":hash", hash).replace(":id", token).replace(":index", "0") +
       (path.endsWith("/wait") ? "?waitMs=0" : "");
     const response = await call(method, at, BODIES[`${method} ${path}`]);
     const body = await response.json();

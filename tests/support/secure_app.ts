@@ -2,7 +2,7 @@
 import { createApp } from "../../src/http/app.ts";
 import { Sessions } from "../../src/http/auth.ts";
 import { taskToken } from "../../src/wire/task_token.ts";
-import type { Role } from "../../src/wire/tokens.ts";
+import type { Role } from "../../src/wire/token_roles.ts";
 import { FakeControllerApi } from "../fakes/fake_controller_api.ts";
 import { ManualClock } from "../fakes/manual_clock.ts";
 

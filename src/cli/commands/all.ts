@@ -7,6 +7,7 @@ import { parseCount, parseDuration } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
 import { ENDPOINT_COMMANDS } from "./endpoint_commands.ts";
 import { VM_COMMANDS } from "./vm_declarations.ts";
+import { TOKEN_COMMANDS } from "./token_declarations.ts";
 import { WORKER_COMMANDS } from "./worker_commands.ts";
 import { taskShow } from "./task_commands.ts";
 import { JOB_COMMANDS } from "./job_declarations.ts";
@@ -155,6 +156,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   events,
   ...WORKER_COMMANDS,
   ...VM_COMMANDS,
+  ...TOKEN_COMMANDS,
   tree,
   status,
   stop,

@@ -25,9 +25,9 @@ import { controllerPart, type ControllerPartOptions } from "../parts/controller_
 import { localGroup } from "../parts/local_groups.ts";
 import { type LocalWorkerRequest, LocalWorkers } from "../parts/local_workers.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
-import { clusterTokens } from "../parts/tokens.ts";
+import { TokenFiles } from "../parts/tokens.ts";
 import { sweepDeadClusters } from "../parts/sweep_dead.ts";
-import { statusPart } from "../parts/status_part.ts";
+import { type StatusPart, statusPart } from "../parts/status_part.ts";
 import { type ContainerFlags, type RuntimeFacts, runtimeFacts } from "../parts/runtime_facts.ts";
 import { managersPart } from "../parts/managers_part.ts";
 import { vmManagerParts } from "../parts/vm_manager_part.ts";
@@ -83,7 +83,7 @@ export interface ClusterPorts {
   readonly root: () => Owner;
   readonly onStop: (
     request: ClusterStopRequest,
-    address: { listen: ListenConfig; token: string },
+    address: { listen: ListenConfig; token: string; asker: string | null },
   ) => Promise<ClusterStopAnswer>;
   readonly onUp: (address: ClusterAddress) => void;
 }
@@ -107,26 +107,21 @@ export class ClusterManager implements Part {
     const state = openStateDir(this.#options.stateDir, this.#options);
     await owner.own(stateDirPart(state, { temporary: this.#options.temporary }), { stage: 0 });
     const id = state.id("cluster-id", () => randomHex(4));
-    const tokens = clusterTokens(state);
+    const tokens = new TokenFiles(state);
     const listening = Promise.withResolvers<string>();
     const runtimes = runtimeFacts(context, this.#options);
     let groups = this.#options.groups ?? [localGroup(this.#options.workers)];
     const vm = new MessageChannel();
     const main = new MessageChannel();
     const local = new MessageChannel();
-    const { hostname, port } = this.#options;
-    const listen = { hostname, port };
-    const status = statusPart({
-      port: main.port2,
-      root: this.#ports.root(),
-      onStop: (request) => this.#ports.onStop(request, { listen, token: tokens.admin }),
-    });
+    const { temporary } = this.#options;
+    const status = this.#status(main.port2, tokens);
     const channel = new PortChannel<ToLocalOwner, FromLocalOwner>(local.port2);
     const workers = new LocalWorkers({
       channel,
       worker: (request) =>
         this.#worker(request, {
-          ...{ id, state, url: listening.promise, token: tokens.worker, runtimes },
+          ...{ id, state, url: listening.promise, tokens, runtimes },
           config: groups.find(({ group }) => group.name === request.group)!,
         }),
     });
@@ -134,8 +129,11 @@ export class ClusterManager implements Part {
       config: { cluster: id, groups, folder: `${state.path}/vms` },
       autoscalerPort: vm.port2,
       localPort: local.port1,
-      launch: listening.promise.then((url) => launchAt(url, tokens.worker)),
+      launch: listening.promise.then((url) => launchAt(url, tokens.current.worker)),
     });
+    tokens.onWorker((token) =>
+      listening.promise.then((url) => manager.relaunch(launchAt(url, token)))
+    );
     if (this.#options.groups !== undefined) {
       this.#options.reload?.onGroups((others) => {
         groups = others;
@@ -144,15 +142,16 @@ export class ClusterManager implements Part {
       });
     }
     await owner.own(status, { stage: 1 });
-    const link = { name: "vm-link", kind: "resource", release: () => channel.close() } as const;
-    await owner.own(link, { stage: 1 });
+    await owner.own({ name: "vm-link", kind: "resource", release: () => channel.close() }, {
+      stage: 1,
+    });
     await owner.own(manager.link, { stage: 1 });
     await Promise.all([
       // Made first, since it says that a worker shall be made.
       owner.own(manager.loop, { stage: 3 }),
       owner.own(
         controllerPart({
-          ...this.#controller(state, { id, tokens, listen }),
+          ...this.#controller(state, { id, tokens }),
           vmPort: vm.port1,
           mainPort: main.port1,
           onListening: listening.resolve,
@@ -162,12 +161,25 @@ export class ClusterManager implements Part {
       owner.own(workers, { stage: 4 }),
     ]);
     const url = await listening.promise;
-    const { temporary } = this.#options;
     // The cluster of one job is over before a VM manager could find it.
     if (!temporary) await owner.own(managersPart(status, () => true), { stage: 3 });
-    const entry = clusterEntry(this.#ports.context, { id, url, state, temporary });
-    await owner.own(entry, { stage: 1 });
-    this.#ports.onUp({ id, url, token: tokens.admin });
+    await owner.own(clusterEntry(context, { id, url, state, temporary }), { stage: 1 });
+    this.#ports.onUp({ id, url, token: tokens.current.admin });
+  }
+
+  get #listen(): ListenConfig {
+    const { hostname, port } = this.#options;
+    return { hostname, port };
+  }
+
+  #status(port: MessagePort, tokens: TokenFiles): StatusPart {
+    return statusPart({
+      ...{ port, tokens, root: this.#ports.root() },
+      onStop: (request, asker) => {
+        const { admin: token } = tokens.current;
+        return this.#ports.onStop(request, { listen: this.#listen, token, asker });
+      },
+    });
   }
 
   /** Workers of their own have to end their tasks before they are given up: that takes its time. */
@@ -178,9 +190,9 @@ export class ClusterManager implements Part {
 
   #controller(
     state: StateDir,
-    of: { id: string; tokens: ReturnType<typeof clusterTokens>; listen: ListenConfig },
+    of: { id: string; tokens: TokenFiles },
   ): Pick<ControllerPartOptions, "core" | "heartbeat" | "server"> {
-    const { id, tokens, listen } = of;
+    const { id, tokens } = of;
     const { placement, retentionMs, maxStoreBytes, stopTimeoutMs, temporary } = this.#options;
     const database = `${state.path}/iris.db`;
     return {
@@ -189,11 +201,11 @@ export class ClusterManager implements Part {
         temporary,
         graceMs: this.#graceMs,
         version: VERSION,
-        taskSecret: tokens.task,
+        taskSecret: tokens.current.task ?? null,
       },
       heartbeat: { timing: { ...DEFAULT_TIMING, graceMs: this.#graceMs } },
       server: {
-        ...{ listen, tokens, version: VERSION, database },
+        ...{ listen: this.#listen, version: VERSION, database },
         bundles: bundlesIn(state.path, this.#options),
         allowOrigins: this.#options.allowOrigin ?? [],
       },
@@ -207,7 +219,7 @@ export class ClusterManager implements Part {
       state: StateDir;
       config: GroupConfig;
       url: Promise<string>;
-      token: string;
+      tokens: TokenFiles;
       runtimes: Promise<RuntimeFacts>;
     },
   ): Part {
@@ -225,7 +237,8 @@ export class ClusterManager implements Part {
           worker: name,
           folder,
           beginning: beginning(from, { hostname, labels }),
-          controllerToken: from.token,
+          controllerToken: from.tokens.current.worker,
+          tokenFile: from.tokens.workerFile,
           serverToken: newToken(),
           hostname,
           listen: { hostname: "127.0.0.1", port: 0 },

@@ -12,7 +12,7 @@ import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
 import { managersPart } from "../parts/managers_part.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
-import { clusterTokens } from "../parts/tokens.ts";
+import { TokenFiles } from "../parts/tokens.ts";
 import { statusPart } from "../parts/status_part.ts";
 import { VERSION } from "../version.ts";
 import { OWN_CERT } from "../flags/listen_flags.ts";
@@ -78,7 +78,7 @@ function controllerRoot(
         ? await ownIdentity(context, state, advertise.host)
         : files.identity;
       const listen: ListenConfig = { hostname, port, tls, advertise };
-      const tokens = clusterTokens(state);
+      const tokens = new TokenFiles(state);
       const timing = timingFor(options.workerLostAfter);
       const listening = Promise.withResolvers<string>();
       const main = new MessageChannel();
@@ -87,7 +87,9 @@ function controllerRoot(
       const status = statusPart({
         port: main.port2,
         root: control.owner,
-        onStop: (request) => requests.ask(request, { listen, token: tokens.admin }),
+        tokens,
+        onStop: (request, asker) =>
+          requests.ask(request, { listen, token: tokens.current.admin, asker }),
       });
       await owner.own(status, { stage: 1 });
       const database = `${state.path}/iris.db`;
@@ -102,10 +104,10 @@ function controllerRoot(
             stopTimeoutMs: null,
             graceMs: timing.graceMs,
             version: VERSION,
-            taskSecret: tokens.task,
+            taskSecret: tokens.current.task ?? null,
           },
           server: {
-            ...{ listen, trust: files.trust, tokens, version: VERSION, database },
+            ...{ listen, trust: files.trust, version: VERSION, database },
             bundles: bundlesIn(state.path, options),
             allowOrigins: options.allowOrigin,
           },

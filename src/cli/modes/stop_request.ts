@@ -19,7 +19,7 @@ export class StopRequests {
   /** Begins the stop; the same id again gets the same answer. */
   async ask(
     request: ClusterStopRequest,
-    at: { listen: ListenConfig; token: string },
+    at: { listen: ListenConfig; token: string; asker: string | null },
   ): Promise<ClusterStopAnswer> {
     if (this.#asked !== null) {
       if (this.#asked.id !== request.id) {

@@ -2,7 +2,7 @@
  * Main's end of its channel to the controller's server: publishes the live tree and what is not
  * well, and takes the request to stop the cluster. Runs in main.
  */
-import type { Timer } from "../../base/clock.ts";
+import { systemClock, type Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { MainToServer, ManagerStop, ServerToMain } from "../../controller/messages.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
@@ -10,6 +10,7 @@ import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
 import { unwell } from "../../lifecycle/watch.ts";
 import type { ClusterStopAnswer, ClusterStopRequest } from "../../wire/api.ts";
+import type { TokenFiles } from "./tokens.ts";
 
 /** How often the tree is published, in ms. */
 const PUBLISH_MS = 250;
@@ -20,7 +21,11 @@ export interface StatusOptions {
   /** The root whose tree is shown. */
   readonly root: Owner;
   /** Begins the stop, and says where its report will be. */
-  readonly onStop: (request: ClusterStopRequest) => Promise<ClusterStopAnswer>;
+  readonly onStop: (
+    request: ClusterStopRequest,
+    asker: string | null,
+  ) => Promise<ClusterStopAnswer>;
+  readonly tokens: TokenFiles;
 }
 
 /** The publisher, which also carries what else main asks of the server. */
@@ -36,13 +41,19 @@ export function statusPart(options: StatusOptions): StatusPart {
   let closing = false;
   const publish = () => {
     const tree = options.root.tree();
-    channel.post({ type: "status", tree, problems: unwell(tree), closing });
+    const tokens = options.tokens.current;
+    channel.post({ type: "status", tree, problems: unwell(tree), closing, tokens });
   };
   const managers = Promise.withResolvers<readonly ManagerStop[]>();
   const answer = async (message: ServerToMain) => {
     if (message.type === "managers_stopped") return managers.resolve(message.managers);
     try {
-      const stopping = await options.onStop(message.request);
+      if (message.type === "rotate_token") {
+        const { which, token, graceMs, id } = message;
+        options.tokens.rotate(which, token, { graceMs, nowMs: systemClock.wall() });
+        return channel.post({ type: "rotated", id, tokens: options.tokens.current });
+      }
+      const stopping = await options.onStop(message.request, message.asker ?? null);
       channel.post({ type: "stopping", id: message.id, answer: stopping });
     } catch (error) {
       const code = error instanceof IrisError ? error.code : "internal";

@@ -33,6 +33,8 @@ export function vmManagerParts(
   readonly loop: Part;
   /** Says that there are other groups from now on. */
   readonly regroup: (groups: readonly GroupConfig[]) => void;
+  /** Says that workers are started in another way from now on. */
+  readonly relaunch: (launch: WorkerLaunch) => void;
 } {
   const { autoscalerPort, localPort } = options;
   const pair = new MessageChannel();
@@ -40,6 +42,10 @@ export function vmManagerParts(
   answerLaunch(channel, options.launch);
   return {
     regroup: (groups) => channel.post({ type: "groups", groups }),
+    relaunch(launch) {
+      answerLaunch(channel, Promise.resolve(launch));
+      channel.post({ type: "launch", launch });
+    },
     link: { name: "launch-link", kind: "resource", release: () => channel.close() },
     loop: loopPart<VmManagerConfig>("vm-manager", {
       name: "vm-manager",

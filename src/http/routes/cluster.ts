@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { IrisError } from "../../base/errors.ts";
 import { checked } from "../../wire/invalid_field.ts";
 import { parseRegisterRequest } from "../../wire/reconcile_schema.ts";
-import type { Sessions } from "../auth.ts";
+import { hashOf } from "../../controller/token_secret.ts";
+import { bearerOf, type Sessions } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { callerOf, checkJob, onlyUser } from "../gate.ts";
 import { intQuery } from "../query.ts";
@@ -100,7 +101,8 @@ export function clusterRoutes(
   });
   app.post("/cluster/stop", async (c) => {
     const request = checked(CLUSTER_STOP_SCHEMA, await jsonBody(c));
-    return c.json(await api.stopCluster(request), 202);
+    const bearer = bearerOf(c.req.header("Authorization"));
+    return c.json(await api.stopCluster(request, bearer === null ? null : hashOf(bearer)), 202);
   });
   return app;
 }

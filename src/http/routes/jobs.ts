@@ -8,7 +8,8 @@ import type { ControllerApi } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
 import { jsonLines, logEvents } from "../json_lines.ts";
 import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
-import { checkJob, checkPeer, onlyUser, submitterOf } from "../gate.ts";
+import { actorOf } from "../audit.ts";
+import { callerOf, checkJob, checkPeer, onlyUser, submitterOf } from "../gate.ts";
 import { intQuery } from "../query.ts";
 import { logsQuery } from "./logs_query.ts";
 
@@ -44,7 +45,7 @@ export function jobRoutes(api: ControllerApi): Hono {
     checkJob(c, spec.name, "name");
     // What a job waits for tells how that ends.
     spec.after.forEach(({ job }, i) => checkPeer(c, job, `after.${i}.job`));
-    return c.json(await api.submit(spec, await markOf(c, body)), 201);
+    return c.json(await api.submit(spec, await markOf(c, body), actorOf(c, callerOf(c))), 201);
   });
   app.get("/", (c) => {
     const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });

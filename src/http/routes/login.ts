@@ -2,6 +2,8 @@
 import { type Context, Hono } from "hono";
 import { getCookie } from "hono/cookie";
 import { IrisError } from "../../base/errors.ts";
+import type { TokensApi } from "../../controller/tokens_api.ts";
+import { loginEntry, note } from "../audit.ts";
 import type { Sessions } from "../auth.ts";
 import { limitedText } from "../body.ts";
 import { nextIn } from "../next_path.ts";
@@ -20,6 +22,8 @@ export interface LoginOptions {
   readonly sessions: Sessions;
   /** How often somebody may fail, by address. */
   readonly failures: Rates;
+  /** Where logins are written down. */
+  readonly tokens: TokensApi;
 }
 
 /** The routes at the root. */
@@ -28,9 +32,10 @@ export function loginRoutes(options: LoginOptions): Hono {
   const app = new Hono();
   app.get("/login", (c) => page(c, "Log in.", { status: 200, next: nextIn(c.req.query("next")) }));
   app.post("/login", (c) => login(c, options));
-  app.get("/login/:code", (c) => {
+  app.get("/login/:code", async (c) => {
     const session = sessions.redeem(c.req.param("code"));
     if (session === null) return page(c, "This link was used already.", { status: 401 });
+    await note(options.tokens, loginEntry(c, principals.bySession(session), "log in by link"));
     setSessionCookie(c, session);
     return c.redirect("/", 303);
   });
@@ -44,7 +49,8 @@ export function loginRoutes(options: LoginOptions): Hono {
   return app;
 }
 
-async function login(c: Context, { principals, sessions, failures }: LoginOptions) {
+async function login(c: Context, options: LoginOptions) {
+  const { principals, sessions, failures, tokens } = options;
   // Somebody else's page could log a browser in as somebody else.
   if (fromElsewhere(c)) throw new IrisError("forbidden", "This form is not one of Iris");
   const remote = remoteOf(c);
@@ -54,12 +60,14 @@ async function login(c: Context, { principals, sessions, failures }: LoginOption
   const principal = principals.ofPasted((form.get("token") ?? "").trim());
   if (principal === null) {
     failures.take(remote);
+    await note(tokens, loginEntry(c, null, "log in by token"));
     return page(c, "This token is not valid.", { status: 401, next });
   }
   if (!["admin", "user", "viewer"].includes(principal.role)) {
     const why = `This token is of a ${principal.role}: there are no pages for it.`;
     return page(c, why, { status: 403, next });
   }
+  await note(tokens, loginEntry(c, principal, "log in by token"));
   setSessionCookie(c, sessions.open(principal.token));
   return c.redirect(next, 303);
 }
