@@ -32,7 +32,7 @@ for (const command of [...COMMANDS, ...MODES]) {
   });
 
   Deno.test(`the example of ${name} is understood by it`, () => {
-    const line = command.example.split(/\s[|>]\s/)[0]!;
+    const line = command.example.split(/\s[|>]/)[0]!;
     assert(line.startsWith(commandName(command)), line);
     const argv = words(line).slice(1).filter((word) => !word.startsWith("--mode="));
     const commands = command.path.length > 0 ? COMMANDS : [command];
