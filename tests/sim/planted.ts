@@ -6,8 +6,8 @@ import type { Mutant } from "./mutants.ts";
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 /** What a simulation is made of. */
 const PARTS = ["src", "tests/sim", "tests/fakes", "tests/support", "deno.json", "deno.lock"];
-/** How long it may take until a bug is found, in s. */
-const SECONDS = 60;
+/** How long it may take until a bug is found, in s: more than a loaded machine needs for the seeds it takes. */
+const SECONDS = 300;
 /** As many as a small machine has cores. */
 const AT_ONCE = 2;
 
