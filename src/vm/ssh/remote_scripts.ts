@@ -46,6 +46,11 @@ worker() {
   p=; s=; b=; read -r p s b 2>/dev/null <"$V/pid"
   [ -n "$b" ] && [ "$b" = "$BOOT" ] && same "$p" "$s"
 }
+# The shell that speaks for the VM, and the server's process of its connection: none of an earlier boot.
+speaker() {
+  p=; s=; q=; t=; b=; read -r p s q t b 2>/dev/null <"$V/shell"
+  if [ "\${b:-$BOOT}" != "$BOOT" ]; then p=; s=; q=; t=; fi
+}
 nap() { sleep 0.1 2>/dev/null || sleep 1; }`;
 }
 
@@ -65,14 +70,14 @@ server() {
   done
   echo "0 0"
 }
-p=; s=; q=; t=; read -r p s q t 2>/dev/null <"$V/shell"
+speaker
 if [ "\${p:-$$}" != $$ ]; then
   if same "$q" "$t"; then kill -9 "$q" 2>/dev/null; fi
   if same "$p" "$s"; then kill -9 "$p" 2>/dev/null; fi
   n=0; while same "$p" "$s" && [ "$n" -lt 50 ]; do nap; n=$((n+1)); done
   if same "$p" "$s"; then echo "an earlier shell (pid $p) does not end"; exit 1; fi
 fi
-echo "$$ $(me) $(server)" >"$V/shell.$$" && mv -f "$V/shell.$$" "$V/shell" || exit 1`;
+echo "$$ $(me) $(server) $BOOT" >"$V/shell.$$" && mv -f "$V/shell.$$" "$V/shell" || exit 1`;
 
 /**
  * What a shell that ends does, if it is the one that speaks for the VM: a folder that never became a
@@ -83,7 +88,7 @@ export function exitTrap(hasForwards: boolean): string {
   const leave = hasForwards ? ' if same "$q" "$t"; then kill "$q"; fi;' : "";
   // Nobody hears it any more: that alone ends it not, or the other trap would not be sprung. One that
   // is set, not ignored, is not handed down.
-  return `trap : PIPE; trap 'p=; read -r p s q t 2>/dev/null <"$V/shell"; if [ "$p" = $$ ]; then` +
+  return `trap : PIPE; trap 'speaker; if [ "$p" = $$ ]; then` +
     ` if [ ! -e "$V/label" ]; then rm -f "$V/shell"; rmdir "$V" "$C" 2>/dev/null; fi;${leave} fi' EXIT`;
 }
 
@@ -179,7 +184,7 @@ const WRAPPER = 'read -r t </proc/$$/stat; s=$(set -f; set -- ${t##*) }; echo "$
 export function startScript(words: StartWords): string {
   const args = words.args.map((arg) => quoted(arg).replaceAll(VM_FOLDER, `'"$V"'`));
   const end = "IRIS-END-OF-FILE";
-  return `p=; read -r p s 2>/dev/null <"$V/shell"; [ "$p" = $$ ] || { echo "another shell is at it"; exit 1; }
+  return `speaker; [ "$p" = $$ ] || { echo "another shell is at it"; exit 1; }
 if worker; then echo "@running $p"; exit 0; fi
 P="$F/"${quoted(words.programPath)}
 put() { cat >"$V/$1.new" && mv -f "$V/$1.new" "$V/$1" || exit 1; }
@@ -268,7 +273,7 @@ if [ -e "$V" ]; then echo "@left the folder $V"; else echo "@clean"; fi`;
 export const LIST = `for V in "$C"/*/; do
   V=\${V%/}; [ -d "$V" ] || continue
   if [ ! -e "$V/label" ]; then
-    p=; s=; q=; t=; read -r p s q t 2>/dev/null <"$V/shell"
+    speaker
     if same "$p" "$s"; then kill -9 "$p"; fi
   fi
   echo "@vm \${V##*/}"

@@ -11,6 +11,7 @@ import { type Random, systemRandom } from "../../base/random.ts";
 import { turnEnd } from "../../base/turn.ts";
 import { makeFolder } from "../../host/make_folder.ts";
 import { isPortFree } from "../../host/ports.ts";
+import type { Deadline } from "../../lifecycle/deadline.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import type { VmEvent } from "../managed_vm.ts";
 import type { SshProviderConfig } from "../provider_config.ts";
@@ -107,7 +108,11 @@ class SshProvider implements VmProvider {
         await Promise.all([...this.#world.clients].map((client) => client.close()));
       },
       force: () => this.#leave(),
-      verify: () => [...this.#world.clients].map(({ pid }) => `the ssh client ${pid}`),
+      verify: async (deadline) => {
+        // One that was only just killed is there until the kernel has said that it is gone.
+        await settledBy(deadline, [...this.#world.clients].map((client) => client.close()));
+        return [...this.#world.clients].map(({ pid }) => `the ssh client ${pid}`);
+      },
       facts: () => ({ detail: `${this.#vms.size} of ${this.#hosts().length} in use` }),
     };
   }
@@ -325,6 +330,14 @@ class SshProvider implements VmProvider {
   #tell(vm: string, event: VmEvent): void {
     if (!this.#vms.has(vm)) this.#context.receiver.event(vm, event);
   }
+}
+
+/** Until all have settled, or the deadline has passed. */
+async function settledBy(deadline: Deadline, all: readonly Promise<void>[]): Promise<void> {
+  const passed = Promise.withResolvers<void>();
+  const forget = deadline.onPassed(passed.resolve);
+  await Promise.race([Promise.allSettled(all), passed.promise]);
+  forget();
 }
 
 function checkName(name: string, field: string): void {

@@ -10,8 +10,11 @@ import { hasCommand } from "../require.ts";
 /** Where the user lives as whom hosts are reached. */
 const ROOT_HOME = "/root";
 const SSHD = "/usr/sbin/sshd";
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 const UP_MS = 10_000;
 const SUBNETS = 256;
+/** A user that only hosts have. */
+const USER = { name: "iris-guest", id: 47_110 };
 const SETTLE_MS = 5_000;
 
 /** One host. */
@@ -64,6 +67,8 @@ export interface SshHostsOptions {
   readonly sshd?: readonly string[];
   /** The first of 256 networks that is tried, when not any: each is one world's at a time. */
   readonly subnet?: number;
+  /** Hosts are reached as a user who is not root, whose home is the host's folder. */
+  readonly asUser?: boolean;
   /** Commands of hosts that are others there: shell scripts by path; null for one that is missing. */
   readonly commands?: Readonly<Record<string, string | null>>;
 }
@@ -185,12 +190,22 @@ class Host implements SshTestHost {
   }
 
   get host(): SshHost {
-    return { host: this.address, port: null, user: "root" };
+    return {
+      ...{ host: this.address, port: null },
+      user: this.#options.asUser ? USER.name : "root",
+    };
   }
 
   async make(): Promise<void> {
     const { index } = this;
     await Deno.mkdir(this.folder);
+    if (this.#options.asUser) {
+      await Deno.chown(this.folder, USER.id, USER.id);
+      // On the way to its home, and to the key that is let in; the folder of all lets everybody pass.
+      for (const folder of [this.#dir, dirname(this.#dir)]) {
+        if (folder !== "/tmp") await Deno.chmod(folder, 0o711);
+      }
+    }
     await run(
       "ssh-keygen",
       "-q",
@@ -229,7 +244,8 @@ class Host implements SshTestHost {
     const mount = tmpfs === undefined
       ? `mount --bind '${this.folder}' '${this.#at}'`
       : `mount -t tmpfs -o size=${tmpfs} iris '${this.#at}'`;
-    const mounts = [mount, ...await this.#commands()].join(" && ");
+    const others = [await this.#bootId(), ...await this.#users(), ...await this.#commands()];
+    const mounts = [mount, ...others].join(" && ");
     const [command = "", ...args] = [
       ...["nsenter", `--net=/var/run/netns/${this.#name}`, "--"],
       ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
@@ -242,6 +258,23 @@ class Host implements SshTestHost {
     await until(`${this.#name} is up`, async () => {
       return (await Deno.readTextFile(log)).includes("Server listening");
     });
+  }
+
+  /** What makes this boot another one than that before. */
+  async #bootId(): Promise<string> {
+    const file = `${this.#dir}/boot_id.${this.index}`;
+    await Deno.writeTextFile(file, `${crypto.randomUUID()}\n`);
+    return `mount --bind '${file}' ${BOOT_ID}`;
+  }
+
+  /** What adds the user to those that this machine has. */
+  async #users(): Promise<string[]> {
+    if (!this.#options.asUser) return [];
+    const { name, id } = USER;
+    const file = `${this.#dir}/passwd`;
+    const line = `${name}:*:${id}:${id}::${this.#at}:/bin/sh\n`;
+    await Deno.writeTextFile(file, `${await Deno.readTextFile("/etc/passwd")}${line}`);
+    return [`mount --bind '${file}' /etc/passwd`];
   }
 
   /** What puts other commands in the place of the machine's, on this host alone. */
@@ -299,9 +332,12 @@ class Host implements SshTestHost {
     const name = `host ${this.index}`;
     const processes = this.pids().map((pid) => `${name}: process ${pid} ${commandOf(pid)}`);
     const folders: string[] = [];
-    for (const cluster of list(`${this.folder}/vms`)) {
-      for (const vm of list(`${this.folder}/vms/${cluster}`)) {
-        folders.push(`${name}: folder ${this.folder}/vms/${cluster}/${vm}`);
+    // The second is where they are when nothing is said of it.
+    for (const vms of [`${this.folder}/vms`, `${this.folder}/.iris/vms`]) {
+      for (const cluster of list(vms)) {
+        for (const vm of list(`${vms}/${cluster}`)) {
+          folders.push(`${name}: folder ${vms}/${cluster}/${vm}`);
+        }
       }
     }
     return [...processes, ...folders];

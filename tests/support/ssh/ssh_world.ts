@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { systemClock } from "../../../src/base/clock.ts";
 import { Owner } from "../../../src/lifecycle/owner.ts";
+import type { StopReport } from "../../../src/lifecycle/part.ts";
 import type { ScaleGroup } from "../../../src/vm/scale_group.ts";
 import { sshProvider } from "../../../src/vm/ssh/ssh_provider.ts";
 import type { SshTiming } from "../../../src/vm/ssh/ssh_world.ts";
@@ -39,6 +40,8 @@ export interface SshProviderWorld extends ProviderWorld {
   readonly config: SshProviderConfig;
   /** What is copied; a test may put another one here. */
   program: string;
+  /** The same for hosts of another architecture, by its name. */
+  readonly otherPrograms: Map<string, string>;
   /** Makes a provider with something else in its configuration. */
   makeWith(config: SshProviderConfig, context: MakeContext): Promise<VmProvider>;
   /** What the worker of a VM said so far. */
@@ -72,14 +75,14 @@ export async function makeSshWorld(options: SshWorldOptions): Promise<SshProvide
     return hosts.hosts.find((host) => exists(`${host.folder}/vms/c1/${vm}`));
   };
   const world: SshProviderWorld = {
-    ...{ hosts, group, launch, folder, config },
+    ...{ hosts, group, launch, folder, config, otherPrograms: new Map() },
     program: await standInProgram(`${hosts.dir}/programs`),
     make: (context) => world.makeWith(config, context),
     makeWith: (other, context) =>
       sshProvider({
         programFor: (arch) => {
-          if (arch !== Deno.build.arch) return Promise.resolve(null);
-          return Promise.resolve({ path: world.program, needs: ["tar", "gzip"] });
+          const path = arch === Deno.build.arch ? world.program : world.otherPrograms.get(arch);
+          return Promise.resolve(path === undefined ? null : { path, needs: ["tar", "gzip"] });
         },
         timing: { ...QUICK, ...options.timing },
       })(other, { ...context, cluster: "c1", folder, launch: () => Promise.resolve(launch) }),
@@ -109,10 +112,15 @@ while :; do sleep 0.05; done`;
 
 /** A program that is this script; it can clear nothing, so that hosts do it themselves. */
 export function stubProgram(world: SshProviderWorld, script: string): void {
+  world.program = stubFile(world, script);
+}
+
+/** Such a program for hosts of an architecture. */
+export function stubFile(world: SshProviderWorld, script: string): string {
   const path = `${world.hosts.dir}/programs/stub-${crypto.randomUUID().slice(0, 8)}`;
   Deno.writeTextFileSync(path, `#!/bin/sh\n[ "$1" = worker ] && exit 1\n${script}\n`);
   Deno.chmodSync(path, 0o755);
-  world.program = path;
+  return path;
 }
 
 /** A VM manager's part in a test: an owner, what it heard, a provider. */
@@ -166,6 +174,11 @@ export class SshStage {
   /** The VM manager is about to end: from now on it takes in nothing new. */
   close(): void {
     this.#root.close("shutdown");
+  }
+
+  /** The VM manager has no time left: what is owned here is forced. */
+  kill(): Promise<StopReport> {
+    return this.#root.kill();
   }
 
   /** The VM manager's process ends: what is owned here goes, what is on hosts stays. */

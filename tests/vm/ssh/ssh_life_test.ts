@@ -36,7 +36,7 @@ sshTest("a reboot of the host is told as the end of the VM, and the host serves 
   await host!.crash();
   await stage.said(/reconnecting/);
   await host!.boot();
-  assertMatch(await stage.gone(vm), /^gone root@\S+: \w+: the worker ended/);
+  assertMatch(await stage.gone(vm), /^gone root@\S+: \w+: the host was rebooted/);
   assertEquals(world.hosts.left(), []);
   await stage.create(provider, 1);
   await world.workerUp("g-1");
@@ -56,6 +56,27 @@ sshTest("a client that is killed is replaced, and the worker never notices", {
   assertEquals(workersOn(world.hosts, vm), before);
   await stage.delete(provider, vm);
   assertEquals(stage.heard.count(vm, ["gone", "failed"]), 1);
+});
+
+sshTest("clients that a stop without time kills are not told as left over", {
+  need,
+  count: 2,
+}, async (_stage, world) => {
+  const first = new SshStage(world);
+  const provider = await first.provider();
+  for (const number of [0, 1]) await first.create(provider, number);
+  for (const number of [0, 1]) await first.said(new RegExp(`g-${number} running`));
+  assertEquals(clients().length, 2);
+  const report = await first.kill();
+  assertEquals(report.outcome, "forced", JSON.stringify(report));
+  assertEquals(clients(), []);
+  const second = new SshStage(world);
+  const next = await second.provider();
+  for (const slice of await next.existing(soon())) {
+    next.delete({ ...slice, stopMs: 1_000, reason: "test" });
+    await second.gone(slice.vms[0]!);
+  }
+  await second.leave();
 });
 
 sshTest("whenever clients are killed on the way up, the next VM manager finds what there is", {
