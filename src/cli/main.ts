@@ -9,9 +9,13 @@ import { type CliContext, processContext } from "./context.ts";
 /**
  * Runs one command, or one mode until it ends.
  *
+ * @param context the outside of the command, which is that of this process unless a test gives one
  * @returns the exit code
  */
-export async function run(args: readonly string[]): Promise<number> {
+export async function run(
+  args: readonly string[],
+  context: CliContext = processContext,
+): Promise<number> {
   const mark = args[0] === MODULE_COMMAND ? null : keepUsedMark(systemClock.wall);
   try {
     // The keeper starts with every worker: it loads nothing that it does not use.
@@ -24,9 +28,9 @@ export async function run(args: readonly string[]): Promise<number> {
       return await runModuleCommand(args.slice(1));
     }
     const { dispatch } = await import("./dispatch.ts");
-    return await dispatch(processContext, args);
+    return await dispatch(context, args);
   } catch (error) {
-    return failed(processContext, error);
+    return failed(context, error);
   } finally {
     mark?.cancel();
   }

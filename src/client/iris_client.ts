@@ -86,16 +86,20 @@ export class IrisClient {
   }
 
   /** Jobs, newest first. */
-  jobs(filter: { state?: string; limit?: number } = {}): Promise<JobView[]> {
+  jobs(
+    filter: { state?: string; user?: string; sinceMs?: number; limit?: number } = {},
+  ): Promise<JobView[]> {
     const query = new URLSearchParams();
     if (filter.state !== undefined) query.set("state", filter.state);
+    if (filter.user !== undefined) query.set("user", filter.user);
+    if (filter.sinceMs !== undefined) query.set("since", String(Math.floor(filter.sinceMs)));
     if (filter.limit !== undefined) query.set("limit", String(filter.limit));
     return this.#json("GET", `/api/v1/jobs?${query}`);
   }
 
   /** One job. @throws {IrisError} `not_found` */
-  job(name: string): Promise<JobView> {
-    return this.#json("GET", jobPath(name));
+  job(name: string, signal?: AbortSignal): Promise<JobView> {
+    return this.#json("GET", jobPath(name), { signal });
   }
 
   /** Tasks of a job, in index order. */

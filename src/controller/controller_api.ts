@@ -54,8 +54,10 @@ export interface LogsOptions extends Pick<LogsRequest, "task" | "stream" | "sinc
 /** Which jobs to list. */
 export interface JobFilter {
   readonly state?: JobState;
-  /** Only this user's. */
+  /** Only those of this user. */
   readonly user?: string;
+  /** Only those submitted at this time or later, wall ms. */
+  readonly sinceMs?: number;
   readonly limit: number;
 }
 

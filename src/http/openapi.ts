@@ -74,7 +74,12 @@ export const API_ROUTES: readonly ApiRoute[] = [
   {
     ...{ method: "get", path: "/api/v1/jobs", status: 200 },
     summary: "Jobs, newest first.",
-    query: { state: "only jobs in this state", limit: "at most this many, 1 to 1000" },
+    query: {
+      state: "only jobs in this state",
+      user: "only jobs of this user",
+      since: "only jobs submitted then or later: RFC 3339, or ms since the Unix epoch",
+      limit: "at most this many, 1 to 1000",
+    },
     answer: v.array(JOB_SCHEMA),
   },
   { method: "get", path: NAME, status: 200, summary: "One job.", answer: JOB_SCHEMA },

@@ -17,8 +17,10 @@ const BUSY_MS = 2_000;
 /** Which jobs to list. */
 export interface ListFilter {
   readonly state?: JobState;
-  /** Only jobs of this user. */
+  /** Only those of this user. */
   readonly user?: string;
+  /** Only those submitted at this time or later, wall ms. */
+  readonly sinceMs?: number;
   readonly limit: number;
 }
 
@@ -65,13 +67,13 @@ export class StoreReader {
   }
 
   /** Jobs, newest first. */
-  jobs({ state, user, limit }: ListFilter): JobView[] {
+  jobs({ state, user, sinceMs, limit }: ListFilter): JobView[] {
     const s = this.#statements;
-    const rows = user !== undefined
-      ? s.jobsOfUser.all(user, state ?? null, limit)
-      : state === undefined
-      ? s.jobs.all(limit)
-      : s.jobsByState.all(state, limit);
+    if (user !== undefined || sinceMs !== undefined) {
+      const of = { state: state ?? null, user: user ?? null, since: sinceMs ?? 0, limit };
+      return (s.jobsOf.all(of) as Row[]).map(jobViewOf);
+    }
+    const rows = state === undefined ? s.jobs.all(limit) : s.jobsByState.all(state, limit);
     return (rows as Row[]).map(jobViewOf);
   }
 
@@ -226,11 +228,12 @@ function prepareAll(db: DatabaseSync) {
        AND (?3 IS NULL OR job = ?3) ORDER BY seq LIMIT ?4`,
     ),
     jobs: p("SELECT * FROM jobs ORDER BY generation DESC LIMIT ?"),
-    jobsOfUser: p(
-      `SELECT * FROM jobs WHERE user = ?1 AND (?2 IS NULL OR state = ?2)
-       ORDER BY generation DESC LIMIT ?3`,
-    ),
     jobsByState: p("SELECT * FROM jobs WHERE state = ? ORDER BY generation DESC LIMIT ?"),
+    jobsOf: p(
+      `SELECT * FROM jobs WHERE (:state IS NULL OR state = :state)
+       AND (:user IS NULL OR user = :user) AND submitted_ms >= :since
+       ORDER BY generation DESC LIMIT :limit`,
+    ),
     byName: p("SELECT * FROM jobs WHERE name = ? ORDER BY generation DESC LIMIT 1"),
     byGeneration: p("SELECT * FROM jobs WHERE generation = ?"),
     token: p("SELECT * FROM tokens WHERE id = ?"),

@@ -3,6 +3,7 @@
  * against. Each is checked by the compiler to fit its type in `api.ts`.
  */
 import * as v from "valibot";
+import { JOB_STATES } from "./job_states.ts";
 import { TASK_STATES } from "../model/task_state.ts";
 import {
   BANDS,
@@ -33,16 +34,6 @@ const text = v.string();
 const orNull = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
 const texts = v.record(text, text);
 const amounts = v.record(text, count);
-
-const JOB_STATES = [
-  "PENDING",
-  "RUNNING",
-  "SUCCEEDED",
-  "FAILED",
-  "KILLED",
-  "WORKER_FAILED",
-  "UNSCHEDULABLE",
-] as const;
 
 const dependency = v.strictObject({ job: text, on: v.picklist(["success", "end"]) });
 

@@ -204,7 +204,8 @@ export class FakeControllerApi implements ControllerApi {
   jobs(filter: JobFilter): JobView[] {
     return [...this.#jobs.values()].reverse()
       .filter((job) => filter.state === undefined || job.state === filter.state)
-      .filter(({ name }) => filter.user === undefined || name.split("/")[1] === filter.user)
+      .filter((job) => filter.user === undefined || job.name.split("/")[1] === filter.user)
+      .filter((job) => job.submittedAtMs >= (filter.sinceMs ?? 0))
       .slice(0, filter.limit);
   }
 

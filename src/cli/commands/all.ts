@@ -2,7 +2,7 @@
 import { IrisError } from "../../base/errors.ts";
 import { type CliContext, connect } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
-import { flagSwitch, flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
+import { DRY_RUN_FLAG, flagSwitch, flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { parseCount, parseDuration } from "../flags/quantities.ts";
 import { interruptible } from "../interrupt.ts";
 import { ENDPOINT_COMMANDS } from "./endpoint_commands.ts";
@@ -87,16 +87,18 @@ const stop = command({
       value: "TIME",
       help: "the whole budget; the cluster's own when left out",
     },
+    dryRun: DRY_RUN_FLAG,
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },
   example: "iris cluster stop --timeout 5s",
   ctrlC: "ends the waiting; the cluster stops all the same.",
-  run: async (context: CliContext, { values }) =>
-    (await clusters()).stopCluster(context, await connect(context, values), {
-      timeoutMs: values.timeout ?? null,
-      json: values.json,
-    }),
+  async run(context: CliContext, { values }) {
+    const { json, timeout: timeoutMs = null, dryRun } = values;
+    const client = await connect(context, values);
+    if (!dryRun) return await (await clusters()).stopCluster(context, client, { timeoutMs, json });
+    return await (await import("./would.ts")).wouldStopCluster(context, client, { json });
+  },
 });
 
 const backup = command({
@@ -120,18 +122,18 @@ const restore = command({
   flags: {
     stateDir: flagText("DIR", "the cluster's state folder"),
     force: flagSwitch("though there is a database; it is kept beside the new one"),
+    dryRun: DRY_RUN_FLAG,
     json: JSON_FLAG,
   },
   operands: ["FILE"],
   example: "iris cluster restore monday.db --state-dir /var/lib/iris",
   async run(context: CliContext, { values, operands }) {
-    const { stateDir, force, json } = values;
+    const { stateDir, force, json, dryRun } = values;
     if (stateDir === undefined) {
       throw new IrisError("usage", "cluster restore needs --state-dir", { field: "--state-dir" });
     }
-    return Promise.resolve(
-      (await backups()).restoreCluster(context, { file: operands[0] ?? "", stateDir, force, json }),
-    );
+    const of = { file: operands[0] ?? "", stateDir, force, json, dryRun };
+    return await (await backups()).restoreCluster(context, of);
   },
 });
 

@@ -38,12 +38,16 @@ export async function backupCluster(
 }
 
 /** `cluster restore`: only where no cluster runs. */
-export function restoreCluster(
+export async function restoreCluster(
   context: CliContext,
-  options: { file: string; stateDir: string; force: boolean; json: boolean },
-): number {
-  const { file, force, json } = options;
+  options: { file: string; stateDir: string; force: boolean; json: boolean; dryRun: boolean },
+): Promise<number> {
+  const { file, force, json, dryRun } = options;
   checkBackup(file);
+  if (dryRun) {
+    const { wouldRestore } = await import("./would.ts");
+    return wouldRestore(context, { database: `${options.stateDir}/iris.db`, file, json });
+  }
   const state = openStateDir(options.stateDir);
   try {
     const database = `${state.path}/iris.db`;

@@ -81,14 +81,22 @@ export async function runJob(
 export async function listJobs(
   context: CliContext,
   client: IrisClient,
-  options: { state?: string | undefined; limit: number; json: boolean },
+  options: {
+    state?: string | undefined;
+    user?: string | undefined;
+    sinceMs?: number | undefined;
+    limit: number;
+    json: boolean;
+  },
 ): Promise<number> {
-  const jobs = await client.jobs({
-    limit: options.limit,
-    ...(options.state === undefined ? {} : { state: options.state }),
-  });
+  const { state, user, sinceMs, limit } = options;
+  const filters = Object.entries({ state, user, sinceMs }).filter(([, value]) =>
+    value !== undefined
+  );
+  const jobs = await client.jobs({ limit, ...Object.fromEntries(filters) });
   if (options.json) context.out(JSON.stringify(jobs));
   else if (context.quiet) { for (const { name } of jobs) context.out(name); }
+  else if (jobs.length === 0 && filters.length > 0) note(context, "No such job");
   else if (jobs.length === 0) note(context, "No job yet: iris job run -- COMMAND");
   else context.out(jobTable(jobs, systemClock.wall(), context));
   return 0;
@@ -124,13 +132,22 @@ export async function explainJob(
 export async function purgeJobs(
   context: CliContext,
   client: IrisClient,
-  options: { jobs: readonly string[]; olderThanMs: number | undefined; json: boolean },
+  options: {
+    jobs: readonly string[];
+    olderThanMs: number | undefined;
+    dryRun: boolean;
+    json: boolean;
+  },
 ): Promise<number> {
   const { jobs, olderThanMs, json } = options;
   if ((jobs.length === 0) === (olderThanMs === undefined)) {
     throw new IrisError("usage", "Say which: --job JOB, --older-than TIME or --all-done", {
       field: "--job",
     });
+  }
+  if (options.dryRun) {
+    const { wouldPurge } = await import("./would.ts");
+    return await wouldPurge(context, client, { ...options, nowMs: systemClock.wall() });
   }
   const answer = await client.purge(
     olderThanMs === undefined
@@ -171,23 +188,6 @@ export async function showLogs(
     return 0;
   } catch (error) {
     if (interrupted.aborted) return INTERRUPTED;
-    throw error;
-  }
-}
-
-/** `job wait`: the exit code is the job's. */
-export async function waitJob(
-  context: CliContext,
-  client: IrisClient,
-  options: { name: string; json: boolean; interrupted: AbortSignal },
-): Promise<number> {
-  try {
-    const done = await client.wait(fullJobName(context, options.name), options.interrupted);
-    if (options.json) context.out(JSON.stringify(done));
-    else note(context, jobResultLine(done));
-    return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
-  } catch (error) {
-    if (options.interrupted.aborted) return INTERRUPTED;
     throw error;
   }
 }

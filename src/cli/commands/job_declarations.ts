@@ -6,14 +6,17 @@ import { type CliContext, connect, fullJobName, note } from "../context.ts";
 import { type Command, command } from "../flags/command.ts";
 import { JOB_RUN_FLAGS } from "../flags/job_run_flags.ts";
 import { LOGS_FLAGS, logsRequest } from "../flags/logs_flags.ts";
-import { parseCount, parseDuration, parseText } from "../flags/quantities.ts";
-import { flagSwitch, flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
+import { JOB_STATES } from "../../wire/job_states.ts";
+import { parseSince, sinceTime } from "../flags/since.ts";
+import { parseChoice, parseCount, parseDuration, parseText } from "../flags/quantities.ts";
+import { DRY_RUN_FLAG, flagSwitch, flagText, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { interruptible } from "../interrupt.ts";
 
 type IrisCommand = Command<CliContext>;
 
 // What commands do is loaded when one is called: a short command loads little.
 const jobs = () => import("./job_commands.ts");
+const would = () => import("./would.ts");
 
 const jobRun = command({
   path: ["job", "run"],
@@ -34,7 +37,19 @@ const jobList = command({
   path: ["job", "list"],
   summary: "List jobs, newest first.",
   flags: {
-    state: { kind: "value", parse: parseText, value: "STATE", help: "only jobs in this state" },
+    state: {
+      kind: "value",
+      parse: parseChoice(JOB_STATES),
+      value: "STATE",
+      help: "only jobs in this state, for instance pending, running, failed",
+    },
+    user: flagText("USER", "only jobs of this user"),
+    since: {
+      kind: "value",
+      parse: parseSince,
+      value: "TIME",
+      help: "only jobs submitted since: 10m, or 2026-01-31T12:00:00Z",
+    },
     limit: {
       kind: "value",
       parse: parseCount(1, 1_000),
@@ -45,9 +60,12 @@ const jobList = command({
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },
-  example: "iris job list --state running",
+  example: "iris job list --state running --since 1d",
   run: async (context: CliContext, { values }) =>
-    (await jobs()).listJobs(context, await connect(context, values), values),
+    (await jobs()).listJobs(context, await connect(context, values), {
+      ...values,
+      sinceMs: values.since === undefined ? undefined : sinceTime(values.since, systemClock.wall()),
+    }),
 });
 
 const jobShow = command({
@@ -110,16 +128,27 @@ const jobDownload = command({
 
 const jobWait = command({
   path: ["job", "wait"],
-  summary: "Wait until a job is done, and end as it ended.",
-  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
-  operands: ["JOB"],
-  example: "iris job wait sweep",
-  ctrlC: "ends the waiting; the job goes on.",
+  summary: "Wait until jobs are done, and end as they ended.",
+  flags: {
+    any: flagSwitch("of several jobs only until the first is done"),
+    timeout: {
+      kind: "value",
+      parse: parseDuration,
+      value: "TIME",
+      help: "how long to wait at most; for ever when left out",
+    },
+    ...TARGET_FLAGS,
+    json: { ...JSON_FLAG, help: "print each job as a line of JSON, as it ends" },
+  },
+  operands: ["JOB..."],
+  example: "iris job wait sweep train --any",
+  ctrlC: "ends the waiting; the jobs go on.",
   run: (context: CliContext, { values, operands }) =>
     interruptible(async (interrupted) =>
-      (await jobs()).waitJob(context, await connect(context, values), {
-        name: operands[0] ?? "",
-        json: values.json,
+      (await import("./job_wait.ts")).waitJobs(context, await connect(context, values), {
+        ...values,
+        names: operands,
+        timeoutMs: values.timeout,
         interrupted,
       })
     ),
@@ -130,6 +159,7 @@ const jobStop = command({
   summary: "Stop a job, and wait until the last process of it is gone.",
   flags: {
     noWait: flagSwitch("only ask"),
+    dryRun: DRY_RUN_FLAG,
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },
@@ -137,14 +167,14 @@ const jobStop = command({
   example: "iris job stop sweep",
   ctrlC: "ends the waiting; the job is stopped all the same.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible(async (interrupted) =>
-      (await jobs()).stopJob(context, await connect(context, values), {
-        name: operands[0] ?? "",
-        wait: !values.noWait,
-        json: values.json,
-        interrupted,
-      })
-    ),
+    interruptible(async (interrupted) => {
+      const client = await connect(context, values);
+      const { json, dryRun } = values;
+      const name = operands[0] ?? "";
+      if (dryRun) return await (await would()).wouldStopJob(context, client, { name, json });
+      const wait = !values.noWait;
+      return await (await jobs()).stopJob(context, client, { name, wait, json, interrupted });
+    }),
 });
 
 /** A verb on one job that answers at once. */
@@ -189,6 +219,7 @@ const jobPurge = command({
       help: "every job that ended longer ago",
     },
     allDone: flagSwitch("every job that is done"),
+    dryRun: DRY_RUN_FLAG,
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },

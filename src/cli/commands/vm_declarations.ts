@@ -1,13 +1,23 @@
 /** `vm list|show|logs|stop|reload`, as declarations. */
+import type { IrisClient } from "../../client/iris_client.ts";
 import { MAX_VM_LINES } from "../../wire/vm_limits.ts";
 import { type CliContext, connect } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseCount, parseText } from "../flags/quantities.ts";
-import { flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
+import { DRY_RUN_FLAG, flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { interruptible } from "../interrupt.ts";
 
 // What commands do is loaded when one is called: a short command loads little.
 const vms = () => import("./vm_commands.ts");
+
+async function would(
+  context: CliContext,
+  client: IrisClient,
+  of: { name: string; reload: boolean; json: boolean },
+): Promise<number> {
+  const { wouldEndVm } = await import("./would.ts");
+  return await wouldEndVm(context, client, of);
+}
 
 const vmList = command({
   path: ["vm", "list"],
@@ -65,6 +75,7 @@ const vmStop = command({
   flags: {
     reason: { kind: "value", parse: parseText, value: "TEXT", help: "for whoever looks later" },
     wait: flagSwitch("wait until it is proved gone"),
+    dryRun: DRY_RUN_FLAG,
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },
@@ -72,22 +83,26 @@ const vmStop = command({
   example: "iris vm stop cpu-0 --wait",
   ctrlC: "ends the waiting; the VM goes on ending.",
   run: (context: CliContext, { values, operands }) =>
-    interruptible(async (interrupted) =>
-      (await vms()).stopVm(context, await connect(context, values), {
-        name: operands[0]!,
-        ...{ ...values, interrupted },
-      })
-    ),
+    interruptible(async (interrupted) => {
+      const name = operands[0]!;
+      const client = await connect(context, values);
+      if (values.dryRun) return await would(context, client, { ...values, name, reload: false });
+      return await (await vms()).stopVm(context, client, { name, ...values, interrupted });
+    }),
 });
 
 const vmReload = command({
   path: ["vm", "reload"],
   summary: "Start a VM's worker anew in place: the newest program, the same machine.",
-  flags: { ...TARGET_FLAGS, json: JSON_FLAG },
+  flags: { dryRun: DRY_RUN_FLAG, ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["VM"],
   example: "iris vm reload cpu-0",
-  run: async (context: CliContext, { values: { json, ...target }, operands }) =>
-    (await vms()).reloadVm(context, await connect(context, target), { name: operands[0]!, json }),
+  async run(context: CliContext, { values: { json, dryRun, ...target }, operands }) {
+    const name = operands[0]!;
+    const client = await connect(context, target);
+    if (dryRun) return await would(context, client, { name, json, reload: true });
+    return await (await vms()).reloadVm(context, client, { name, json });
+  },
 });
 
 const vmExplain = command({

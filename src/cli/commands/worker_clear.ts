@@ -7,7 +7,7 @@ import type { Cleared } from "../../worker/keeper/clear_folder.ts";
 import { type CliContext, note } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseDuration } from "../flags/quantities.ts";
-import { flagText, JSON_FLAG } from "../flags/shared.ts";
+import { DRY_RUN_FLAG, flagText, JSON_FLAG } from "../flags/shared.ts";
 
 /** How long the killing and the proof may take, in ms. */
 const PROOF_MS = 10_000;
@@ -27,16 +27,21 @@ export const workerClear = command({
       help: "what its tasks get between SIGTERM and SIGKILL",
       default: "0s",
     },
+    dryRun: DRY_RUN_FLAG,
     json: JSON_FLAG,
   },
   example: "iris worker clear --state-dir /var/lib/iris-worker",
   ctrlC: "ends the command; what is left can be cleared again.",
   async run(context: CliContext, { values }) {
-    const { stateDir, grace, json } = values;
+    const { stateDir, grace, json, dryRun } = values;
     if (stateDir === undefined) {
       throw new IrisError("usage", "Missing --state-dir: whose worker was it?", {
         field: "--state-dir",
       });
+    }
+    if (dryRun) {
+      const { wouldClear } = await import("./would.ts");
+      return wouldClear(context, { processes: await leftThere(stateDir), json });
     }
     const { ended, left } = await clearStateDir(stateDir, grace);
     if (json) context.out(JSON.stringify({ ended, left }));
@@ -49,13 +54,36 @@ export const workerClear = command({
   },
 });
 
+/** What a look finds: keepers, and what their journals have as running; a clear may find more. */
+async function leftThere(path: string): Promise<string[]> {
+  needWorkerDir(path);
+  const { liveKeeper } = await import("../../worker/keeper/keeper_lock.ts");
+  const { leftOfJournal } = await import("../../worker/keeper/left_behind.ts");
+  const state = openStateDir(path);
+  try {
+    return workersOf(state).flatMap(({ worker, folder }) => {
+      const keeper = liveKeeper(folder);
+      return [
+        ...(keeper === null ? [] : [`${keeper.pid} keeper of ${worker}`]),
+        ...leftOfJournal(folder)().map((pid) => `${pid} task of ${worker}`),
+      ];
+    });
+  } finally {
+    state.release();
+  }
+}
+
+/** @throws {IrisError} `state_dir` */
+function needWorkerDir(path: string): void {
+  if (exists(`${path}/marker-id`)) return;
+  throw new IrisError("state_dir", `${path} is no state folder of a worker`, {
+    field: "--state-dir",
+  });
+}
+
 /** Clears all workers of a state folder. @throws {IrisError} `state_dir` when it is in use */
 async function clearStateDir(path: string, graceMs: number): Promise<Cleared> {
-  if (!exists(`${path}/marker-id`)) {
-    throw new IrisError("state_dir", `${path} is no state folder of a worker`, {
-      field: "--state-dir",
-    });
-  }
+  needWorkerDir(path);
   const { clearFolder } = await import("../../worker/keeper/clear_folder.ts");
   const state = openStateDir(path);
   try {

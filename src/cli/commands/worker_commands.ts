@@ -7,7 +7,7 @@ import type { HostUsage } from "../../wire/usage.ts";
 import { type CliContext, connect, note } from "../context.ts";
 import { command } from "../flags/command.ts";
 import { parseText } from "../flags/quantities.ts";
-import { flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
+import { DRY_RUN_FLAG, flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { interruptible } from "../interrupt.ts";
 import { formatDuration, formatTable } from "../output/table.ts";
 import { workerClear } from "./worker_clear.ts";
@@ -96,6 +96,7 @@ const workerDrain = command({
     undo: flagSwitch("let it get tasks again"),
     wait: flagSwitch("wait until nothing runs there any more"),
     why: { kind: "value", parse: parseText, value: "TEXT", help: "for whoever looks at it later" },
+    dryRun: DRY_RUN_FLAG,
     ...TARGET_FLAGS,
     json: JSON_FLAG,
   },
@@ -106,7 +107,11 @@ const workerDrain = command({
     interruptible(async (interrupted) => {
       const client = await connect(context, values);
       const name = operands[0] ?? "";
-      const { undo, wait, why, json } = values;
+      const { undo, wait, why, json, dryRun } = values;
+      if (dryRun) {
+        const { wouldDrain } = await import("./would.ts");
+        return await wouldDrain(context, client, { name, undo, json });
+      }
       if (undo) {
         return say(context, await client.releaseWorker(name), { json, does: "works again" });
       }

@@ -1,21 +1,7 @@
 /** Flags of `job logs`, and what they mean. Pure. */
-import { IrisError } from "../../base/errors.ts";
-import { parseTime } from "../../wire/time.ts";
 import type { Flag, ValuesOf } from "./flag.ts";
-import { type Parse, parseChoice, parseCount, parseDuration } from "./quantities.ts";
-
-/** A time ago, or a point in time. */
-type Since = { readonly agoMs: number } | { readonly atMs: number };
-
-/** `10m` or `2026-01-31T12:00:00Z`. */
-const parseSince: Parse<Since> = (text, flag) => {
-  if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return { agoMs: parseDuration(text, flag) };
-  const atMs = parseTime(text);
-  if (atMs !== null && !/^\d+$/.test(text)) return { atMs };
-  const message = `Invalid ${flag}: "${text}" is not a duration or a time ` +
-    "(examples: 10m, 2026-01-31T12:00:00Z)";
-  throw new IrisError("usage", message, { field: flag });
-};
+import { parseChoice, parseCount } from "./quantities.ts";
+import { parseSince, sinceTime } from "./since.ts";
 
 /** See the head of this file. */
 export const LOGS_FLAGS = {
@@ -51,9 +37,7 @@ export const LOGS_FLAGS = {
 /** Which logs, and how they are printed. @param nowMs wall ms */
 export function logsRequest(values: ValuesOf<typeof LOGS_FLAGS>, nowMs: number) {
   const { task, stream, since, tail, timestamps, raw, follow } = values;
-  const sinceMs = since === undefined
-    ? undefined
-    : Math.floor("atMs" in since ? since.atMs : Math.max(0, nowMs - since.agoMs));
+  const sinceMs = since === undefined ? undefined : sinceTime(since, nowMs);
   return {
     ...{ timestamps, raw, follow },
     ...(task === undefined ? {} : { task }),

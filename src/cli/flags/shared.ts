@@ -26,6 +26,9 @@ export const JSON_FLAG: SwitchFlag = {
   group: "Output",
 };
 
+/** `--dry-run`, of every verb that ends or forgets something. */
+export const DRY_RUN_FLAG = flagSwitch("only say what would happen");
+
 /** Where the controller is. */
 export const TARGET_FLAGS = grouped("Which cluster", {
   controller: {

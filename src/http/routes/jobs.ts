@@ -1,10 +1,12 @@
 /** `/jobs`: submit, list, show, tasks, logs, stop, wait. */
 import { type Context, Hono } from "hono";
 import { IrisError } from "../../base/errors.ts";
+import { JOB_STATES } from "../../wire/job_states.ts";
 import type { JobState, JobView } from "../../wire/api.ts";
 import type { SubmitMark } from "../../store/rows.ts";
+import { parseTime } from "../../wire/time.ts";
 import { parseJobSpec } from "../../wire/job_spec.ts";
-import type { ControllerApi } from "../../controller/controller_api.ts";
+import type { ControllerApi, JobFilter } from "../../controller/controller_api.ts";
 import { jsonBody } from "../body.ts";
 import { jsonLines, logEvents } from "../json_lines.ts";
 import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
@@ -26,16 +28,6 @@ const VERBS = [
   ["retry", "retry_job"],
 ] as const;
 
-const JOB_STATES: readonly JobState[] = [
-  "PENDING",
-  "RUNNING",
-  "SUCCEEDED",
-  "FAILED",
-  "KILLED",
-  "WORKER_FAILED",
-  "UNSCHEDULABLE",
-];
-
 /** The routes under `/api/v1/jobs`. A job's name is one path segment, percent-encoded. */
 export function jobRoutes(api: ControllerApi): Hono {
   const app = new Hono();
@@ -49,11 +41,8 @@ export function jobRoutes(api: ControllerApi): Hono {
   });
   app.get("/", (c) => {
     const limit = intQuery(c, "limit", { fallback: DEFAULT_LIST, min: 1, max: MAX_LIST });
-    const state = stateQuery(c.req.query("state"));
     const user = onlyUser(c);
-    return c.json(
-      api.jobs({ ...(state !== undefined && { state }), ...(user !== null && { user }), limit }),
-    );
+    return c.json(api.jobs({ limit, ...listQuery(c), ...(user !== null && { user }) }));
   });
   oneJobRoutes(app, api);
   return app;
@@ -154,6 +143,23 @@ function found(api: ControllerApi, name: string): JobView {
   const job = api.job(name);
   if (job === null) throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
   return job;
+}
+
+/** Which jobs are asked for. @throws {IrisError} `invalid`, naming the parameter */
+function listQuery(c: Context): Omit<JobFilter, "limit"> {
+  const state = stateQuery(c.req.query("state"));
+  const user = c.req.query("user");
+  const since = c.req.query("since");
+  const sinceMs = since === undefined ? undefined : parseTime(since);
+  if (sinceMs === null) {
+    const message = "since must be a time such as 2026-01-31T12:00:00Z, or ms";
+    throw new IrisError("invalid", message, { field: "since" });
+  }
+  return {
+    ...(state === undefined ? {} : { state }),
+    ...(user === undefined ? {} : { user }),
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+  };
 }
 
 function stateQuery(given: string | undefined): JobState | undefined {
