@@ -12,8 +12,6 @@ import type { CliContext } from "../context.ts";
 /** How often a bundle is sent that did not arrive, and the pause after the first try, in ms. */
 const TRIES = 4;
 const PAUSE_MS = 500;
-/** Progress is shown this often, in ms. */
-const PROGRESS_MS = 200;
 
 /** A folder that is ready to be sent. */
 export interface PackedBundle extends BundleOffer {
@@ -83,13 +81,12 @@ export async function sendBundle(
 ): Promise<boolean> {
   const { bundle, signal = new AbortController().signal } = options;
   if (bundle === null) return true;
-  const quiet = options.quiet || options.json || !Deno.stderr.isTerminal();
-  const progress = new Progress(context, { bundle, quiet });
+  const quiet = options.quiet || options.json;
   for (let tries = 1; !signal.aborted; tries++) {
     try {
       const { hash, bytes } = bundle;
       if ((await client.offerBundle({ hash, bytes })).here) return true;
-      await client.sendBundle(hash, bundle.stream().pipeThrough(progress.watch()), signal);
+      await sendShown(context, client, { bundle, quiet, signal });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -97,8 +94,6 @@ export async function sendBundle(
         (error.code === "unavailable" || error.code === "closing");
       if (!again || tries === TRIES) throw sendFailure(bundle, error);
       await sleep(systemClock, PAUSE_MS * tries, signal);
-    } finally {
-      progress.end();
     }
   }
   return false;
@@ -115,45 +110,34 @@ function sendFailure({ folder }: PackedBundle, error: unknown): unknown {
   });
 }
 
-/** One line on a terminal that says how far it is. */
-class Progress {
-  readonly #context: CliContext;
-  readonly #of: { bundle: PackedBundle; quiet: boolean };
-  #shown = false;
-  #nextMs = 0;
-
-  constructor(context: CliContext, of: { bundle: PackedBundle; quiet: boolean }) {
-    this.#context = context;
-    this.#of = of;
+/** Sends it, with a bar where there is a terminal. */
+async function sendShown(
+  context: CliContext,
+  client: IrisClient,
+  of: { bundle: PackedBundle; quiet: boolean; signal: AbortSignal },
+): Promise<void> {
+  const { hash, bytes, folder, stream } = of.bundle;
+  if (of.quiet || context.progress === undefined) {
+    await client.sendBundle(hash, stream(), of.signal);
+    return;
   }
-
-  /** Lets everything pass, and counts it. */
-  watch(): TransformStream<Uint8Array, Uint8Array> {
-    let sent = 0;
-    return new TransformStream({
-      transform: (chunk, controller) => {
-        controller.enqueue(chunk);
-        this.#show(sent += chunk.length);
-      },
-    });
-  }
-
-  end(): void {
-    if (this.#shown) this.#write("\r\x1b[K");
-    this.#shown = false;
-  }
-
-  #show(sent: number): void {
-    const now = systemClock.now();
-    if (this.#of.quiet || now < this.#nextMs) return;
-    this.#nextMs = now + PROGRESS_MS;
-    this.#shown = true;
-    const { folder, bytes } = this.#of.bundle;
-    const percent = Math.floor(100 * sent / bytes);
-    this.#write(`\rsending ${folder}: ${percent} % of ${Math.ceil(bytes / 1e6)} MB\x1b[K`);
-  }
-
-  #write(text: string): void {
-    this.#context.write("stderr", new TextEncoder().encode(text));
+  const { ProgressLine } = await import("../output/progress_line.ts");
+  const line = new ProgressLine(context, {
+    max: Math.max(1, bytes),
+    label: ({ value }) =>
+      `sending ${folder}: ${Math.floor(100 * value / Math.max(1, bytes))} % of ` +
+      `${Math.ceil(bytes / 1e6)} MB`,
+  });
+  let sent = 0;
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (chunk, controller) => {
+      controller.enqueue(chunk);
+      line.set(sent += chunk.length);
+    },
+  });
+  try {
+    await client.sendBundle(hash, stream().pipeThrough(counted), of.signal);
+  } finally {
+    await line.end();
   }
 }

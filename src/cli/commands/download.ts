@@ -9,7 +9,7 @@ import { randomHex } from "../../base/ids.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import { type JobOutputs, MAX_ARCHIVE_ENTRIES, type OutputView } from "../../wire/shipping.ts";
 import { type CliContext, note } from "../context.ts";
-import { INTERRUPTED } from "./job_commands.ts";
+import { INTERRUPTED } from "./submit_job.ts";
 
 /** Tasks fetched at the same time. */
 const PARALLEL = 4;

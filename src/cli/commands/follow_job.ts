@@ -4,6 +4,7 @@ import type { IrisClient } from "../../client/iris_client.ts";
 import type { LogsRequest } from "../../client/log_stream.ts";
 import type { JobView, TaskView } from "../../wire/api.ts";
 import { type CliContext, note } from "../context.ts";
+import { jobResultLine } from "./job_text.ts";
 import { LogPrinter } from "../output/log_printer.ts";
 
 /**
@@ -16,10 +17,11 @@ import { LogPrinter } from "../output/log_printer.ts";
 export async function followJob(
   context: CliContext,
   client: IrisClient,
-  options: { name: string; quiet: boolean; signal: AbortSignal },
+  options: { name: string; quiet: boolean; signal: AbortSignal; tail?: number },
 ): Promise<JobView> {
-  const { name, signal } = options;
-  if (!options.quiet) await printLogs(context, client, { name, follow: true, signal });
+  const { name, signal, quiet, tail } = options;
+  const lines = tail === undefined ? {} : { tail };
+  if (!quiet) await printLogs(context, client, { name, follow: true, signal, ...lines });
   return await client.wait(name, signal);
 }
 
@@ -67,6 +69,18 @@ export function jobExitCode(job: JobView, tasks: readonly TaskView[]): number {
   if (job.state === "SUCCEEDED") return 0;
   const only = job.replicas === 1 ? tasks[0]?.exitCode : undefined;
   return only === undefined || only === null || only === 0 ? 1 : only;
+}
+
+/** The code of the only one; of several 1 when one failed. */
+export function worst(codes: readonly number[]): number {
+  const bad = codes.find((code) => code !== 0) ?? 0;
+  return codes.length === 1 ? bad : Math.min(1, bad);
+}
+
+/** How a job ended, in a line; that it failed is told also to who wants to hear of errors alone. */
+export function sayResult(context: CliContext, job: JobView): void {
+  if (job.state === "SUCCEEDED") note(context, jobResultLine(job));
+  else context.err(jobResultLine(job));
 }
 
 /** True for the errors that mean that nobody is listening any more. */

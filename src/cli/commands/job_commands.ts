@@ -1,82 +1,14 @@
-/** `job run|list|show|logs|wait|stop` against a running cluster. Each answers with its exit code. */
+/** `job list|show|logs|explain|purge|stop` against a running cluster. Each answers with its exit code. */
 import { IrisError } from "../../base/errors.ts";
 import { systemClock } from "../../base/clock.ts";
-import type { IrisClient, SubmitRequest } from "../../client/iris_client.ts";
-import type { SubmittedJob } from "../../wire/api.ts";
+import type { IrisClient } from "../../client/iris_client.ts";
 import { type CliContext, fullJobName, note } from "../context.ts";
-import { jobResults, sayResults } from "./job_results.ts";
-import type { PackedBundle } from "./bundle.ts";
-import { followJob, jobExitCode, printLogs, type PrintOptions } from "./follow_job.ts";
-import { inTermsOfFlags } from "./flag_names.ts";
+import { printLogs, type PrintOptions } from "./follow_job.ts";
+import { INTERRUPTED } from "./submit_job.ts";
 import { explanationText, jobDetails, jobResultLine, jobTable } from "./job_text.ts";
 
 /** Tasks that `job show` lists. */
 const SHOWN_TASKS = 50;
-/** The exit code after Ctrl-C: 128 + SIGINT. */
-export const INTERRUPTED = 130;
-
-/** How `job run` ends when it does not wait, or is told to stop. */
-export interface RunOptions {
-  readonly wait: boolean;
-  readonly quiet: boolean;
-  readonly json: boolean;
-  /** Aborted by Ctrl-C: the job is stopped. */
-  readonly interrupted: AbortSignal;
-}
-
-/** Submits what flags said: warnings are printed, and what is refused is said of its flag. */
-export async function submitJob(
-  context: CliContext,
-  client: IrisClient,
-  request: SubmitRequest,
-): Promise<SubmittedJob> {
-  let job: SubmittedJob;
-  try {
-    job = await client.submit(request);
-  } catch (error) {
-    throw inTermsOfFlags(error);
-  }
-  for (const warning of job.warnings) context.err(`warning: ${warning}`);
-  return job;
-}
-
-/** Submits a job to a running cluster, follows it, and stops it on Ctrl-C. */
-export async function runJob(
-  context: CliContext,
-  client: IrisClient,
-  options: RunOptions & { request: SubmitRequest; bundle: PackedBundle | null },
-): Promise<number> {
-  if (options.bundle !== null) {
-    const { sendBundle } = await import("./bundle.ts");
-    const sent = await sendBundle(context, client, { ...options, signal: options.interrupted });
-    if (!sent) return INTERRUPTED;
-  }
-  const job = await submitJob(context, client, options.request);
-  if (!options.wait) {
-    context.out(options.json ? JSON.stringify(job) : job.name);
-    return 0;
-  }
-  // owner: the following below, which ends when the job does.
-  const stop = () => void client.stopJob(job.name).catch((error) => context.err(String(error)));
-  options.interrupted.addEventListener("abort", stop, { once: true });
-  try {
-    const done = await followJob(context, client, {
-      name: job.name,
-      quiet: options.quiet || options.json,
-      signal: new AbortController().signal,
-    });
-    if (options.json) context.out(JSON.stringify(done));
-    else {
-      sayResults(context, await jobResults(client, done));
-      note(context, jobResultLine(done));
-    }
-    if (options.interrupted.aborted) return INTERRUPTED;
-    return jobExitCode(done, await client.tasks(done.name, { limit: 1 }));
-  } finally {
-    options.interrupted.removeEventListener("abort", stop);
-  }
-}
-
 /** `job list`. */
 export async function listJobs(
   context: CliContext,

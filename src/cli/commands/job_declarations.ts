@@ -23,13 +23,52 @@ const jobRun = command({
   summary: "Submit a job, stream its output, and end as it ends.",
   flags: JOB_RUN_FLAGS,
   takesArgv: true,
-  insteadOfArgv: ["module", "image"],
+  insteadOfArgv: ["file", "module", "image"],
   example: "iris job run --local --replicas 4 -- sh -c 'echo task $IRIS_TASK_INDEX'",
-  ctrlC: "stops the job (with --local the cluster too); once more forces it, a third time " +
-    "leaves at once.",
+  ctrlC: "on a running cluster asks at a terminal whether to stop the job or to detach from it " +
+    "(once more: stop), and stops it elsewhere. With --local it stops job and cluster; once more " +
+    "forces it, a third time leaves at once.",
   async run(context: CliContext, invocation) {
     const { submitAndRun } = await import("./job_run.ts");
     return await submitAndRun(context, invocation);
+  },
+});
+
+const jobAttach = command({
+  path: ["job", "attach"],
+  summary: "Follow a job that runs: stream its output, and end as it ends.",
+  flags: {
+    tail: {
+      kind: "value",
+      parse: parseCount(0, 1_000_000),
+      value: "N",
+      help: "of what was written before, so many last lines of each stream of each task",
+      default: "10",
+    },
+    notifyCommand: JOB_RUN_FLAGS.notifyCommand,
+    ...TARGET_FLAGS,
+    json: JSON_FLAG,
+  },
+  operands: ["JOB"],
+  example: "iris job attach sweep",
+  ctrlC: "asks at a terminal whether to stop the job or to detach from it, and detaches elsewhere.",
+  async run(context: CliContext, { values, operands }) {
+    const { attachJob } = await import("./run_jobs.ts");
+    const client = await connect(context, values);
+    const quiet = context.quiet === true;
+    return await attachJob(context, client, { ...values, name: operands[0] ?? "", quiet });
+  },
+});
+
+const jobSchema = command({
+  path: ["job", "schema"],
+  summary: "Print the JSON schema of job files, for editors.",
+  flags: { json: JSON_FLAG },
+  example: "iris job schema > job.schema.json",
+  async run(context: CliContext) {
+    const { jobJsonSchema } = await import("../config/job_schema.ts");
+    context.out(JSON.stringify(jobJsonSchema(), null, 2));
+    return 0;
   },
 });
 
@@ -266,6 +305,7 @@ const jobRetry = jobVerb(["job", "retry"], {
 /** Every one of them. */
 export const JOB_COMMANDS: readonly IrisCommand[] = [
   jobRun,
+  jobAttach,
   jobList,
   jobShow,
   jobLogs,
@@ -277,4 +317,5 @@ export const JOB_COMMANDS: readonly IrisCommand[] = [
   jobRelease,
   jobRetry,
   jobPurge,
+  jobSchema,
 ];

@@ -2,11 +2,10 @@
 import { IrisError } from "../../base/errors.ts";
 import type { IrisClient } from "../../client/iris_client.ts";
 import type { JobView } from "../../wire/api.ts";
-import { type CliContext, fullJobName, note } from "../context.ts";
+import { type CliContext, fullJobName } from "../context.ts";
 import { withProgress } from "../output/job_progress.ts";
-import { jobExitCode } from "./follow_job.ts";
-import { INTERRUPTED } from "./job_commands.ts";
-import { jobResultLine } from "./job_text.ts";
+import { jobExitCode, sayResult, worst } from "./follow_job.ts";
+import { INTERRUPTED } from "./submit_job.ts";
 
 /** What is waited for. */
 export interface WaitOptions {
@@ -72,16 +71,10 @@ async function firstOf(waits: readonly Promise<number>[]): Promise<number> {
 
 function say(context: CliContext, job: JobView, json: boolean): void {
   if (json) context.out(JSON.stringify(job));
-  else note(context, jobResultLine(job));
+  else sayResult(context, job);
 }
 
 async function exitCodeOf(client: IrisClient, job: JobView): Promise<number> {
   if (job.state === "SUCCEEDED") return 0;
   return jobExitCode(job, await client.tasks(job.name, { limit: 1 }));
-}
-
-/** The code of the only one; of several 1 when one failed. */
-function worst(codes: readonly number[]): number {
-  const bad = codes.find((code) => code !== 0) ?? 0;
-  return codes.length === 1 ? bad : Math.min(1, bad);
 }

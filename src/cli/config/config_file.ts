@@ -52,7 +52,10 @@ export function checkConfig(path: string, of: { text: string; modes: ModeFlags }
   const result = v.safeParse(schema, value);
   if (!result.success) {
     const keysAt = (path: Path) => knownKeys(schema, { path, value });
-    return { file: null, findings: [...yaml.findings, ...found(result.issues, { yaml, keysAt })] };
+    return {
+      file: null,
+      findings: [...yaml.findings, ...issuesFound(result.issues, { yaml, keysAt })],
+    };
   }
   // The sections' keys are known only here, so the type of `groups` is lost in theirs.
   const groups = (result.output.groups as v.InferOutput<typeof GROUP_SCHEMA>[]).map(groupConfig);
@@ -88,7 +91,8 @@ export function findingText(path: string, { line, column, field, message }: Find
   return `${path}:${line}:${column}: ${where}${plainLine(message)}`;
 }
 
-function readText(path: string): string {
+/** The text of a file. @throws {IrisError} `usage` when it cannot be read */
+export function readText(path: string, flag = "--config"): string {
   try {
     if (Deno.statSync(path).size > MAX_BYTES) {
       throw new Error(`it is larger than ${MAX_BYTES} bytes`);
@@ -96,14 +100,15 @@ function readText(path: string): string {
     return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
   } catch (error) {
     const why = error instanceof TypeError ? "it is no UTF-8 text" : messageOf(error);
-    throw new IrisError("usage", `Invalid --config: ${path} cannot be read: ${why}`, {
-      field: "--config",
+    throw new IrisError("usage", `Invalid ${flag}: ${path} cannot be read: ${why}`, {
+      field: flag,
       cause: error,
     });
   }
 }
 
-function typed(value: unknown): readonly string[] | undefined {
+/** What a value of a file is as it would be typed. */
+export function typed(value: unknown): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (Array.isArray(value)) return value.map(String);
   if (typeof value === "object") return Object.entries(value).map(([key, of]) => `${key}=${of}`);
@@ -111,13 +116,13 @@ function typed(value: unknown): readonly string[] | undefined {
 }
 
 /** What findings are made with. */
-interface Source {
+export interface Source {
   readonly yaml: YamlFile;
   readonly keysAt: (path: Path) => readonly string[];
 }
 
 /** Issues of the schema in the order of the file. */
-function found(issues: readonly v.BaseIssue<unknown>[], source: Source): Finding[] {
+export function issuesFound(issues: readonly v.BaseIssue<unknown>[], source: Source): Finding[] {
   return issues.flatMap((issue) => findingsOf(issue, source))
     .sort((a, b) => a.line - b.line || a.column - b.column);
 }

@@ -26,9 +26,13 @@ export function fileSchema(modes: ModeFlags) {
 
 function modeSchema(flags: Flags) {
   const entries = Object.entries(flags).filter(([name]) => !NOT_IN_FILES.has(name));
-  return v.strictObject(
-    Object.fromEntries(entries.map(([name, flag]) => [name, v.optional(flagSchema(flag))])),
-  );
+  return v.strictObject(flagEntries(Object.fromEntries(entries)));
+}
+
+/** Flags as the keys of an object, each of which may be left out. */
+export function flagEntries(flags: Flags) {
+  const entries = Object.entries(flags);
+  return Object.fromEntries(entries.map(([name, flag]) => [name, v.optional(flagSchema(flag))]));
 }
 
 function flagSchema(flag: Flag): v.GenericSchema {

@@ -1,5 +1,14 @@
 /** A YAML file as plain data, with the place of everything in it. Pure. */
-import { isMap, isNode, isPair, LineCounter, parseDocument, type Scalar } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  LineCounter,
+  parseAllDocuments,
+  parseDocument,
+  type Scalar,
+} from "yaml";
 
 /** Something about a place in a file. */
 export interface Finding {
@@ -31,7 +40,17 @@ const MAX_ALIASES = 100;
 /** Reads a YAML text. Never throws. */
 export function readYaml(text: string): YamlFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  return contentOf(parseDocument(text, { lineCounter: lines, prettyErrors: false }), lines);
+}
+
+/** Reads a YAML text of several documents, with `---` between them. Never throws. */
+export function readYamlDocuments(text: string): YamlFile[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  return documents.map((document) => contentOf(document, lines));
+}
+
+function contentOf(document: Document.Parsed, lines: LineCounter): YamlFile {
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };

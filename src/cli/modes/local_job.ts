@@ -2,17 +2,18 @@
 import { systemClock } from "../../base/clock.ts";
 import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
 import { configureLog } from "../../base/log.ts";
-import { IrisClient, type SubmitRequest } from "../../client/iris_client.ts";
+import { IrisClient } from "../../client/iris_client.ts";
 import { outlastSignals } from "../../lifecycle/signals.ts";
 import type { StopReport } from "../../lifecycle/part.ts";
 import { formatReport } from "../../lifecycle/stop_report.ts";
 import type { JobView } from "../../wire/api.ts";
 import { exitCodeOfError } from "../../wire/error_table.ts";
-import { type CliContext, userName } from "../context.ts";
+import { withProgress } from "../output/job_progress.ts";
+import { type CliContext, note, userName } from "../context.ts";
 import { jobResults, sayResults, type TaskResult } from "../commands/job_results.ts";
-import type { PackedBundle } from "../commands/bundle.ts";
-import { followJob, jobExitCode } from "../commands/follow_job.ts";
-import { INTERRUPTED, submitJob } from "../commands/job_commands.ts";
+import type { PreparedJob } from "../commands/prepare_jobs.ts";
+import { followJob, jobExitCode, worst } from "../commands/follow_job.ts";
+import { INTERRUPTED, submitJob } from "../commands/submit_job.ts";
 import { jobResultLine } from "../commands/job_text.ts";
 import type { BundleFlags } from "../parts/bundles_config.ts";
 import type { WorkerSpace } from "../parts/worker_part.ts";
@@ -25,9 +26,8 @@ import { daemonExitCode, EMERGENCY_EXIT, endProcess, startFailure } from "./resu
 
 /** What `job run --local` was given. */
 export interface LocalJobOptions extends KeeperFlags, ContainerFlags, WorkerSpace {
-  readonly request: SubmitRequest;
-  /** Sent before the job is submitted. */
-  readonly bundle: PackedBundle | null;
+  readonly jobs: readonly PreparedJob[];
+  readonly notifyCommand?: string | undefined;
   readonly quiet: boolean;
   readonly json: boolean;
   readonly stopTimeoutMs: number;
@@ -93,57 +93,82 @@ async function followAndStop(
   const abort = new AbortController();
   const body = runToEnd(context, client, { ...options, signal: abort.signal });
   const first = await Promise.race([
-    body.then((end) => ({ end }), (error: unknown) => ({ error })),
+    body.then((ends) => ({ ends }), (error: unknown) => ({ error })),
     control.stopBegan.then(() => null),
   ]);
   const report = await control.stop("shutdown");
   // Whatever it still waited for went down with the cluster.
   abort.abort();
   const failed = first !== null && "error" in first ? first.error : null;
-  const end = first === null ? await body.catch(() => null) : "end" in first ? first.end : null;
+  const ends = first === null ? await body.catch(() => null) : "ends" in first ? first.ends : null;
   if (failed !== null) context.err(`iris: ${plainLine(messageOf(failed))}`);
   if (options.json) {
-    const { job = null, results = [] } = end ?? {};
-    context.out(JSON.stringify({ job, results, stop: report }));
+    const [{ job = null, results = [] } = {}] = ends ?? [];
+    const jobs = options.jobs.length > 1 ? { jobs: ends ?? [] } : { job, results };
+    context.out(JSON.stringify({ ...jobs, stop: report }));
   } else if (failed === null || daemonExitCode(report, control.failure) !== 0) {
     // Of a job that was refused there is nothing more to say than why.
-    sayResults(context, end?.results ?? []);
-    sayHow(context, end?.job ?? null, report);
+    for (const { results } of ends ?? []) sayResults(context, results);
+    sayHow(context, (ends ?? []).map(({ job }) => job), report);
   }
-  return endProcess(context, report, exitCode(control, { end, report, failed }));
+  if (options.notifyCommand !== undefined) {
+    const { runNotifyCommand } = await import("../commands/notify_command.ts");
+    for (const { job, exitCode: code } of ends ?? []) {
+      await runNotifyCommand(context, options.notifyCommand, { job, code });
+    }
+  }
+  return endProcess(context, report, exitCode(control, { ends, report, failed }));
 }
 
 function exitCode(
   control: RootControl,
-  { end, report, failed }: { end: JobEnd | null; report: StopReport; failed: unknown },
+  of: { ends: readonly JobEnd[] | null; report: StopReport; failed: unknown },
 ): number {
+  const { ends, report, failed } = of;
   if (control.signals > 0) return INTERRUPTED;
   if (failed instanceof IrisError) return exitCodeOfError(failed.code);
-  if (end === null) return Math.max(1, daemonExitCode(report, control.failure));
-  return end.exitCode === 0 ? daemonExitCode(report, control.failure) : end.exitCode;
+  if (ends === null) return Math.max(1, daemonExitCode(report, control.failure));
+  const code = worst(ends.map((end) => end.exitCode));
+  return code === 0 ? daemonExitCode(report, control.failure) : code;
 }
 
 async function runToEnd(
   context: CliContext,
   client: IrisClient,
   options: LocalJobOptions & { signal: AbortSignal },
-): Promise<JobEnd> {
-  if (options.bundle !== null) {
-    const { sendBundle } = await import("../commands/bundle.ts");
-    await sendBundle(context, client, options);
+): Promise<JobEnd[]> {
+  const names: string[] = [];
+  for (const { request, bundle } of options.jobs) {
+    if (bundle !== null) {
+      const { sendBundle } = await import("../commands/bundle.ts");
+      await sendBundle(context, client, { ...options, bundle });
+    }
+    names.push((await submitJob(context, client, request)).name);
   }
-  const { name } = await submitJob(context, client, options.request);
+  const { signal } = options;
   const quiet = options.quiet || options.json;
-  const job = await followJob(context, client, { name, quiet, signal: options.signal });
-  const tasks = job.state === "SUCCEEDED" ? [] : await client.tasks(name, { limit: 1 });
-  const results = await jobResults(client, job);
-  return { job, results, exitCode: jobExitCode(job, tasks) };
+  return await withProgress(
+    context,
+    { client, names, signal },
+    (shown) =>
+      Promise.all(names.map(async (name) => {
+        const job = await followJob(shown, client, { name, quiet, signal });
+        const tasks = job.state === "SUCCEEDED" ? [] : await client.tasks(name, { limit: 1 });
+        const results = await jobResults(client, job);
+        return { job, results, exitCode: jobExitCode(job, tasks) };
+      })),
+  );
 }
 
 /** One line on how the job and the shutdown went; more when the shutdown was not clean. */
-function sayHow(context: CliContext, job: JobView | null, report: StopReport): void {
-  const result = job === null ? "job interrupted" : jobResultLine(job);
+function sayHow(context: CliContext, jobs: readonly JobView[], report: StopReport): void {
+  const results = jobs.length === 0 ? ["job interrupted"] : jobs.map(jobResultLine);
+  const last = results.pop()!;
   const [stop, ...details] = formatReport(report);
-  context.err(`${result}; ${stop}`);
-  for (const line of details) context.err(line);
+  const good = jobs.length > 0 && jobs.every(({ state }) => state === "SUCCEEDED") &&
+    report.outcome === "clean";
+  for (const line of [...results, `${last}; ${stop}`, ...details]) {
+    if (good) note(context, line);
+    else context.err(line);
+  }
 }
