@@ -65,6 +65,11 @@ export class IrisClient {
     return new IrisClient(this.#transport.with(limits));
   }
 
+  /** Where the controller is. */
+  get url(): string {
+    return this.#options.url;
+  }
+
   /**
    * Submits a job; it is durable when this resolves. When no answer comes it is tried again under the
    * same key, which makes it one job.

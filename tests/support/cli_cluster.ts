@@ -52,7 +52,9 @@ export class CliCluster implements AsyncDisposable {
     const world = makeWorld();
     const args = ["--mode=local", "--port=0", `--state-dir=${world.stateDir}`, ...flags];
     const process = startIris(world, args);
-    return new CliCluster(world, process, await clientOf(world, process));
+    const client = await clientOf(world, process);
+    await until(async () => (await client.workers()).length > 0, "its worker is there");
+    return new CliCluster(world, process, client);
   }
 
   /** Runs a command. */

@@ -49,6 +49,36 @@ const events = command({
     ),
 });
 
+const watch = command({
+  path: ["watch"],
+  summary: "Watch a cluster: its jobs and workers as they are now, on a screen of their own.",
+  flags: {
+    interval: {
+      kind: "value",
+      parse: parseDuration,
+      value: "TIME",
+      help: "between two looks",
+      default: "1s",
+    },
+    count: {
+      kind: "value",
+      parse: parseCount(1, Number.MAX_SAFE_INTEGER),
+      value: "N",
+      help: "so many looks, a line each; without end when left out",
+    },
+    ...TARGET_FLAGS,
+    json: { ...JSON_FLAG, help: "print a line of JSON at each look" },
+  },
+  example: "iris watch --interval 5s",
+  ctrlC: "ends it, and q does; what is watched goes on.",
+  async run(context: CliContext, { values }) {
+    const { watchCluster } = await import("./watch.ts");
+    const client = await connect(context, values);
+    const intervalMs = Math.max(100, values.interval);
+    return await watchCluster(context, client, { ...values, intervalMs });
+  },
+});
+
 const tree = command({
   path: ["tree"],
   summary: "Show the live ownership tree: who owns whom, state, age, last tick.",
@@ -159,6 +189,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   ...WORKER_COMMANDS,
   ...VM_COMMANDS,
   ...TOKEN_COMMANDS,
+  watch,
   tree,
   status,
   stop,

@@ -9,15 +9,14 @@ import { command } from "../flags/command.ts";
 import { parseText } from "../flags/quantities.ts";
 import { DRY_RUN_FLAG, flagSwitch, JSON_FLAG, TARGET_FLAGS } from "../flags/shared.ts";
 import { interruptible } from "../interrupt.ts";
-import { formatDuration, formatTable } from "../output/table.ts";
+import { formatDuration } from "../output/table.ts";
+import { gibibytes, workerState, workerTable } from "./worker_text.ts";
 import { workerClear } from "./worker_clear.ts";
 
 /** How often a worker that is waited for is looked at, in ms. */
 const LOOK_MS = 500;
 /** What an interrupted wait ends with. */
 const INTERRUPTED = 130;
-/** A longer reason is cut in the table, in characters. */
-const MAX_NOTE_CHARS = 100;
 
 /** `worker list`. */
 export async function listWorkers(
@@ -34,35 +33,9 @@ export async function listWorkers(
     for (const { name } of workers) context.out(name);
     return 0;
   }
-  const rows = workers.map((worker) => [
-    worker.name,
-    stateOf(worker),
-    worker.hostname,
-    String(worker.cpuMilli / 1000),
-    gibibytes(worker.memoryBytes),
-    String(worker.running),
-    String(worker.backlog),
-    `${formatDuration(worker.lastSeenMs)} ago`,
-    (worker.reason ?? "").slice(0, MAX_NOTE_CHARS),
-  ]);
-  const header = ["WORKER", "STATE", "HOST", "CORES", "MEMORY", "RUNNING", "WAITING", "SEEN"];
-  const noted = workers.some(({ reason }) => reason !== null);
-  const table = noted ? rows : rows.map((row) => row.slice(0, header.length));
   const { columns, color } = context;
-  context.out(
-    formatTable(noted ? [...header, "WHY"] : header, table, {
-      ...{ columns, color, drop: ["SEEN", "HOST", "WAITING", "MEMORY", "CORES"] },
-    }),
-  );
+  context.out(workerTable(workers, { columns, color }));
   return 0;
-}
-
-/** What a person wants to know first: whether it works, and if not, because of whom. */
-function stateOf({ state, drained, setAside, reason }: WorkerView): string {
-  if (state !== "alive") return state;
-  if (drained !== null) return "drained";
-  if (setAside !== null) return "set aside";
-  return reason === null ? state : "unwell";
 }
 
 const workerList = command({
@@ -201,7 +174,7 @@ function workerText(worker: WorkerView, usage: HostUsage | null): string {
   );
   const lines: (readonly [string, string])[] = [
     ["worker", worker.name],
-    ["state", stateOf(worker)],
+    ["state", workerState(worker)],
     ["why", worker.reason ?? ""],
     [
       "tried again",
@@ -222,8 +195,4 @@ function workerText(worker: WorkerView, usage: HostUsage | null): string {
 
 function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 1024 ** 2)} MiB`;
-}
-
-function gibibytes(bytes: number): string {
-  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 }
