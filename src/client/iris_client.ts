@@ -67,7 +67,7 @@ export class IrisClient {
 
   /** Where the controller is. */
   get url(): string {
-    return this.#options.url;
+    return this.#transport.options.url;
   }
 
   /**
