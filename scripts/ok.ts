@@ -75,7 +75,7 @@ async function main(): Promise<number> {
   const passed = all.length - failures.length + counts.passed;
   const failed = failures.length + counts.failed;
   failures.push(...run.failed);
-  if (failures.length > 0) console.log(`failed: ${failures.join(", ")}`);
+  for (const name of failures) console.log(`failed: ${name}`);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -19,7 +19,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const files = [...(await readTree()).keys()].filter((path) => path.endsWith("_test.ts"));
   const run = await runTests(files, {});
-  if (run.failed.length > 0) console.log(`\nfailed: ${run.failed.join(" ")}`);
+  for (const name of run.failed) console.log(`failed: ${name}`);
   console.log(`\n${resultLine(run)}`);
   return run.counts.failed === 0 ? 0 : 1;
 }

@@ -29,6 +29,12 @@ export function countTests(output: string, success: boolean): Counts {
   return { passed, failed: broken ? 1 : failed, ignored };
 }
 
+/** The names of tests that failed, as the list at the end of a run has them. */
+export function failedTests(output: string): string[] {
+  const list = output.replaceAll(COLOURS, "").split(/^ FAILURES \s*$/m).at(-1) ?? "";
+  return [...list.matchAll(/^(.+) => \.?\/\S+:\d+:\d+$/gm)].map((match) => match[1]!);
+}
+
 /** The counts of two runs together. */
 export function addCounts(a: Counts, b: Counts): Counts {
   return {

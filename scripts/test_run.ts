@@ -4,7 +4,7 @@
  * hangs is ended, and counts as a failure with what it printed until then.
  */
 import { ROOT } from "./lint/place.ts";
-import { addCounts, type Counts, countTests } from "./test_counts.ts";
+import { addCounts, type Counts, countTests, failedTests } from "./test_counts.ts";
 import { nextUnit, type TestUnit, testUnits } from "./test_units.ts";
 
 /** What every run of the tests is started with. */
@@ -19,7 +19,7 @@ const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 /** How a run of all units went. */
 export interface TestRun {
   readonly counts: Counts;
-  /** Test files of units that did not pass. */
+  /** Names of tests that failed; the files of a unit that failed otherwise. */
   readonly failed: readonly string[];
   readonly seconds: number;
 }
@@ -41,10 +41,12 @@ export async function runTests(
       if (unit === undefined) return;
       waiting.splice(waiting.indexOf(unit), 1);
       running.add(unit);
-      const of = await runUnit(unit, env);
+      const { output, counts: of } = await runUnit(unit, env);
       running.delete(unit);
       counts = addCounts(counts, of);
-      if (of.failed > 0) failed.push(...unit.files);
+      if (of.failed === 0) continue;
+      const names = failedTests(output);
+      failed.push(...names.length > 0 ? names : unit.files);
     }
   };
   const lanes = Math.min(LANES.max, Math.max(LANES.min, navigator.hardwareConcurrency));
@@ -63,11 +65,11 @@ export function resultLine({ counts, seconds }: TestRun): string {
 async function runUnit(
   { files }: TestUnit,
   env: Readonly<Record<string, string>>,
-): Promise<Counts> {
+): Promise<{ counts: Counts; output: string }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...TEST_ARGS, ...files],
     cwd: ROOT,
-    env: { ...env },
+    env: { ...env, ...(!Deno.stdout.isTerminal() && { NO_COLOR: "1" }) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -87,7 +89,7 @@ async function runUnit(
   const output = parts.join("");
   console.log(output.trimEnd());
   if (hangs) console.log(`${files.join(" ")}: ended after ${UNIT_MS / 60_000} minutes`);
-  return countTests(output, success);
+  return { counts: countTests(output, success), output };
 }
 
 /** Both streams as they came, which is the order in which they are read. */

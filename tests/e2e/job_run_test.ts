@@ -28,7 +28,7 @@ Deno.test("a local job streams each task's line with its prefix and leaves nothi
     assertMatch(line, new RegExp(`/${index} \\| hello from task ${index}$`))
   );
   assertMatch(stderr, /succeeded: 4 of 4 tasks.*stopped cleanly/);
-  assertEquals(stderr.trimEnd().split("\n").length, 1, "one line on how it went");
+  assertEquals(stderr.trimEnd().split("\n").length, 1, `one line on how it went: ${stderr}`);
   assertNothingLeft(world);
 });
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { countTests } from "../../scripts/test_counts.ts";
+import { countTests, failedTests } from "../../scripts/test_counts.ts";
 
 Deno.test("the last result line of a run is the one that counts", () => {
   const output = "ok | 1 passed | 0 failed (1ms)\nx ... ok\nFAILED | 7 passed | 2 failed (3s)\n";
@@ -43,4 +43,11 @@ Deno.test("a run of no tests at all is a failure", () => {
 Deno.test("a file whose tests are all left out is no failure", () => {
   const output = "ok | 0 passed | 0 failed | 4 ignored (2ms)\n";
   assertEquals(countTests(output, true), { passed: 0, failed: 0, ignored: 4 });
+});
+
+Deno.test("tests that failed are told by name, from the list at the end of a run", () => {
+  const output = "a ... FAILED (1ms)\n\n ERRORS \n\na b => ./x_test.ts:3:1\nerror: Error\n\n" +
+    " FAILURES \n\na b => ./x_test.ts:3:1\n\x1b[1mc\x1b[0m => ./tests/y_test.ts:28:3\n\nFAILED | 0 passed\n";
+  assertEquals(failedTests(output), ["a b", "c"]);
+  assertEquals(failedTests("error: Type checking failed.\n"), []);
 });

@@ -5,6 +5,8 @@ import { openLibc } from "../../src/host/libc.ts";
 
 /** The longest that anything takes, in ms. */
 const LIMIT_MS = 20_000;
+/** How long what a program wrote last may take to arrive after its end, in ms. */
+const LAST_OUTPUT_MS = 2_000;
 const WNOHANG = 1;
 
 /** See the head of this file. */
@@ -16,6 +18,8 @@ export class TerminalProcess implements AsyncDisposable {
   readonly #decoder = new TextDecoder();
   #toType = new Uint8Array(0);
   #code: number | null = null;
+  /** Nobody holds the terminal any more, and everything that was written has been read. */
+  #isRead = false;
   #wake: () => void = () => {};
   text = "";
 
@@ -57,9 +61,12 @@ export class TerminalProcess implements AsyncDisposable {
     return this.#until(() => pattern.test(this.text), String(pattern));
   }
 
-  /** The exit code, 128 + signal for a signal. */
+  /** The exit code, 128 + signal for a signal, once what it wrote is there. */
   async ended(): Promise<number> {
     await this.#until(() => this.#reaped() !== null, "end");
+    const giveUp = performance.now() + LAST_OUTPUT_MS;
+    // What it left running may hold the terminal for longer.
+    await this.#until(() => this.#isRead || performance.now() > giveUp, "output");
     return this.#code!;
   }
 
@@ -104,8 +111,10 @@ export class TerminalProcess implements AsyncDisposable {
       this.#process.wantInput(this.#toType.length > 0);
     }
     const moved = this.#process.read("stdout", this.#buffer);
-    if (moved === "end") this.#process.wantOutput("stdout", false);
-    else if (moved !== "again") {
+    if (moved === "end") {
+      this.#isRead = true;
+      this.#process.wantOutput("stdout", false);
+    } else if (moved !== "again") {
       this.text += this.#decoder.decode(this.#buffer.subarray(0, moved), { stream: true });
     }
     this.#wake();
