@@ -17,6 +17,11 @@ import type { ManagerStop } from "./messages.ts";
 
 /** A VM manager without a call for this long is not heard any more, in ms. */
 const SILENT_MS = 15_000;
+/**
+ * Another process may take its name or groups so long after its call broke, in ms: each news of its own
+ * breaks a call, too, and the next one follows at once.
+ */
+const BROKEN_MS = 2_000;
 /** No call is held longer, in ms. */
 const MAX_WAIT_MS = 25_000;
 /** No more VM managers than this. */
@@ -31,8 +36,8 @@ interface Link {
   wake: (() => void) | null;
   /** Set while no call is held: it is not heard any more when it goes off. */
   silence: Timer | null;
-  /** True when its call broke: its process may be gone. */
-  broken: boolean;
+  /** Since when its call is broken, on the monotonic clock: its process may be gone. Null for not. */
+  brokenSinceMs: number | null;
   stopped: ((report: StopReport | null) => void) | null;
   /** Who waits for its tree, by the number of the question. */
   readonly trees: Map<number, (tree: TreeNode | null) => void>;
@@ -81,14 +86,14 @@ export class VmLinks {
     link.wake?.();
     link.silence?.cancel();
     link.silence = null;
-    link.broken = false;
+    link.brokenSinceMs = null;
     // Who speaks of another link learns at once that this is a new one, and says it all again.
     const isKnown = link.id === request.link;
     for (const message of isKnown ? link.side.take(request) : []) this.#take(name, link, message);
     const waitMs = isKnown ? Math.min(request.waitMs, MAX_WAIT_MS) : 0;
     if (link.side.waiting === 0 && waitMs > 0) await this.#hold(link, waitMs, signal);
     this.#listenOn(name, link);
-    if (signal.aborted && link.wake === null) link.broken = true;
+    if (signal.aborted && link.wake === null) link.brokenSinceMs = this.#options.clock.now();
     const { cluster } = this.#options;
     return { link: link.id, cluster, ...link.side.batch() };
   }
@@ -169,7 +174,7 @@ export class VmLinks {
     const { session, groups } = request;
     const link: Link = {
       ...{ id: randomHex(8), session, groups, side: new LinkSide<ToLinked, FromLinked>(merged) },
-      ...{ wake: null, silence: null, broken: false, stopped: null },
+      ...{ wake: null, silence: null, brokenSinceMs: null, stopped: null },
       trees: new Map(),
     };
     if (known !== undefined) this.#drop(name, known);
@@ -190,11 +195,11 @@ export class VmLinks {
     }
     const holders = [
       { name: LOCAL_MANAGER, groups: this.#options.localGroups() },
-      ...[...this.#links].filter(([other, link]) => other !== name && !link.broken)
+      ...[...this.#links].filter(([other, link]) => other !== name && !this.#isBroken(link))
         .map(([name, link]) => ({ name, groups: link.groups })),
     ];
     const known = this.#links.get(name);
-    if (known !== undefined && known.session !== session && !known.broken) {
+    if (known !== undefined && known.session !== session && !this.#isBroken(known)) {
       const message = `A VM manager named ${name} is here already: give another --name`;
       throw new IrisError("conflict", message, { field: "name" });
     }
@@ -207,6 +212,10 @@ export class VmLinks {
     if (known === undefined && this.#links.size >= MAX_MANAGERS) {
       throw new IrisError("unavailable", `There are ${MAX_MANAGERS} VM managers already`);
     }
+  }
+
+  #isBroken({ brokenSinceMs }: Link): boolean {
+    return brokenSinceMs !== null && this.#options.clock.now() - brokenSinceMs >= BROKEN_MS;
   }
 
   async #hold(link: Link, ms: number, signal: AbortSignal): Promise<void> {

@@ -80,13 +80,15 @@ export interface VmManagerPorts {
 
 /** The body of the VM manager's loop. */
 export function vmManagerLoop(ports: VmManagerPorts): LoopBody<VmManagerConfig> {
+  /** What main said last, also for a run that begins anew after a crash; null for nothing yet. */
+  let told: readonly GroupConfig[] | null = null;
   return async (context) => {
     const main = ports.main(context);
-    let groups = context.config.groups;
     // Other groups are a new beginning: what there is stays, and is taken over as after a restart.
-    for (let next: readonly GroupConfig[] | null = groups; next !== null;) {
-      groups = next;
-      next = await new VmManager(context, { ports, main, groups }).run();
+    for (let next = told ?? context.config.groups, isOver = false; !isOver;) {
+      const other = await new VmManager(context, { ports, main, groups: next }).run();
+      isOver = other === null;
+      next = told = other ?? next;
     }
   };
 }

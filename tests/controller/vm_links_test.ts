@@ -95,6 +95,12 @@ test("a name or a group that a live one has is refused; of one whose call broke 
   await settle();
   gone.abort();
   await held;
+  // Its next call may be on its way: news of its own breaks calls as well.
+  assertEquals(
+    await world.refused("rack", { session: "s3" }),
+    "conflict: A VM manager named rack is here already: give another --name",
+  );
+  await world.clock.advance(2_000);
   await world.call("rack", { session: "s3" });
   assertEquals(world.desk, ["attached rack", "attached other", "detached rack", "attached rack"]);
 });

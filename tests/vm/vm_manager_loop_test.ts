@@ -248,3 +248,38 @@ Deno.test("other groups leave what is there as it is, and take effect at once", 
     assertEquals([fleet(), main.asked.slice(2)], [["w1 READY"], ["delete w0"]]);
   });
 });
+
+Deno.test("a run that begins anew after a crash has the groups that were told last", async () => {
+  const clock = new ManualClock();
+  const told: { regroup: (groups: readonly GroupConfig[]) => void } = { regroup: () => {} };
+  const body = vmManagerLoop({
+    makers: (context) => ({ local: localProviders(context.channel(LOCAL_CHANNEL)) }),
+    random: seededRandom(1),
+    hasJournal: () => Promise.resolve(false),
+    journal: () => Promise.reject(new Error("a local cluster writes nothing down")),
+    main: () => ({
+      launch: () => Promise.reject(new Error("nobody needs to know")),
+      onGroups: (handler) => told.regroup = handler,
+    }),
+  });
+  const config = { cluster: "c", hasLocal: true, folder: "/nowhere", groups: [group()] };
+  const run = async (loop: FakeLoop<VmManagerConfig>) => {
+    const main = new FakeMain(loop.far(LOCAL_CHANNEL));
+    loop.run(body, config);
+    await loop.ready;
+    await clock.advance(50);
+    return main;
+  };
+  const first = new FakeLoop<VmManagerConfig>(clock);
+  await run(first);
+  told.regroup([group({ min: 3 })]);
+  await clock.advance(1_000);
+  first.signal.abort({ cause: "crash", deadline: undefined });
+  await first.ended;
+  await first.unwind(1_000, "crash");
+  const second = new FakeLoop<VmManagerConfig>(clock);
+  const main = await run(second);
+  assertEquals(main.asked, ["create w0", "create w1", "create w2"]);
+  await second.stop();
+  assertEquals(clock.timers, 0);
+});

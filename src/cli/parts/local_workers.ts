@@ -30,6 +30,8 @@ export interface LocalWorkersOptions {
 interface LocalWorker {
   readonly request: LocalWorkerRequest;
   node: Owner | null;
+  /** Resolves when it is up, or could not be started. */
+  readonly made: PromiseWithResolvers<void>;
 }
 
 /** Owns the workers of a local cluster. */
@@ -78,7 +80,7 @@ export class LocalWorkers implements Part {
   async #create(owner: Owner, { vm, slice, group }: LocalWorkerRequest): Promise<void> {
     if (this.#workers.has(vm)) return;
     const request = { vm, slice, group };
-    const entry: LocalWorker = { request, node: null };
+    const entry: LocalWorker = { request, node: null, made: Promise.withResolvers() };
     this.#workers.set(vm, entry);
     try {
       entry.node = await owner.own(this.#options.worker(request), { stage: 0 });
@@ -86,12 +88,16 @@ export class LocalWorkers implements Part {
     } catch (error) {
       this.#workers.delete(vm);
       this.#options.channel.post({ type: "failed", vm, reason: messageOf(error) });
+    } finally {
+      entry.made.resolve();
     }
   }
 
   async #delete({ vm, stopMs }: { vm: string; stopMs: number }): Promise<void> {
-    const node = this.#workers.get(vm)?.node;
-    const report = await node?.stop(stopMs, "shutdown");
+    const worker = this.#workers.get(vm);
+    // One that is on its way up would come up after it was said to be gone.
+    await worker?.made.promise;
+    const report = await worker?.node?.stop(stopMs, "shutdown");
     this.#workers.delete(vm);
     this.#options.channel.post({ type: "gone", vm, reason: report?.outcome ?? "not there" });
   }

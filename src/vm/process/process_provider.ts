@@ -118,11 +118,14 @@ class ProcessProvider implements VmProvider {
     try {
       const launch = await this.#context.launch(signal);
       // One that shall go already is never started.
-      const doomed = request.vms.some((vm) => (this.#vms.get(vm)?.ending ?? null) !== null);
-      if (doomed || signal.aborted) throw new IrisError("unavailable", "It is not wanted any more");
+      const isWanted = request.vms.every((vm) => this.#vms.get(vm)?.ending === null);
+      if (!isWanted || signal.aborted) {
+        throw new IrisError("unavailable", "It is not wanted any more");
+      }
       for (const vm of fresh) this.#start(this.#vms.get(vm)!, launch);
     } catch (error) {
-      for (const vm of fresh) this.#end(vm, 0);
+      // What was ended meanwhile may be gone already.
+      for (const vm of fresh) if (this.#vms.has(vm)) this.#end(vm, 0);
       throw error;
     }
     return request.vms.map((vm) => nameOf(this.#vms.get(vm)?.note)).join(" ");
@@ -144,7 +147,7 @@ class ProcessProvider implements VmProvider {
     vm.busy = true;
     try {
       // Its keeper goes on with the tasks, and the next worker adopts it: as after any crash.
-      signalProcess(vm.note.process.pid, "SIGKILL");
+      if (alive(vm) && vm.ending === null) signalProcess(vm.note.process.pid, "SIGKILL");
       while (alive(vm) && !signal.aborted) await sleep(this.#context.clock, SOON_MS, signal);
       signal.throwIfAborted();
       if (vm.ending === null) this.#start(vm, launch);
@@ -217,7 +220,9 @@ class ProcessProvider implements VmProvider {
     this.#do(async (signal) => {
       const { clock, receiver } = this.#context;
       await this.#endProcess(vm, signal);
-      while (!signal.aborted && !await this.#clear(vm)) await sleep(clock, CLEAR_GAP_MS, signal);
+      while (!signal.aborted && !await this.#clear(vm, signal)) {
+        await sleep(clock, CLEAR_GAP_MS, signal);
+      }
       if (signal.aborted) return;
       this.#pass(vm, { last: true });
       removeIfThere(vm.folder);
@@ -248,7 +253,7 @@ class ProcessProvider implements VmProvider {
   }
 
   /** Ends what a worker left that did not end in order. @returns whether nothing is left */
-  async #clear(vm: ProcessVm): Promise<boolean> {
+  async #clear(vm: ProcessVm, signal: AbortSignal): Promise<boolean> {
     const { clock, receiver, cluster, group } = this.#context;
     const label = labelOf({ cluster, group: group.name, vm: vm.note.vm });
     const isThere = () => allPids().some((pid) => environOf(pid, VM_LABEL) === label);
@@ -259,7 +264,7 @@ class ProcessProvider implements VmProvider {
     if (exists(`${stateDir}/marker-id`)) {
       const end = await runCommand(
         [...selfCommand(), "worker", "clear", `--state-dir=${stateDir}`],
-        { env: ownEnvironment(), clock, timeoutMs: CLEAR_MS },
+        { env: ownEnvironment(), clock, timeoutMs: CLEAR_MS, signal },
       );
       if (end.code !== 0) {
         for (const line of end.stderr.trim().split("\n")) receiver.log(vm.note.vm, line);

@@ -12,10 +12,11 @@ export const QUEUE_FORMAT = `${RECORD}${FIELDS.join(FIELD)}`;
 /** Waits for its nodes, or runs, or ends: something of it is there. */
 const WAITING = [
   ...["PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"],
+  ...["EXPEDITING"],
 ] as const;
 const THERE = [
   ...["CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "RESIZING", "SIGNALING", "STAGE_OUT"],
-  ...["STOPPED", "POWER_UP_NODE"],
+  ...["STOPPED", "POWER_UP_NODE", "LAUNCH_FAILED", "RECONFIG_FAIL", "UPDATE_DB"],
 ] as const;
 /** It is over, and its nodes have nothing of it any more. */
 const OVER = [

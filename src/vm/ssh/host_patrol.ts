@@ -4,6 +4,7 @@
  */
 import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
+import { logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { HostLook, HostsSeen } from "./host_look.ts";
 import { Wake } from "./wake.ts";
@@ -62,8 +63,8 @@ export class HostPatrol {
         const seen = await look.all([...this.#unseen], signal);
         for (const host of seen.answered) this.#unseen.delete(host);
         onSeen(seen);
-      } catch {
-        // It was stopped.
+      } catch (error) {
+        if (!signal.aborted) logger("ssh").error("hosts cannot be asked: {error}", { error });
       }
     }
   }

@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { IrisError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { IrisClient } from "../../../src/client/iris_client.ts";
 import { Owner } from "../../../src/lifecycle/owner.ts";
@@ -135,4 +136,63 @@ Deno.test("what an earlier VM manager only meant to start, or lost the note of, 
   assertEquals([...Deno.readDirSync(at.folder)], []);
   await second.leave();
   await at.end();
+});
+
+/** A provider without a controller, which starts nothing unless it is told how. */
+async function alone(launch: () => Promise<never>) {
+  const folder = Deno.makeTempDirSync({ prefix: "iris-process-" });
+  const heard = new HeardEvents();
+  const owner = Owner.root("test", { clock: systemClock });
+  const made = await makeProcessProvider({ kind: "process" }, {
+    ...{ clock: systemClock, owner, receiver: heard, group: scaleGroup({ name: "g" }) },
+    ...{ cluster: "c", folder, launch },
+  });
+  return { made, heard, folder, owner };
+}
+
+Deno.test("what was ended before it could be started is refused, and never started", async () => {
+  const launch = Promise.withResolvers<never>();
+  const { made, heard, folder, owner } = await alone(() => launch.promise);
+  const slice = { slice: "g-0", vms: ["g-0"] };
+  const created = made.create(slice, AbortSignal.timeout(UP_MS));
+  made.delete({ ...slice, externalId: null, stopMs: 0, reason: "test" });
+  await heard.heard("g-0", GONE);
+  launch.resolve({} as never);
+  const error = await assertRejects(() => created, IrisError);
+  assertEquals([error.code, error.message], ["unavailable", "It is not wanted any more"]);
+  assertEquals([...Deno.readDirSync(folder)], []);
+  await owner.stop(5_000, "shutdown");
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("a clearing that hangs does not keep a stop waiting", async () => {
+  const { made, folder, owner } = await alone(() => Promise.reject(new Error("nobody asks")));
+  const state = `${folder}/g-0/state`;
+  Deno.mkdirSync(state, { recursive: true });
+  const note = { vm: "g-0", slice: "g-0", vms: ["g-0"], boot: "another", process: null };
+  Deno.writeTextFileSync(`${folder}/g-0/vm.json`, JSON.stringify(note));
+  // Whoever reads this waits for ever.
+  const { success } = await new Deno.Command("mkfifo", { args: [`${state}/marker-id`] }).output();
+  assert(success);
+  await made.existing(AbortSignal.timeout(UP_MS));
+  const slice = { slice: "g-0", vms: ["g-0"], externalId: null, stopMs: 0, reason: "test" };
+  made.delete(slice);
+  const clears = () =>
+    [...Deno.readDirSync("/proc")].filter(({ name }) => {
+      try {
+        return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(`--state-dir=${state}`);
+      } catch {
+        return false;
+      }
+    }).length;
+  const giveUp = performance.now() + UP_MS;
+  while (clears() === 0) {
+    assert(performance.now() < giveUp, "it is not cleared");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const began = performance.now();
+  const report = await owner.stop(10_000, "detach");
+  assertEquals(report.outcome, "clean");
+  assert(performance.now() - began < 5_000);
+  Deno.removeSync(folder, { recursive: true });
 });

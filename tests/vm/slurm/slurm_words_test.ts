@@ -8,7 +8,7 @@ import {
 } from "../../../src/vm/slurm/slurm_end.ts";
 import { commentOf, jobName, labelOf } from "../../../src/vm/slurm/slurm_names.ts";
 import { isOutage, refusalOf } from "../../../src/vm/slurm/slurm_problem.ts";
-import { readQueue, UnknownFormat } from "../../../src/vm/slurm/slurm_queue.ts";
+import { isOver, isWaiting, readQueue, UnknownFormat } from "../../../src/vm/slurm/slurm_queue.ts";
 import {
   nodeScript,
   sbatchArgs,
@@ -48,6 +48,18 @@ Deno.test("a queue with anything else in it is none, and shows it in one line", 
     const error = assertThrows(() => readQueue(text), UnknownFormat);
     assertEquals(/^[\x20-\x7e]{1,200}$/.test(error.message), true, error.message);
   }
+});
+
+Deno.test("every state that Slurm has for a job is one of those that wait, are there, or are over", () => {
+  const states = (text: string) =>
+    text.split(" ").map((state) => {
+      const [job] = readQueue(`\x1e8\x1f${state}\x1fx\x1fc\x1fNone\x1fn1\n`);
+      return isOver(job!.state) ? "over" : isWaiting(job!.state) ? "waits" : "there";
+    });
+  assertEquals(new Set(states("PENDING REQUEUED EXPEDITING SPECIAL_EXIT")), new Set(["waits"]));
+  const there = "RUNNING COMPLETING LAUNCH_FAILED RECONFIG_FAIL UPDATE_DB POWER_UP_NODE";
+  assertEquals(new Set(states(there)), new Set(["there"]));
+  assertEquals(new Set(states("COMPLETED FAILED TIMEOUT REVOKED")), new Set(["over"]));
 });
 
 Deno.test("a comment says whose an allocation is; long lists of names are left out", () => {
