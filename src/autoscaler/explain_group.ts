@@ -63,9 +63,14 @@ function idleLine(view: GroupView, facts: GroupFacts, nowMs: number): string[] {
   const { idle, have, needed, asked } = facts;
   if (idle.length === 0) return [];
   const least = Math.max(view.min, needed + view.buffer);
-  const going = asked > 0 ? 0 : Math.min(idle.length, Math.max(0, have - least));
+  const isHalted = view.availability.state === "halted";
+  const going = asked > 0 || isHalted ? 0 : Math.min(idle.length, Math.max(0, have - least));
   const kept = idle.length - going;
-  const why = asked > 0 ? "while more is asked for" : `min ${view.min}, buffer ${view.buffer}`;
+  const why = isHalted
+    ? "while it is halted"
+    : asked > 0
+    ? "while more is asked for"
+    : `min ${view.min}, buffer ${view.buffer}`;
   const parts = idle.slice(0, Math.min(going, MAX_NAMED)).map(({ slice, goesAtMs }) => {
     if (goesAtMs === null) return `${slice} never goes by itself`;
     return goesAtMs <= nowMs

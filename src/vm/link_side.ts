@@ -1,8 +1,11 @@
 /** One end of a link between a VM manager and its controller: numbers, and what is sent again. Pure. */
 import type { LinkBatch } from "./vm_link.ts";
 
-/** No more messages travel in one call. */
-const MAX_BATCH = 200;
+/**
+ * No more messages travel in one call. What never did is merged, so that a side which is not heard for
+ * long keeps no more of it; and a whole fleet of some thousand VMs fits so many times into one call.
+ */
+const MAX_BATCH = 20;
 
 interface Entry<Out> {
   message: Out;
@@ -35,6 +38,11 @@ export class LinkSide<Out, In> {
     return this.#out.length;
   }
 
+  /** True when the next call cannot carry all of it. */
+  get hasMore(): boolean {
+    return this.#out.length > MAX_BATCH;
+  }
+
   /** What the next call carries: all that the other side is not known to have, from the first on. */
   batch(): LinkBatch<Out> {
     const entries = this.#out.slice(0, MAX_BATCH);
@@ -60,6 +68,8 @@ export class LinkSide<Out, In> {
   reset(): void {
     this.#first = 1;
     this.#received = 0;
-    for (const entry of this.#out) entry.sent = false;
+    const owed = this.#out;
+    this.#out = [];
+    for (const { message } of owed) this.push(message);
   }
 }

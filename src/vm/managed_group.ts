@@ -152,9 +152,8 @@ export class ManagedGroup implements Part {
   }
 
   /** All workers that the controller knows: one that it knew, or that was ready, may be missing. */
-  known(workers: readonly WorkerSeen[]): void {
+  known(names: ReadonlySet<string>): void {
     const now = this.#ports.clock.now();
-    const names = new Set(workers.map(({ vm }) => vm));
     for (const node of this.#all().flatMap(({ nodes }) => nodes)) {
       if (names.has(node.name)) {
         node.wasKnown = true;

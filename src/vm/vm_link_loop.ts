@@ -32,6 +32,8 @@ const AWAY_MS = 30_000;
 const CONFLICT_MS = 25_000;
 /** What the last call at a stop may take, in ms. */
 const LAST_MS = 2_000;
+/** No more ends of VMs are kept for a controller that is away; the oldest are left out. */
+const MAX_ENDED = 5_000;
 /** How often the loop says that it is alive, in ms. */
 const TICK_MS = 500;
 /** What does not heal by itself. */
@@ -175,7 +177,7 @@ class VmLink {
     this.#news = new AbortController();
     // Before the first answer there is nobody to tell anything; at the end somebody waits for it.
     const isUrgent = this.#isReported && this.#side.waiting > 0;
-    const waitMs = this.#link === null || isUrgent ? 0 : WAIT_MS;
+    const waitMs = this.#link === null || isUrgent || this.#side.hasMore ? 0 : WAIT_MS;
     const either = eitherSignal(signal, this.#news.signal);
     try {
       await this.#call(waitMs, either.signal);
@@ -297,8 +299,8 @@ class VmLink {
   }
 }
 
-/** Of fleets only the newest matters, with all that ended. */
+/** Of fleets only the newest matters, with all that ended lately. */
 function merged(last: FromLinked, next: FromLinked): FromLinked | null {
   if (last.type !== "fleet" || next.type !== "fleet") return null;
-  return { ...next, ended: [...last.ended, ...next.ended] };
+  return { ...next, ended: [...last.ended, ...next.ended].slice(-MAX_ENDED) };
 }

@@ -173,6 +173,7 @@ export class VmLogs {
     const path = this.#path(vm);
     if (path === null || said.owed.length === 0) return;
     const text = said.owed.map((line) => `${JSON.stringify(line)}\n`).join("");
+    const bytes = new TextEncoder().encode(text);
     try {
       Deno.mkdirSync(this.#folder!, { recursive: true, mode: 0o700 });
       said.bytes ??= sizeOf(path);
@@ -180,8 +181,8 @@ export class VmLogs {
         Deno.renameSync(path, `${path}.old`);
         said.bytes = 0;
       }
-      Deno.writeTextFileSync(path, text, { append: true, mode: 0o600 });
-      said.bytes += text.length;
+      Deno.writeFileSync(path, bytes, { append: true, mode: 0o600 });
+      said.bytes += bytes.length;
       said.owed = [];
       this.#failed = false;
     } catch (error) {

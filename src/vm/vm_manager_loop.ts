@@ -299,16 +299,18 @@ class VmManager {
 
   #onMessage(message: ToVmManager): void {
     switch (message.type) {
-      case "wanted":
+      case "wanted": {
+        const known = new Set(message.workers.map(({ vm }) => vm));
         for (const wanted of message.groups) {
           this.#groups.find(({ name }) => name === wanted.group)?.want(wanted);
         }
         for (const worker of message.workers) {
           for (const group of this.#groups) group.seen(worker);
         }
-        for (const group of this.#groups) group.known(message.workers);
+        for (const group of this.#groups) group.known(known);
         for (const group of this.#groups) group.converge();
         return;
+      }
       case "tell":
         return this.#post();
       case "controller":

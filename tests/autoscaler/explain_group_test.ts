@@ -37,6 +37,11 @@ Deno.test("an explanation says what is idle and when it goes, and what is kept",
       "asked for 2 more: job /u/job7 has 12 tasks that fit nowhere",
     ],
   );
+  const availability = { state: "halted", untilMs: null, reason: "3 failed" } as const;
+  assertEquals(lines({ have: 3, count: 3, idle }, { availability }), [
+    "3 idle: 3 kept (while it is halted)",
+    "blocked: halted (3 failed)",
+  ]);
   const never = [{ slice: "w0", idleMs: 5, goesInMs: Infinity }];
   assertEquals(lines({ have: 1, idle: never }), ["1 idle: w0 never goes by itself"]);
 });

@@ -42,6 +42,22 @@ Deno.test("with another one at the other end counting begins anew, and nothing i
   assertEquals(side.batch(), { ack: 0, from: 1, messages: ["two"] });
 });
 
+Deno.test("a side that is not heard for long keeps some messages and one of all the rest", () => {
+  const side = new LinkSide<number[], never>((last, next) => [...last, ...next]);
+  for (let n = 0; n < 1_000; n++) {
+    side.push([n]);
+    side.batch();
+  }
+  assertEquals([side.waiting <= 21, side.hasMore, side.batch().messages.length], [true, true, 20]);
+  const { from, messages } = side.batch();
+  side.take({ ack: from + messages.length - 1, from: 1, messages: [] });
+  assertEquals([side.waiting, side.hasMore, side.batch().messages[0]?.at(-1)], [1, false, 999]);
+  side.push([1_000]);
+  // Another controller knows nothing of either: it gets the newest.
+  side.reset();
+  assertEquals([side.waiting, side.batch().messages[0]?.at(-1)], [1, 1_000]);
+});
+
 Deno.test("whatever calls and answers are lost, repeated or late: each message arrives once, in order", () => {
   // Of each round: what either side says, and whether call and answer arrive, also a second time.
   const round = fc.record({
@@ -54,7 +70,7 @@ Deno.test("whatever calls and answers are lost, repeated or late: each message a
     const [a, b] = [new LinkSide<number, number>(), new LinkSide<number, number>()];
     const [atA, atB]: [number[], number[]] = [[], []];
     let [saidA, saidB] = [0, 0];
-    const peace = Array.from({ length: 5 }, () => ({
+    const peace = Array.from({ length: 10 }, () => ({
       ...{ a: 0, b: 0, call: "once", answer: "once" } as const,
     }));
     for (const { a: more, b: other, call, answer } of [...rounds, ...peace]) {

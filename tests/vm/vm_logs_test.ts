@@ -15,7 +15,8 @@ const files = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) =
 Deno.test("lines are kept in bounded memory and bounded files, the newest for certain", () =>
   inFolder((folder) => {
     const logs = new VmLogs(folder);
-    const text = "x".repeat(3_000);
+    // More bytes than characters.
+    const text = "é".repeat(3_000);
     for (let i = 0; i < 2_000; i++) {
       logs.add("a-0", { atMs: i, text: `${i} ${text}` });
       if (i % 100 === 0) logs.flush();
