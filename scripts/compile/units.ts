@@ -11,7 +11,7 @@ interface Unit {
   readonly more: readonly string[];
 }
 
-/** Its own processes it ends by itself; should it be gone before that, systemd does. */
+/** Its own processes it ends by itself; should it be gone before that, systemd does: none outlives it. */
 const MIXED = ["KillMode=mixed"];
 /** For what starts tasks: limits need a cgroup of its own, and a task that is killed is its affair. */
 const TASKS = ["Delegate=yes", "OOMPolicy=continue", "TasksMax=infinity"];
@@ -22,9 +22,16 @@ const WORKER = [
   ...TASKS,
 ];
 
+const MANAGER = [
+  "# Only the VM manager is signalled: it ends its VMs by itself. Those of the provider process are",
+  "# processes of this unit, and outlive one that crashed; the next start takes them over.",
+  "KillMode=process",
+  ...TASKS,
+];
+
 const UNITS: readonly Unit[] = [
   { mode: "controller", title: "controller", more: MIXED },
-  { mode: "vm-manager", title: "VM manager", more: MIXED },
+  { mode: "vm-manager", title: "VM manager", more: MANAGER },
   { mode: "worker", title: "worker", more: WORKER },
   { mode: "local", title: "local cluster", more: [...MIXED, ...TASKS] },
 ];

@@ -57,7 +57,7 @@ function logOf(systemd: Systemd, mode: string): string {
 async function install(systemd: Systemd): Promise<void> {
   const { file } = await compileIris({ kind: "self-extracting", out: `${ROOT}/dist/.test` });
   Deno.copyFileSync(file, `${systemd.folder("bin")}/iris`);
-  for (const mode of ["controller", "worker"]) {
+  for (const mode of ["controller", "worker", "vm-manager", "local"]) {
     const unit = `iris-${mode}.service`;
     const units = systemd.folder("units");
     Deno.copyFileSync(`${ROOT}/dist/.test/${unit}`, `${units}/${unit}`);
@@ -69,12 +69,35 @@ async function install(systemd: Systemd): Promise<void> {
   await systemctl(systemd, "daemon-reload");
 }
 
-/** Pids of a world's task: it has the tag on its command line. */
-function tasksOf(systemd: Systemd, tag: string): number[] {
-  return systemd.pids("iris-worker").filter((pid) => {
-    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
-    return words[0] === "sleep" && words[1]?.endsWith(`.${tag}`);
+/** Pids of a world's task, by the tag on its command line. */
+function tasksOf(systemd: Systemd, tag: string, unit = "iris-worker"): number[] {
+  return systemd.pids(unit).filter((pid) => {
+    const [command, time = ""] = wordsOf(pid);
+    return command === "sleep" && time.endsWith(`.${tag}`);
   });
+}
+
+function wordsOf(pid: number): string[] {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  } catch {
+    return [];
+  }
+}
+
+/** Kills the main process of a unit, and waits until systemd has another one that is up. */
+async function crashed(systemd: Systemd, unit: string, isUp: () => boolean): Promise<void> {
+  const main = () => systemd.property(unit, "MainPID");
+  const before = await main();
+  await systemctl(systemd, "kill", "--kill-whom=main", "--signal=SIGKILL", unit);
+  const isBack = async () => !["0", before].includes(await main()) && isUp();
+  await until(`${unit} is back`, isBack, UP_MS);
+  assertEquals(await systemd.property(unit, "NRestarts"), "1");
+}
+
+/** How often a unit said a line. */
+function times(systemd: Systemd, mode: string, line: RegExp): number {
+  return logOf(systemd, mode).match(line)?.length ?? 0;
 }
 
 Deno.test({
@@ -98,23 +121,17 @@ Deno.test({
     const task = tasksOf(systemd, world.tag);
 
     // A crash: systemd starts it again, and what runs goes on.
-    const main = () => systemd.property("iris-worker", "MainPID");
-    const before = await main();
-    await systemctl(systemd, "kill", "--kill-whom=main", "--signal=SIGKILL", "iris-worker");
-    const adopted = async () => !["0", before].includes(await main()) && await back(2);
-    const back = (times: number) =>
-      Promise.resolve(logOf(systemd, "worker").match(/^worker \S+ http/gm)?.length === times);
-    await until("the worker is back", adopted, UP_MS);
+    const ups = () => times(systemd, "worker", /^worker \S+ http/gm);
+    await crashed(systemd, "iris-worker", () => ups() === 2);
     assertEquals(tasksOf(systemd, world.tag), task);
-    assertEquals(await systemd.property("iris-worker", "NRestarts"), "1");
 
     // A detach: the same with the unit stopped.
     await stopped(systemd, "iris-worker");
-    assertMatch(logOf(systemd, "worker"), /\(detach\).*1 attempts? goes? on|detached: 1 attempt/);
+    assertMatch(logOf(systemd, "worker"), /\(detach\); keeper \d+ goes on/);
     assertEquals(tasksOf(systemd, world.tag), task);
     flags(systemd, "worker", WORKER_FLAGS);
     await systemctl(systemd, "start", "iris-worker");
-    await until("the worker has it again", () => back(3), UP_MS);
+    await until("the worker has it again", () => Promise.resolve(ups() === 3), UP_MS);
     assertEquals(tasksOf(systemd, world.tag), task);
     assertMatch(await iris(systemd, "job", "show", "long"), /RUNNING/);
 
@@ -124,5 +141,64 @@ Deno.test({
     await stopped(systemd, "iris-controller");
     assertEquals(systemd.pids("iris-controller"), []);
     assertMatch(logOf(systemd, "controller"), /iris stopped cleanly/);
+  },
+});
+
+const GROUPS = `groups:
+  - name: cpu
+    vm: { cpu: 1, memory: 256MiB }
+    max: 1
+    provider: { kind: process }
+`;
+
+Deno.test({
+  name: "under systemd VMs of this host outlive a VM manager's crash, and end with its stop",
+  ...SYSTEMD,
+  async fn() {
+    using world = makeWorld();
+    await using systemd = await startSystemd(`${world.dir}/systemd`);
+    await install(systemd);
+    Deno.writeTextFileSync(`${systemd.folder("lib")}/iris.yaml`, GROUPS);
+    flags(systemd, "vm-manager", `${WORKER_FLAGS} --config=/var/lib/iris.yaml`);
+    await systemctl(systemd, "start", "iris-controller");
+    const answers = () => Promise.resolve(logOf(systemd, "controller").includes(URL));
+    await until("the controller is up", answers, UP_MS);
+    await systemctl(systemd, "start", "iris-vm-manager");
+    const ups = () => times(systemd, "vm-manager", /^vm-manager \S+ for http/gm);
+    await until("the VM manager is up", () => Promise.resolve(ups() === 1), UP_MS);
+    const job = ["job", "run", "--no-wait", "--name", "long", "--", "sleep", `3600.${world.tag}`];
+    await iris(systemd, ...job);
+    const tasks = () => tasksOf(systemd, world.tag, "iris-vm-manager");
+    await until("the task runs", () => Promise.resolve(tasks().length === 1), UP_MS);
+    const task = tasks();
+    await crashed(systemd, "iris-vm-manager", () => ups() === 2);
+    assertEquals(tasks(), task);
+    assertMatch(await iris(systemd, "vm", "list"), /cpu-0 +READY/);
+    await stopped(systemd, "iris-vm-manager");
+    assertEquals(systemd.pids("iris-vm-manager"), []);
+    await stopped(systemd, "iris-controller");
+  },
+});
+
+Deno.test({
+  name: "under systemd a local cluster is back after a crash, and its stop ends all of it",
+  ...SYSTEMD,
+  async fn() {
+    using world = makeWorld();
+    await using systemd = await startSystemd(`${world.dir}/systemd`);
+    await install(systemd);
+    await systemctl(systemd, "start", "iris-local");
+    const ups = () => times(systemd, "local", /^http:/gm);
+    await until("it is up", () => Promise.resolve(ups() === 1), UP_MS);
+    const job = ["job", "run", "--no-wait", "--name", "long", "--", "sleep", `3600.${world.tag}`];
+    await iris(systemd, ...job);
+    const tasks = () => tasksOf(systemd, world.tag, "iris-local");
+    const runs = () => Promise.resolve(tasks().length === 1);
+    await until("the task runs", runs, UP_MS);
+    const [before] = tasks();
+    await crashed(systemd, "iris-local", () => ups() === 2);
+    await until("the task runs again", async () => await runs() && tasks()[0] !== before, UP_MS);
+    await stopped(systemd, "iris-local");
+    assertEquals(systemd.pids("iris-local"), []);
   },
 });

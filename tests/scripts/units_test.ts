@@ -19,9 +19,9 @@ Deno.test("systemd waits as long as a stop may take, and five seconds more", () 
   for (const text of systemdUnits().values()) assertMatch(text, /^TimeoutStopSec=15$/m);
 });
 
-Deno.test("a worker's keeper and its tasks are left alone by systemd, all others are ended", () => {
+Deno.test("what outlives a worker or a VM manager is left alone by systemd, all others are ended", () => {
   for (const [name, text] of systemdUnits()) {
-    const mode = name === "iris-worker.service" ? "process" : "mixed";
+    const mode = /worker|vm-manager/.test(name) ? "process" : "mixed";
     assertEquals(text.match(/^KillMode=(.*)$/m)?.[1], mode, name);
     assertEquals(text.match(/^Type=(.*)$/m)?.[1], "exec", name);
   }
