@@ -139,17 +139,37 @@ class ProcessProvider implements VmProvider {
   }
 
   async reload(name: string, signal: AbortSignal): Promise<void> {
+    const launch = await this.#context.launch(signal);
+    signal.throwIfAborted();
     const vm = this.#vms.get(name);
     if (vm === undefined || vm.ending !== null || vm.note.process === null) {
       throw new IrisError("not_found", `There is no VM ${name} that could be started anew`);
     }
-    const launch = await this.#context.launch(signal);
+    // Whole or not at all, whoever gives up meanwhile: a worker that is only killed takes its VM along.
+    const restarting = this.#restart(vm, launch);
+    const doing = restarting.catch(() => {}).finally(() => this.#busy.delete(doing));
+    this.#busy.add(doing);
+    await restarting;
+  }
+
+  async #restart(vm: ProcessVm, launch: WorkerLaunch): Promise<void> {
+    const { clock } = this.#context;
     vm.busy = true;
     try {
       // Its keeper goes on with the tasks, and the next worker adopts it: as after any crash.
+<<<<<<< HEAD
       if (alive(vm) && vm.ending === null) signalProcess(vm.note.process.pid, "SIGKILL");
       while (alive(vm) && !signal.aborted) await sleep(this.#context.clock, SOON_MS, signal);
       signal.throwIfAborted();
+=======
+      signalProcess(vm.note.process!.pid, "SIGKILL");
+      for (const giveUp = clock.now() + FORCE_MS; alive(vm);) {
+        if (clock.now() > giveUp) {
+          throw new IrisError("timeout", `${nameOf(vm.note)} does not end, also not by SIGKILL`);
+        }
+        await sleep(clock, SOON_MS);
+      }
+>>>>>>> bf8c906 (A reload in place is whole or not at all: given up halfway it took the VM with its tasks)
       if (vm.ending === null) this.#start(vm, launch);
     } finally {
       vm.busy = false;

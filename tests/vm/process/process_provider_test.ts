@@ -116,6 +116,49 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "a reload that is given up halfway, by its caller or with the VM manager, leaves a worker",
+  inGate(),
+  async () => {
+    const at = await world(1);
+    const first = await provider(at);
+    const slice = { slice: "g-0", vms: ["g-0"] };
+    await first.made.create(slice, AbortSignal.timeout(UP_MS));
+    await at.workerUp("g-0");
+    const workerPid = async () => (await at.client.workers())[0]?.pid;
+    const another = (before: number | undefined) =>
+      at.until("the new worker", async () => ![before, undefined].includes(await workerPid()));
+    let before = await workerPid();
+    const caller = new AbortController();
+    const reloading = first.made.reload("g-0", caller.signal);
+    await begun();
+    caller.abort();
+    await reloading;
+    await another(before);
+
+    before = await workerPid();
+    const again = first.made.reload("g-0", AbortSignal.timeout(UP_MS));
+    await begun();
+    await first.leave();
+    await again;
+    const second = await provider(at);
+    const found = await second.made.existing(AbortSignal.timeout(UP_MS));
+    assertEquals(found.map(({ slice }) => slice), ["g-0"]);
+    await another(before);
+    for (const { heard } of [first, second]) assertEquals(heard.count("g-0", GONE.names), 0);
+    second.made.delete({ ...slice, externalId: null, stopMs: 5_000, reason: "test" });
+    await second.heard.heard("g-0", GONE);
+    assertEquals(await at.left(), []);
+    await second.leave();
+    await at.end();
+  },
+);
+
+/** What takes no time has been done: here, the old worker was killed. */
+async function begun(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
 Deno.test("what an earlier VM manager only meant to start, or lost the note of, is ended", async () => {
   const at = await world(1);
   const first = await provider(at);
