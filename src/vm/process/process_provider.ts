@@ -157,19 +157,13 @@ class ProcessProvider implements VmProvider {
     vm.busy = true;
     try {
       // Its keeper goes on with the tasks, and the next worker adopts it: as after any crash.
-<<<<<<< HEAD
-      if (alive(vm) && vm.ending === null) signalProcess(vm.note.process.pid, "SIGKILL");
-      while (alive(vm) && !signal.aborted) await sleep(this.#context.clock, SOON_MS, signal);
-      signal.throwIfAborted();
-=======
-      signalProcess(vm.note.process!.pid, "SIGKILL");
+      if (alive(vm)) signalProcess(vm.note.process!.pid, "SIGKILL");
       for (const giveUp = clock.now() + FORCE_MS; alive(vm);) {
         if (clock.now() > giveUp) {
           throw new IrisError("timeout", `${nameOf(vm.note)} does not end, also not by SIGKILL`);
         }
         await sleep(clock, SOON_MS);
       }
->>>>>>> bf8c906 (A reload in place is whole or not at all: given up halfway it took the VM with its tasks)
       if (vm.ending === null) this.#start(vm, launch);
     } finally {
       vm.busy = false;
