@@ -39,6 +39,8 @@ export interface AppOptions {
   /** Whether a `Host` header names this server; any does when left out. */
   readonly knowsHost?: (host: string) => boolean;
   readonly clock?: Clock;
+  /** Hosts that webhooks of jobs may name; none when left out. */
+  readonly webhookHosts?: readonly string[];
 }
 
 /** How often logging in may fail from one address, in a minute; a quarter of it at once. */
@@ -89,7 +91,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   app.route("/api/v1", linkRoute(api.fleet));
   app.use("/api/v1/jobs/:name/*", sameJob(api));
   app.route("/api/v1", endpointRoutes(api));
-  app.route("/api/v1/jobs", jobRoutes(api));
+  app.route("/api/v1/jobs", jobRoutes(api, { webhookHosts: options.webhookHosts ?? [] }));
   app.route("/api/v1/jobs", outputRoutes(api.outputs));
   app.route("/api/v1/jobs", resultRoutes(api));
   app.route("/api/v1/bundles", bundleRoutes(api.bundles));

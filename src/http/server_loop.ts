@@ -24,6 +24,8 @@ export interface ControllerServerConfig {
   readonly version: string;
   /** Origins whose pages may call the API, beside its own. */
   readonly allowOrigins?: readonly string[];
+  /** Hosts that webhooks of jobs may name. */
+  readonly webhookHosts?: readonly string[];
   /** The database, read through a connection of the server's own. */
   readonly database: string;
   /** Where bundles lie, and how large they may be. */
@@ -53,6 +55,7 @@ export function controllerServerLoop(ports: {
       clock,
       version: config.version,
       allowOrigins: config.allowOrigins ?? [],
+      webhookHosts: config.webhookHosts ?? [],
     });
     const server = new HttpServer({
       fetch: (request, remote) => app.fetch(request, { remote } satisfies CallBindings),

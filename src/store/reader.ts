@@ -186,6 +186,11 @@ export class StoreReader {
     return this.#statements.workers.all(generation).map((row) => String(row.worker));
   }
 
+  /** Jobs that are done and have a webhook. */
+  doneWithWebhook(): number[] {
+    return this.#statements.webhooks.all().map(({ generation }) => Number(generation));
+  }
+
   /** Bundles that jobs refer to, and whether one of them is not done. */
   bundles(): { hash: string; open: boolean }[] {
     return this.#statements.bundles.all().map(({ hash, open }) => ({
@@ -243,6 +248,10 @@ function prepareAll(db: DatabaseSync) {
     bundles: p(
       `SELECT json_extract(spec, '$.bundle') AS hash, max(done = 0) AS open FROM jobs
        WHERE json_extract(spec, '$.bundle') IS NOT NULL GROUP BY 1`,
+    ),
+    webhooks: p(
+      `SELECT generation FROM jobs
+       WHERE json_extract(spec, '$.webhook') IS NOT NULL AND done = 1 ORDER BY generation`,
     ),
     endpoints: p("SELECT * FROM endpoints WHERE generation = ? ORDER BY name, task"),
     endpointsNamed: p("SELECT * FROM endpoints WHERE generation = ? AND name = ? ORDER BY task"),

@@ -194,5 +194,9 @@ export const MIGRATIONS: readonly string[] = [
   -- Which bundles jobs refer to. Only of the spec, which never changes: an update costs nothing.
   CREATE INDEX jobs_by_bundle ON jobs (json_extract(spec, '$.bundle'))
     WHERE json_extract(spec, '$.bundle') IS NOT NULL;
+
+  -- Which jobs want somebody to be called at their end; likewise.
+  CREATE INDEX jobs_by_webhook ON jobs (json_extract(spec, '$.webhook'))
+    WHERE json_extract(spec, '$.webhook') IS NOT NULL;
   `,
 ];

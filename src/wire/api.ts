@@ -92,6 +92,8 @@ export interface JobSpec extends TaskOptions {
   /** How many tasks may fail for good before the job fails and the rest are cancelled. */
   readonly maxTaskFailures: number;
   readonly ifExists: "error" | "keep" | "replace";
+  /** Called by the controller when the job is done; null for nobody. */
+  readonly webhook: string | null;
 }
 
 export { MAX_REPLICAS } from "./limits.ts";

@@ -11,6 +11,7 @@ import { conflictOf, type Constraint } from "../model/constraints.ts";
 import { must, show, text, whole } from "./fields.ts";
 import { runtimeNeeds } from "./runtime_needs.ts";
 import { NO_OPTIONS, OPTION_ENTRIES, optionProblem } from "./task_options.ts";
+import { webhookProblem } from "./webhook.ts";
 import { invalidField } from "./invalid_field.ts";
 
 /** The longest full name of a job, in characters. */
@@ -74,6 +75,7 @@ const ADDED = {
   preempts: true,
   gang: null,
   after: [],
+  webhook: null,
   ...NO_OPTIONS,
 } as const satisfies Partial<JobSpec>;
 
@@ -320,6 +322,14 @@ const entries = v.pipe(
   ),
 );
 
+const webhook = v.pipe(
+  text("a URL or null"),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? webhookProblem(dataset.value) : null;
+    if (problem !== null) addIssue({ message: problem });
+  }),
+);
+
 const boundedList = "must have at most 100 entries";
 const flag = (fallback: boolean) => v.optional(v.boolean(must("true or false")), fallback);
 
@@ -372,5 +382,6 @@ export const JOB_SPEC_SCHEMA = v.strictObject({
     v.picklist(["error", "keep", "replace"], must('"error", "keep" or "replace"')),
     JOB_DEFAULTS.ifExists,
   ),
+  webhook: v.optional(v.nullable(webhook), null),
   ...OPTION_ENTRIES,
 }, must("an object"));

@@ -69,6 +69,7 @@ const spec = v.strictObject({
   gang: orNull(v.strictObject({ groupBy: text })),
   after: v.array(dependency),
   ifExists: v.picklist(["error", "keep", "replace"]),
+  webhook: orNull(text),
   module: orNull(v.strictObject({
     ...{ file: text, export: text, args: v.unknown() },
     entryAsArgs: v.exactOptional(v.boolean()),

@@ -66,6 +66,7 @@ const SAID: Readonly<Record<string, readonly [typed: readonly string[], means: o
   logLimit: [["1MB"], { logBytes: 1_000_000 }],
   outputs: [["2MB"], { outputBytes: 2_000_000 }],
   result: [[], { result: true }],
+  webhook: [["https://a.example/x"], { webhook: "https://a.example/x" }],
 };
 
 /** What is in a file or a folder is read elsewhere; a module stands in the place of a command. */

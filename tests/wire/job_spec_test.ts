@@ -28,6 +28,7 @@ Deno.test("a submit with a command alone gets every default", () => {
     graceMs: 10_000,
     timeoutMs: null,
     startTimeoutMs: null,
+    webhook: null,
     retries: 0,
     lossRetries: 100,
     crashRetries: 10,

@@ -25,6 +25,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   gang: "--gang",
   after: "--after",
   ifExists: "--if-exists",
+  webhook: "--webhook",
   module: "--module",
   container: "--image",
   bundle: "--bundle",

@@ -40,6 +40,7 @@ export function jobRequest(
     startTimeoutMs: values.startTimeout,
     graceMs: values.grace,
     maxRunning: values.maxRunning,
+    webhook: values.webhook,
     gang: values.gang === undefined ? undefined : { groupBy: values.gang },
   };
   return {

@@ -15,6 +15,7 @@ import {
   parseSize,
 } from "./quantities.ts";
 import { flagSwitch, flagText } from "./shared.ts";
+import { parseWebhook } from "./webhook.ts";
 import { TASK_FLAGS } from "./task_flags.ts";
 
 const duration = (help: string) =>
@@ -39,6 +40,12 @@ const OWN_FLAGS = {
   eachLine: flagText("FILE", "one task for each line of it, in IRIS_ENTRY; - for stdin"),
   env,
   cwd: flagText("DIR", "working directory of each task"),
+  webhook: {
+    kind: "value",
+    parse: parseWebhook,
+    value: "URL",
+    help: "called by the controller when the job is done, if it was started with --webhooks",
+  },
 } as const;
 
 const NEEDS_FLAGS = grouped("What each task needs", {

@@ -8,6 +8,7 @@ import {
   parseWords,
 } from "./quantities.ts";
 import { grouped, type SwitchFlag, type ValueFlag } from "./flag.ts";
+import { parseWebhookHost } from "./webhook.ts";
 import { LOG_LEVELS } from "../../base/log.ts";
 
 /** A switch. */
@@ -101,6 +102,14 @@ export const CONTROLLER_FLAGS = {
     value: "best_fit|spread",
     help: "where tasks go: the fullest worker that still holds them, or the emptiest",
     default: "best_fit",
+  },
+  webhooks: {
+    kind: "repeated",
+    parse: parseWebhookHost,
+    value: "HOST",
+    help:
+      "a host that `job run --webhook` may name, *.HOST for all below it, * for every host but " +
+      "its own",
   },
   maxBundleSize: {
     ...size("the largest folder that `job run --bundle` may send"),

@@ -21,6 +21,7 @@ import type { ConfigReload } from "../config/config_reload.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
+import { webhooksIn } from "../parts/webhooks_config.ts";
 import { controllerPart, type ControllerPartOptions } from "../parts/controller_part.ts";
 import { localGroup } from "../parts/local_groups.ts";
 import { type LocalWorkerRequest, LocalWorkers } from "../parts/local_workers.ts";
@@ -60,6 +61,8 @@ export interface ClusterOptions extends KeeperFlags, ContainerFlags, BundleFlags
   readonly maxStoreBytes: number | null;
   /** Origins whose pages may call the API, beside its own. */
   readonly allowOrigin?: readonly string[];
+  /** Hosts that webhooks of jobs may name. */
+  readonly webhooks?: readonly string[];
   /** Workers inside this process, where no groups are configured. */
   readonly workers: number;
   /** Scale groups, as configured. */
@@ -191,7 +194,7 @@ export class ClusterManager implements Part {
   #controller(
     state: StateDir,
     of: { id: string; tokens: TokenFiles },
-  ): Pick<ControllerPartOptions, "core" | "heartbeat" | "server"> {
+  ): Pick<ControllerPartOptions, "core" | "heartbeat" | "server" | "webhooks"> {
     const { id, tokens } = of;
     const { placement, retentionMs, maxStoreBytes, stopTimeoutMs, temporary } = this.#options;
     const database = `${state.path}/iris.db`;
@@ -208,7 +211,9 @@ export class ClusterManager implements Part {
         ...{ listen: this.#listen, version: VERSION, database },
         bundles: bundlesIn(state.path, this.#options),
         allowOrigins: this.#options.allowOrigin ?? [],
+        webhookHosts: this.#options.webhooks ?? [],
       },
+      webhooks: webhooksIn(state.path, { hosts: this.#options.webhooks ?? [], trust: null }),
     };
   }
 

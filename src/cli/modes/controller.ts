@@ -9,6 +9,7 @@ import type { Part } from "../../lifecycle/part.ts";
 import type { CliContext } from "../context.ts";
 import { clusterEntry } from "../parts/cluster_entry.ts";
 import { type BundleFlags, bundlesIn } from "../parts/bundles_config.ts";
+import { webhooksIn } from "../parts/webhooks_config.ts";
 import { controllerPart } from "../parts/controller_part.ts";
 import { managersPart } from "../parts/managers_part.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
@@ -40,6 +41,8 @@ export interface ControllerOptions extends DaemonOptions, ListenFlags, BundleFla
   readonly maxStoreBytes: number | null;
   /** Origins whose pages may call the API, beside its own. */
   readonly allowOrigin: readonly string[];
+  /** Hosts that webhooks of jobs may name. */
+  readonly webhooks: readonly string[];
 }
 
 /** Runs a controller until a signal, a request or a failure stops it. */
@@ -110,7 +113,9 @@ function controllerRoot(
             ...{ listen, trust: files.trust, version: VERSION, database },
             bundles: bundlesIn(state.path, options),
             allowOrigins: options.allowOrigin,
+            webhookHosts: options.webhooks,
           },
+          webhooks: webhooksIn(state.path, { hosts: options.webhooks, trust: files.trust }),
           heartbeat: { timing, trust: files.trust },
           vmPort: vm.port1,
           mainPort: main.port1,

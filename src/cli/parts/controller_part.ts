@@ -11,6 +11,7 @@ import {
   MAIN_CHANNEL,
 } from "../../controller/messages.ts";
 import { SERVER_CHANNEL, VM_CHANNEL } from "../../autoscaler/messages.ts";
+import type { WebhookConfig } from "../../controller/webhook_loop.ts";
 import type { HeartbeatConfig } from "../../heartbeat/heartbeat_loop.ts";
 import type { ControllerServerConfig } from "../../http/server_loop.ts";
 import type { Part } from "../../lifecycle/part.ts";
@@ -21,6 +22,8 @@ export interface ControllerPartOptions {
   readonly core: CoreConfig;
   readonly heartbeat: HeartbeatConfig;
   readonly server: ControllerServerConfig;
+  /** Calls whom jobs name at their end; nobody when null or left out. */
+  readonly webhooks?: WebhookConfig | null;
   /** The autoscaler's end of its channel to a VM manager. */
   readonly vmPort: MessagePort;
   /** The server's end of its channel to main. */
@@ -90,7 +93,15 @@ export function controllerPart(options: ControllerPartOptions): Part {
       await Promise.all([
         owner.own(core, { stage: 0 }).then(() => coreUp.resolve()),
         ...loops.map((loop, at) => owner.own(loop, { stage: at + 1 })),
+        ...webhookParts(options, coreUp.promise).map((part) => owner.own(part, { stage: 1 })),
       ]);
     },
   };
+}
+
+/** The loop that calls whom jobs name: none where nobody may be called. */
+function webhookParts({ webhooks = null }: ControllerPartOptions, coreUp: Promise<void>): Part[] {
+  if (webhooks === null) return [];
+  const config = coreUp.then(() => webhooks);
+  return [loopPart<WebhookConfig>("webhooks", { name: "webhooks", config, channels: {} })];
 }

@@ -22,6 +22,7 @@ const MODULES = {
   server: new URL("../../isolates/server_isolate.ts", import.meta.url),
   autoscaler: new URL("../../isolates/autoscaler_isolate.ts", import.meta.url),
   scheduling: new URL("../../isolates/scheduling_isolate.ts", import.meta.url),
+  webhooks: new URL("../../isolates/webhook_isolate.ts", import.meta.url),
   "vm-link": new URL("../../isolates/vm_link_isolate.ts", import.meta.url),
   "vm-manager": new URL("../../isolates/vm_isolate.ts", import.meta.url),
   "worker-server": new URL("../../isolates/worker_server_isolate.ts", import.meta.url),

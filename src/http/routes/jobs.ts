@@ -4,6 +4,7 @@ import { IrisError } from "../../base/errors.ts";
 import { JOB_STATES } from "../../wire/job_states.ts";
 import type { JobState, JobView } from "../../wire/api.ts";
 import type { SubmitMark } from "../../store/rows.ts";
+import { mayCall } from "../../wire/webhook.ts";
 import { parseTime } from "../../wire/time.ts";
 import { parseJobSpec } from "../../wire/job_spec.ts";
 import type { ControllerApi, JobFilter } from "../../controller/controller_api.ts";
@@ -29,7 +30,10 @@ const VERBS = [
 ] as const;
 
 /** The routes under `/api/v1/jobs`. A job's name is one path segment, percent-encoded. */
-export function jobRoutes(api: ControllerApi): Hono {
+export function jobRoutes(
+  api: ControllerApi,
+  { webhookHosts }: { readonly webhookHosts: readonly string[] },
+): Hono {
   const app = new Hono();
   app.post("/", async (c) => {
     const body = await jsonBody(c);
@@ -37,6 +41,7 @@ export function jobRoutes(api: ControllerApi): Hono {
     checkJob(c, spec.name, "name");
     // What a job waits for tells how that ends.
     spec.after.forEach(({ job }, i) => checkPeer(c, job, `after.${i}.job`));
+    checkWebhook(spec.webhook, webhookHosts);
     return c.json(await api.submit(spec, await markOf(c, body), actorOf(c, callerOf(c))), 201);
   });
   app.get("/", (c) => {
@@ -90,6 +95,10 @@ function oneJobRoutes(app: Hono, api: ControllerApi): void {
       ),
     );
   });
+  logRoutes(app, api);
+}
+
+function logRoutes(app: Hono, api: ControllerApi): void {
   app.get("/:name/logs", (c) => {
     // A browser that connects again names the last mark that it saw.
     return logs(api, c, c.req.header("Last-Event-ID") ?? c.req.query("cursor") ?? null);
@@ -143,6 +152,15 @@ function found(api: ControllerApi, name: string): JobView {
   const job = api.job(name);
   if (job === null) throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
   return job;
+}
+
+/** @throws {IrisError} `invalid` for what this controller would not call */
+function checkWebhook(webhook: string | null, hosts: readonly string[]): void {
+  if (webhook === null || mayCall(webhook, hosts)) return;
+  const message = hosts.length === 0
+    ? "webhook must be null: this controller calls nobody, it was started without --webhooks"
+    : `webhook must name a host that this controller calls: ${hosts.join(", ")}`;
+  throw new IrisError("invalid", message, { field: "webhook" });
 }
 
 /** Which jobs are asked for. @throws {IrisError} `invalid`, naming the parameter */
