@@ -121,7 +121,7 @@ export class CurrentTask {
     options: Until & { readonly job?: string } = {},
   ): Promise<EndpointView[]> {
     const { job = this.job } = options;
-    return await withClient(options, (client) => client.endpoints(job, { name }));
+    return await withClient(options, (client) => client.endpoints(client.fullName(job), { name }));
   }
 
   /**
@@ -136,7 +136,7 @@ export class CurrentTask {
     const { job = this.job, count = this.replicas } = options;
     const found = await withClient(
       options,
-      (client) => client.waitEndpoints(job, { name, count }),
+      (client) => client.waitEndpoints(client.fullName(job), { name, count }),
     );
     return found.sort((a, b) => a.task - b.task);
   }

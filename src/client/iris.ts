@@ -151,7 +151,8 @@ export class Iris {
 
   /** The job that has a name now. @throws {ApiError} `not_found` */
   async job(name: string, options: Until = {}): Promise<JobHandle> {
-    return new JobHandle(this.api, await this.#with(options).job(name));
+    const api = this.#with(options);
+    return new JobHandle(this.api, await api.job(api.fullName(name)));
   }
 
   /** Jobs, newest first. */
@@ -162,8 +163,13 @@ export class Iris {
 
   /** What changes in the cluster, as it does. A connection that is lost is made anew. */
   events(options: EventOptions = {}): Sequence<EventView> {
-    const { signal: _, ...which } = options;
-    return new Sequence(() => this.#with(options).events(which));
+    const { after, job } = options;
+    const api = this.#with(options);
+    const which = {
+      ...(after === undefined ? {} : { after }),
+      ...(job === undefined ? {} : { job: api.fullName(job) }),
+    };
+    return new Sequence(() => api.events(which));
   }
 
   /** Where tasks of a job can be reached now; of one name, when it is given. */
@@ -171,7 +177,8 @@ export class Iris {
     EndpointView[]
   > {
     const { name } = options;
-    return this.#with(options).endpoints(job, name === undefined ? {} : { name });
+    const api = this.#with(options);
+    return api.endpoints(api.fullName(job), name === undefined ? {} : { name });
   }
 
   /** Ends what is under way: calls, waits and streams. Jobs go on. */

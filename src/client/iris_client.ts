@@ -85,6 +85,11 @@ export class IrisClient {
     return this.#json("POST", "/api/v1/jobs", { body: request, key });
   }
 
+  /** A job's full name: a short one means a job of one's own. */
+  fullName(name: string): string {
+    return name.startsWith("/") ? name : `/${this.#transport.options.user ?? "local"}/${name}`;
+  }
+
   /** The controller's version. */
   async version(): Promise<string> {
     return (await this.#json<{ version: string }>("GET", "/api/v1/version")).version;
