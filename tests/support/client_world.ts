@@ -22,7 +22,10 @@ export async function withIris(
   flags: readonly string[] = [],
 ): Promise<void> {
   using world = makeWorld();
-  const cluster = startIris(world, ["--mode=local", "--port=0", ...flags]);
+  const cluster = startIris(world, ["--mode=local", "--port=0", ...flags], {
+    // Commands that a test puts there are known to tasks as well.
+    env: { PATH: `${world.dir}/bin:${world.env.PATH}` },
+  });
   const open: Iris[] = [];
   try {
     const [url = ""] = await cluster.printed(/^http\S+$/m, UP_MS);

@@ -1,11 +1,8 @@
 /**
- * A task as a function: estimates pi by throwing darts, says how far it is, ends early when it is
- * asked to, and returns what it found. Four of them, and what each returned:
- *
- *     iris job run --local --replicas 4 --args '{"darts":1e7}' \
- *       --module examples/module/estimate_pi.ts#main
+ * A task as a function: estimates pi by throwing darts, says how far it is, ends early when it is asked
+ * to, and returns what it found. Run by Iris, see README.md beside this.
  */
-import type { TaskContext } from "../../src/client/mod.ts";
+import type { TaskContext } from "iris/client";
 
 /** Darts between two looks at the signal. */
 const ROUND = 100_000;
