@@ -8,8 +8,8 @@ import type { EventView, JobState, JobView } from "../wire/api.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
 import { type ConnectOptions, targetOf } from "./connect.ts";
 import { type CurrentTask, currentTask } from "./current_task.ts";
-import { ConnectionError } from "./errors.ts";
-import { IrisClient } from "./iris_client.ts";
+import { ApiError, ConnectionError } from "./errors.ts";
+import { DEFAULT_USER, IrisClient } from "./iris_client.ts";
 import { type EndedTask, JobHandle, type LogLine, type Until } from "./job_handle.ts";
 import type { JobRequest } from "./job_request.ts";
 import { mapEnds, type MapOptions, mapResults } from "./map_jobs.ts";
@@ -53,15 +53,18 @@ export class Iris {
   readonly api: IrisClient;
   /** The controller's version. */
   readonly version: string;
+  /** Whose jobs short names mean: a token of a user says so itself. */
+  readonly user: string;
   readonly #closed: AbortController;
   readonly #release: () => void;
 
   private constructor(
     api: IrisClient,
-    of: { version: string; closed: AbortController; release: () => void },
+    of: { version: string; user: string; closed: AbortController; release: () => void },
   ) {
     this.api = api;
     this.version = of.version;
+    this.user = of.user;
     this.#closed = of.closed;
     this.#release = of.release;
   }
@@ -77,10 +80,17 @@ export class Iris {
     signal?.throwIfAborted();
     const target = await targetOf(options);
     const closed = new AbortController();
-    const api = new IrisClient(target.options).with({ signal: closed.signal });
+    const client = (user?: string) =>
+      new IrisClient({ ...target.options, ...(user !== undefined && { user }) })
+        .with({ signal: closed.signal });
     try {
-      const version = await (signal === undefined ? api : api.with({ signal })).version();
-      return new Iris(api, { version, closed, release: target.close });
+      const asking = signal === undefined ? client() : client().with({ signal });
+      const [version, user] = await Promise.all([asking.version(), userOf(asking)]);
+      const api = client(user);
+      return new Iris(api, {
+        ...{ version, closed, release: target.close },
+        user: user ?? target.options.user ?? DEFAULT_USER,
+      });
     } catch (error) {
       target.close();
       throw error;
@@ -222,6 +232,18 @@ export class Iris {
 
   #with({ signal }: Until): IrisClient {
     return signal === undefined ? this.api : this.api.with({ signal });
+  }
+}
+
+/** The user that a token stands for; undefined for an admin's, which stands for any. */
+async function userOf(client: IrisClient): Promise<string | undefined> {
+  try {
+    const { role, user } = await client.tokens.whoami();
+    return role === "admin" ? undefined : user ?? undefined;
+  } catch (error) {
+    // An older controller knows no users.
+    if (error instanceof ApiError && error.code === "not_found") return undefined;
+    throw error;
   }
 }
 

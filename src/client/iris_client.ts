@@ -47,6 +47,9 @@ export type EndpointRegistration =
 /** One `wait` call is held at most this long by the server, in ms. */
 const WAIT_MS = 20_000;
 
+/** Whose jobs short names mean, when nobody says. */
+export const DEFAULT_USER = "local";
+
 /** Speaks to one controller. */
 export class IrisClient {
   readonly #transport: Transport;
@@ -87,7 +90,7 @@ export class IrisClient {
 
   /** A job's full name: a short one means a job of one's own. */
   fullName(name: string): string {
-    return name.startsWith("/") ? name : `/${this.#transport.options.user ?? "local"}/${name}`;
+    return name.startsWith("/") ? name : `/${this.#transport.options.user ?? DEFAULT_USER}/${name}`;
   }
 
   /** The controller's version. */

@@ -171,6 +171,20 @@ Deno.test("a handle means its job and no later one of that name", () =>
     assertEquals([wrong.code, wrong.field], ["invalid", "replicas"]);
   }));
 
+Deno.test("a token of a user says whose jobs short names mean, and opens no others", () =>
+  withIris(async ({ iris, connect }) => {
+    const { token } = await iris.api.tokens.create({ user: "bob", role: "user" });
+    const bob = await connect({ token, user: "ada" });
+    assertEquals(bob.user, "bob");
+    const job = await bob.run(shell("true", { name: "mine" }));
+    assertEquals([job.name, (await bob.job("mine")).generation], ["/bob/mine", job.generation]);
+    const one = bob.map<number>([1], { argv: ["sh", "-c", 'echo 1 >"$IRIS_RESULT_FILE"'] });
+    assertEquals(await one.toArray(), [1]);
+    await iris.run(shell("true", { name: "hers" }));
+    const error = await assertRejects(() => bob.job("/ada/hers"), ApiError);
+    assertEquals(error.code, "forbidden");
+  }));
+
 Deno.test("what is under way ends when the connection is closed, and jobs go on", () =>
   withIris(async ({ iris, connect, world }) => {
     const other = await connect();
@@ -228,6 +242,7 @@ Deno.test("what keeps a connection from being made is one error that names the f
     })();
     assertEquals((outside as IrisError).code, "usage");
     assertEquals(iris.version, await iris.api.version());
+    assertEquals(iris.user, "ada");
   }));
 
 async function firstOf(iris: Iris, ...states: string[]) {
