@@ -7,6 +7,10 @@ import { runProgram } from "./run.ts";
 
 /** What the program is made of, in a checkout. */
 const PARTS = ["main.ts", "src", "deno.json", "deno.lock"];
+/** The client library, by which a module that is a task speaks to its cluster. */
+const CLIENT = "src/client/mod.ts";
+/** Under which name such a module finds it. */
+export const IMPORTS = "src/host/module_imports.json";
 /** Bundling takes two seconds, and fetches a bundler at the first time. */
 const BUNDLE_MS = 180_000;
 
@@ -46,7 +50,8 @@ export async function bundleProgram(options: BundleOptions): Promise<string> {
     JSON.stringify({ built: true, commit }),
   );
   const { compile } = JSON.parse(Deno.readTextFileSync(`${source}/deno.json`));
-  const entries = ["main.ts", ...compile.include];
+  // Beside the program what its tasks may import: the client library.
+  const entries = ["main.ts", ...compile.include, CLIENT];
   const { code, err } = await runProgram(
     [Deno.execPath(), "bundle", "--quiet", "--code-splitting", "--outdir", target, ...entries],
     { cwd: source, limitMs: BUNDLE_MS },
@@ -56,6 +61,8 @@ export async function bundleProgram(options: BundleOptions): Promise<string> {
   for (const { path } of named) {
     if (!path.endsWith(".ts")) copyTree(`${source}/${path}`, `${target}/${path}`);
   }
+  const imports = Deno.readTextFileSync(`${source}/${IMPORTS}`);
+  Deno.writeTextFileSync(`${target}/${IMPORTS}`, imports.replace(/\.ts"/, '.js"'));
   for (const file of filesBelow(target)) {
     if (file.endsWith(".js")) pointInside(target, file, named);
   }

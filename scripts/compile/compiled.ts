@@ -1,4 +1,5 @@
 /** The single file that `deno compile` makes: Deno's runtime base (`denort`) with the program in it. */
+import { IMPORTS } from "./bundle_program.ts";
 import { reasonOf, type Result, runProgram } from "./run.ts";
 
 /** How long the try to make it may take, the fetch of its base included. */
@@ -19,6 +20,7 @@ export interface CompileOptions {
 export function embedProgram({ program, target, output }: CompileOptions): Promise<Result> {
   const args = [
     ...["compile", "-A", "--no-check", "--no-config", "--no-lock", "--unstable-no-legacy-abort"],
+    `--import-map=${IMPORTS}`,
     // The whole folder: nothing that is loaded by URL, or later, is found by its imports.
     ...["--target", target, "--include", ".", "--output", output, "main.js"],
   ];

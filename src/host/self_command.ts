@@ -69,6 +69,16 @@ export function ownLock(path: string): string[] {
 }
 
 /**
+ * What lets code of others, loaded by a start of this program, import `iris/client`.
+ *
+ * @returns the flags of `deno run`; none where the program's own deno.json says it, or it is built in
+ */
+export function ownImports(): string[] {
+  if (BUILD_KIND !== "self-extracting") return [];
+  return [`--import-map=${fromFileUrl(new URL("./module_imports.json", import.meta.url))}`];
+}
+
+/**
  * What this program needs in its environment to start again under another HOME: the cache in which
  * Deno finds what was fetched already.
  */

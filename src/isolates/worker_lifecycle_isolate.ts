@@ -11,7 +11,7 @@ import { signalProcess } from "../host/process_group.ts";
 import { httpClient } from "../host/tls.ts";
 import { tokenIn } from "../host/token_file.ts";
 import { serveIsolate } from "../lifecycle/isolate_body.ts";
-import { ownLock, selfCommand, selfEnvironment } from "../host/self_command.ts";
+import { ownImports, ownLock, selfCommand, selfEnvironment } from "../host/self_command.ts";
 import { containerRuntime } from "../runtimes/container/container_runtime.ts";
 import { moduleRuntime } from "../runtimes/module/module_runtime.ts";
 import { pickedRuntime } from "../runtimes/picked_runtime.ts";
@@ -37,7 +37,7 @@ serveIsolate<LifecycleConfig>(async (context) => {
       process: processRuntime,
       // What a module imports is none of this program's business, and not to be locked by it.
       module: moduleRuntime({
-        command: selfCommand(ownLock(`${folder}/module.lock`)),
+        command: selfCommand([...ownLock(`${folder}/module.lock`), ...ownImports()]),
         env: selfEnvironment(),
       }),
       container: containerRuntime,

@@ -236,3 +236,25 @@ Deno.test({
     assertMatch(err, / = 1\n/);
   },
 });
+
+Deno.test({
+  name: "a module that is a task imports iris/client, and finds itself and its cluster by it",
+  ...inGate(BARE),
+  async fn() {
+    const { file } = await singleFile();
+    using world = makeWorld();
+    prepare(world);
+    Deno.writeTextFileSync(
+      `${world.dir}/here/a.ts`,
+      `import { Iris } from "iris/client";
+      export async function main(): Promise<unknown> {
+        const me = Iris.current();
+        using iris = await Iris.connect();
+        return [me.index, iris.user, (await iris.job(me.job)).view.replicas];
+      }`,
+    );
+    const run = `IRIS_USER=ada '${file}' job run --local --module ./a.ts#main`;
+    const { err } = await shell(world, run);
+    assertMatch(err, / = \[0,"ada",1\]\n/);
+  },
+});
