@@ -4,11 +4,13 @@
  */
 import { type Clock, sleep } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
-import type { Part } from "../lifecycle/part.ts";
+import type { Part, StopRequest } from "../lifecycle/part.ts";
 import { type HostPort, urlHost } from "./address.ts";
 import { ourListeners } from "./ports.ts";
 import type { TlsIdentity } from "./tls.ts";
 
+/** What the last answers get to reach the kernel, in ms, before connections are closed. */
+const FLUSH_MS = 20;
 /** How often the kernel's table is looked at for our socket, in ms. */
 const VERIFY_MS = 5;
 
@@ -24,10 +26,17 @@ export interface ListenConfig {
   readonly advertise?: HostPort | null;
 }
 
+/** What is known of a call beside the call itself. */
+export interface CallFacts {
+  /** The caller's address. */
+  readonly remote: string;
+  /** To be called when the reading of the body was given up. */
+  leftUnread(): void;
+}
+
 /** How a server listens, and who answers. */
 export interface HttpServerOptions extends ListenConfig {
-  /** @param remote the caller's address */
-  readonly fetch: (request: Request, remote: string) => Response | Promise<Response>;
+  readonly fetch: (request: Request, of: CallFacts) => Response | Promise<Response>;
   readonly clock: Clock;
   /** Ends what would keep a request open. */
   readonly endHeld: () => void;
@@ -41,6 +50,11 @@ export class HttpServer implements Part {
   readonly #kill = new AbortController();
   #server: Deno.HttpServer<Deno.NetAddr> | null = null;
   #port = 0;
+  /** Requests whose answer is not on its way in full. */
+  #answering = 0;
+  #quiet: (() => void) | null = null;
+  /** Whether some request's body was not read to its end. */
+  #unread = false;
 
   /** @param options how it listens, and who answers */
   constructor(options: HttpServerOptions) {
@@ -55,7 +69,7 @@ export class HttpServer implements Part {
   }
 
   start(): void {
-    const { hostname, port, tls, fetch } = this.#options;
+    const { hostname, port, tls } = this.#options;
     try {
       this.#server = Deno.serve({
         hostname,
@@ -63,7 +77,7 @@ export class HttpServer implements Part {
         ...(tls ? { cert: tls.cert, key: tls.key } : {}),
         signal: this.#kill.signal,
         onListen: () => {},
-      }, (request, { remoteAddr }) => fetch(request, remoteAddr.hostname));
+      }, (request, info) => this.#answer(request, info));
       this.#port = this.#server.addr.port;
     } catch (error) {
       const taken = error instanceof Deno.errors.AddrInUse;
@@ -77,9 +91,43 @@ export class HttpServer implements Part {
     }
   }
 
-  async ask(): Promise<void> {
+  async #answer(
+    request: Request,
+    { remoteAddr, completed }: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ): Promise<Response> {
+    this.#answering++;
+    const done = () => {
+      if (--this.#answering === 0) this.#quiet?.();
+    };
+    // owner: the server: an answer is over when it was sent, or its reader left.
+    void completed.then(done, done);
+    const remote = remoteAddr.hostname;
+    const leftUnread = () => void (this.#unread = true);
+    const answer = await this.#options.fetch(request, { remote, leftUnread });
+    const mayHaveBody = request.method !== "GET" && request.method !== "HEAD";
+    if (mayHaveBody && !request.bodyUsed && request.body !== null) leftUnread();
+    return answer;
+  }
+
+  /**
+   * Ends what is held, waits until everybody is answered, and ends. A connection on which a body was never
+   * read to its end would be waited for by `shutdown()`, and nothing ends it after that: where there may
+   * be one, all connections are closed instead.
+   */
+  async ask({ deadline }: Pick<StopRequest, "deadline">): Promise<void> {
     this.#options.endHeld();
-    await this.#server?.shutdown();
+    const { clock } = this.#options;
+    if (this.#answering > 0) {
+      const quiet = Promise.withResolvers<void>();
+      this.#quiet = quiet.resolve;
+      const timer = clock.setTimer(deadline.remainingMs() / 2, quiet.resolve);
+      await quiet.promise;
+      timer.cancel();
+    }
+    if (!this.#unread) return await this.#server?.shutdown();
+    await sleep(clock, FLUSH_MS);
+    this.#kill.abort();
+    await this.#server?.finished;
   }
 
   async force(): Promise<void> {

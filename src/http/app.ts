@@ -11,7 +11,7 @@ import { errorAnswer, notFoundAnswer } from "./errors.ts";
 import { callerOf, gate } from "./gate.ts";
 import { knownHost } from "./hosts.ts";
 import { loginRoutes } from "./routes/login.ts";
-import { Rates } from "./rates.ts";
+import { callRates, Rates } from "./rates.ts";
 import { Principals } from "./principals.ts";
 import { assetRoutes } from "./routes/assets.ts";
 import { bundleRoutes } from "./routes/bundles.ts";
@@ -23,6 +23,7 @@ import { outputRoutes } from "./routes/outputs.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { sameJob } from "./routes/same_job.ts";
 import { execRoute, liveRoutes } from "./routes/live.ts";
+import { Streams } from "./streams.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { linkRoute, vmRoutes } from "./routes/vms.ts";
 import type { WhoAmI } from "../wire/tokens.ts";
@@ -63,8 +64,11 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     app.use("/api/v1/*", allowOrigins(options.allowOrigins ?? []));
   }
   const guesses = new Rates({ clock, perMinute: WRONG_TOKENS, what: "calls with a wrong token" });
+  const streams = new Streams(clock, (caller) => principals.isGood(caller));
+  app.use(streams.middleware);
   app.use(audited(api, clock));
   app.use(gate(principals, guesses));
+  app.use(callRates(clock));
   app.route("/api/v1", execRoute(api));
 
   app.get("/healthz", (c) => {
@@ -86,7 +90,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     const { role, user, token } = callerOf(c);
     return c.json({ role, user, token } satisfies WhoAmI);
   });
-  app.route("/api/v1/tokens", tokenRoutes(api.tokens));
+  app.route("/api/v1/tokens", tokenRoutes(api.tokens, streams));
   app.route("/api/v1", registerRoute(api));
   app.route("/api/v1", linkRoute(api.fleet));
   app.use("/api/v1/jobs/:name/*", sameJob(api));

@@ -1,5 +1,6 @@
 /** Streams of JSON lines and of events: each ends with its source, its reader or its server. */
 import { IrisError, messageOf } from "../base/errors.ts";
+import { staysOpen } from "./streams.ts";
 import type { LogChunk, LogMark } from "../wire/api.ts";
 
 /** An empty line this often keeps a quiet stream from being taken for a dead one, in ms. */
@@ -75,30 +76,51 @@ function streamed<T>(
   format: Format<T>,
 ): Response {
   const abort = new AbortController();
+  const over = Promise.withResolvers<void>();
   const encoder = new TextEncoder();
+  let sink: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
+  const close = () => {
+    over.resolve();
+    sink?.close();
+    sink = null;
+  };
   const iterator = source(abort.signal)[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<T>> | null = null;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
+    start(controller) {
+      sink = controller;
+    },
+    async pull() {
       try {
         pending ??= iterator.next();
         const next = await orTimeout(pending, KEEP_ALIVE_MS);
-        if (next === "timeout") return controller.enqueue(encoder.encode(format.keepAlive));
+        if (next === "timeout") return sink?.enqueue(encoder.encode(format.keepAlive));
         pending = null;
-        if (next.done) return controller.close();
+        if (next.done) return close();
         const item = format.item(next.value);
-        controller.enqueue(typeof item === "string" ? encoder.encode(item) : item);
+        sink?.enqueue(typeof item === "string" ? encoder.encode(item) : item);
       } catch (error) {
         const code = error instanceof IrisError ? error.code : "internal";
-        controller.enqueue(encoder.encode(format.failure({ code, message: messageOf(error) })));
-        controller.close();
+        sink?.enqueue(encoder.encode(format.failure({ code, message: messageOf(error) })));
+        close();
       }
     },
     async cancel() {
+      sink = null;
+      over.resolve();
       abort.abort();
       await iterator.return?.();
     },
   }, { highWaterMark: 0 });
+  staysOpen(body, {
+    over: over.promise,
+    end() {
+      abort.abort();
+      close();
+      // owner: the source, which has ended by the signal, or ends now.
+      void iterator.return?.();
+    },
+  });
   return new Response(body, {
     headers: { "Content-Type": format.type, "Cache-Control": "no-store" },
   });

@@ -24,6 +24,8 @@ export interface Principal extends Caller {
   readonly token: string;
   /** Whether it came with a cookie: what changes something then has to come from our own pages. */
   readonly session: boolean;
+  /** When it is good for nothing any more: wall time in ms; null for never. */
+  readonly expiresAtMs: number | null;
 }
 
 /** What callers are told apart with. */
@@ -34,7 +36,7 @@ export interface PrincipalsOptions {
   readonly clock?: Clock;
 }
 
-const NOBODY = { user: null, job: null, session: false } as const;
+const NOBODY = { user: null, job: null, session: false, expiresAtMs: null } as const;
 
 /** See the head of this file. */
 export class Principals {
@@ -61,6 +63,13 @@ export class Principals {
       "unauthorized",
       "A token is needed: set IRIS_TOKEN_FILE or give --token-file",
     );
+  }
+
+  /** Whether the token of a caller is still there, and not expired. */
+  isGood({ role, token }: Principal): boolean {
+    if (role === "task" || token === role) return true;
+    const known = this.#options.api.tokens.find(token);
+    return known !== null && this.#isGood(known);
   }
 
   /** Whose token this is; null when it is nobody's. */
@@ -110,7 +119,7 @@ export class Principals {
       throw new IrisError("unauthorized", "This token of a task is not valid, or its job is over");
     }
     const { name } = job;
-    return { role: "task", user: ownerOf(name), job: name, token: "task", session: false };
+    return { ...NOBODY, role: "task", user: ownerOf(name), job: name, token: "task" };
   }
 
   /** Whose session a cookie is; null when it is nobody's (any more). */
@@ -146,6 +155,6 @@ function isSecure(c: Context): boolean {
   return new URL(c.req.url).protocol === "https:";
 }
 
-function asPrincipal({ id, role, user }: TokenRow, session: boolean): Principal {
-  return { role, user, job: null, token: id, session };
+function asPrincipal({ id, role, user, expiresAtMs }: TokenRow, session: boolean): Principal {
+  return { role, user, job: null, token: id, session, expiresAtMs };
 }

@@ -57,11 +57,16 @@ export function controllerServerLoop(ports: {
       allowOrigins: config.allowOrigins ?? [],
       webhookHosts: config.webhookHosts ?? [],
     });
+    const closing = new AbortController();
     const server = new HttpServer({
-      fetch: (request, remote) => app.fetch(request, { remote } satisfies CallBindings),
+      fetch: (request, facts) =>
+        app.fetch(request, { ...facts, closing: closing.signal } satisfies CallBindings),
       ...config.listen,
       clock,
-      endHeld: () => api.close(),
+      endHeld() {
+        api.close();
+        closing.abort();
+      },
     });
     await owner.own(server);
     context.ready({ url: server.url });

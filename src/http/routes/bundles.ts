@@ -9,6 +9,7 @@ import {
   checkedBody,
 } from "../../wire/shipping.ts";
 import { jsonBody } from "../body.ts";
+import { readingOf } from "../remote.ts";
 
 /** The routes under `/api/v1/bundles` for those who submit, and for workers. */
 export function bundleRoutes(bundles: BundlesApi): Hono {
@@ -18,7 +19,12 @@ export function bundleRoutes(bundles: BundlesApi): Hono {
   });
   app.put("/:hash", async (c) => {
     const { raw } = c.req;
-    return c.json(await bundles.put(hashIn(c.req.param("hash")), raw.body, raw.signal), 201);
+    try {
+      return c.json(await bundles.put(hashIn(c.req.param("hash")), raw.body, raw.signal), 201);
+    } catch (error) {
+      readingOf(c).leftUnread?.();
+      throw error;
+    }
   });
   app.get("/:hash", async (c) => {
     const { bytes, body } = await bundles.get(hashIn(c.req.param("hash")));

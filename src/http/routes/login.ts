@@ -11,7 +11,7 @@ import { fromElsewhere, fromOurPage } from "../origin.ts";
 import { loginNeededPage } from "../pages/login_page.ts";
 import { cookieName, dropSessionCookie, type Principals, setSessionCookie } from "../principals.ts";
 import type { Rates } from "../rates.ts";
-import { remoteOf } from "../remote.ts";
+import { readingOf, remoteOf } from "../remote.ts";
 
 /** A form has two fields: the largest body, in bytes. */
 const MAX_FORM_BYTES = 8 * 1024;
@@ -55,7 +55,9 @@ async function login(c: Context, options: LoginOptions) {
   if (fromElsewhere(c)) throw new IrisError("forbidden", "This form is not one of Iris");
   const remote = remoteOf(c);
   if (!failures.has(remote)) failures.take(remote);
-  const form = new URLSearchParams(await limitedText(c.req.raw, MAX_FORM_BYTES));
+  const form = new URLSearchParams(
+    await limitedText(c.req.raw, MAX_FORM_BYTES, readingOf(c)),
+  );
   const next = nextIn(form.get("next") ?? undefined);
   const principal = principals.ofPasted((form.get("token") ?? "").trim());
   if (principal === null) {
