@@ -18,7 +18,7 @@ export interface Layer {
 
 /** Every folder of `src/` but `std/`, which stands outside: anyone may import `@std/...`. */
 export const LAYERS: readonly Layer[] = [
-  { folder: "base", rank: 0, owns: "assert, clock, random, ids, errors, log, backoff, queues" },
+  { folder: "base", rank: 0, owns: "assert, clock, random, ids, errors, log, metrics, queues" },
   { folder: "lifecycle", rank: 1, owns: "owner, deadline, stop report, loop, isolate, signals" },
   { folder: "model", rank: 1, pure: true, owns: "job, task, attempt, transitions, ranges" },
   // Both ends of a bundle and of kept outputs: the command line, the controller and the workers.
@@ -53,6 +53,7 @@ export const IMPURE_MODULES: readonly string[] = [
   "src/base/random.ts",
   "src/base/ids.ts",
   "src/base/log.ts",
+  "src/base/metrics.ts",
 ];
 
 /** Folders that hold a port; each of their own folders is one concrete implementation. */

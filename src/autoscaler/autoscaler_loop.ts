@@ -15,6 +15,7 @@ import {
   SERVER_CHANNEL,
   VM_CHANNEL,
 } from "./messages.ts";
+import { CountedDecisions } from "./counted_decisions.ts";
 import { scalingNotes } from "./scaling_notes.ts";
 import { WorkerTracker } from "./worker_tracker.ts";
 
@@ -31,6 +32,7 @@ export function autoscalerLoop(): LoopBody {
     const { signal, closing, clock } = context;
     const core = context.channel<Demand, FromAutoscaler>(CORE_CHANNEL);
     const tracker = new WorkerTracker();
+    const counted = new CountedDecisions();
     const over = Promise.withResolvers<void>();
     let demand: Demand | null = null;
     const retire = news((workers: readonly string[]) => core.post({ type: "retire", workers }));
@@ -54,6 +56,7 @@ export function autoscalerLoop(): LoopBody {
         ...{ group, count, reason, remove },
       }));
       if (desk.want(wanted, known.seen ?? [])) report(decision);
+      counted.see(decision.groups);
       const nameOf = (generation: number) => known.names?.[generation] ?? `number ${generation}`;
       const nowMs = clock.wall();
       desk.explain(decision.groups.map((group) => groupFacts(group, { nowMs, nameOf })));

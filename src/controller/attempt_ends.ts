@@ -8,6 +8,7 @@ import type { Range } from "../model/range_set.ts";
 import type { TaskEvent, TaskState } from "../model/task_state.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { touchLane, type Turn } from "./turn.ts";
+import { countMore } from "./turn_figures.ts";
 
 /** How attempts ended. */
 export interface End {
@@ -56,6 +57,7 @@ export function takeLive(lane: AttemptLane, [from, to]: Range): EndedPart[] {
 export function endPart(turn: Turn, lane: AttemptLane, of: { part: EndedPart; end: End }): void {
   const { part, end } = of;
   const { job } = lane;
+  countMore(turn.log.figures.ended, end.cause, part.to - part.from);
   const lost = LOSSES.has(end.cause) || end.cause === "cancelled";
   // How long it ran before something else ended it says nothing of how long its tasks take.
   if (part.startedAtMs !== null && part.evicted === null && !lost) {

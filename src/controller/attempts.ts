@@ -12,6 +12,7 @@ import type { Run } from "../wire/runs.ts";
 import { optionsOf } from "../wire/task_options.ts";
 import { type End, type EndedPart, endPart, giveBack, takeLive } from "./attempt_ends.ts";
 import { takePorts } from "./endpoints.ts";
+import { countMore, type Waits } from "./turn_figures.ts";
 import { touchLane, type Turn } from "./turn.ts";
 import type { WorkerNode } from "./worker_node.ts";
 
@@ -60,6 +61,7 @@ function assign(turn: Turn, job: Job, [, name, wanted, group]: Proposal): void {
     const lane = worker.laneFor(job, attempt);
     lane.assign([[first, end]], worker.version + 1);
     touchLane(turn, lane);
+    noteWait(turn.log.figures.dispatched, lane, { untilMs: now.wallMs, count: end - first });
   }
   job.waitReason = null;
   job.placement = null;
@@ -176,8 +178,19 @@ function start(turn: Turn, worker: WorkerNode, run: StartedRun): number {
   }
   if (count === 0) return 0;
   lane.job.startedAtMs ??= atMs;
+  noteWait(turn.log.figures.started, lane, { untilMs: atMs, count });
   touchLane(turn, lane);
   return count;
+}
+
+/** Tasks that are tried again waited for more than room: only first attempts tell how long it took. */
+function noteWait(
+  into: Waits,
+  { job, attempt }: AttemptLane,
+  { untilMs, count }: { untilMs: number; count: number },
+): void {
+  if (attempt > 0) return;
+  countMore(into, untilMs - (job.eligibleAtMs ?? job.submittedAtMs), count);
 }
 
 /** For which attempts the worker fetches what they need: all of them, each time. */
@@ -206,6 +219,7 @@ function end(
   const lane = worker.lane(generation, attempt);
   if (lane === undefined) return 0;
   let count = size(lane.stopping.remove(from, to));
+  if (count > 0) countMore(turn.log.figures.ended, end.cause, count);
   const parts = takeLive(lane, [from, to]);
   for (const part of parts) {
     count += part.to - part.from;

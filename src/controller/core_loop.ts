@@ -9,10 +9,12 @@ import { afterTurn, turnEnd } from "../base/turn.ts";
 import type { Timer } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import { countUp, observe } from "../base/metrics.ts";
 import type { FromHeartbeat, ToHeartbeat } from "../heartbeat/messages.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopCause } from "../lifecycle/part.ts";
 import { openStore, type OpenStoreOptions, type Store } from "../store/open_store.ts";
+import { CoreFigures } from "./core_figures.ts";
 import type { Answer, Effects } from "./effects.ts";
 import {
   CORE_CHANNELS,
@@ -97,6 +99,7 @@ class Core {
   #retryAtMs = -Infinity;
   #trouble: string | null = null;
   readonly #keeping: StoreKeeping;
+  readonly #figures: CoreFigures;
   #demandAtMs = -Infinity;
   /** How many heartbeat loops there were in this epoch. */
   #heartbeats = 0;
@@ -117,6 +120,7 @@ class Core {
     const recovered = recover(store.writer.load(), context.clock.wall());
     recovered.state.stopTimeoutMs = context.config.stopTimeoutMs;
     this.#reactor = new Reactor(recovered.state);
+    this.#figures = new CoreFigures(recovered.state);
     for (const { generation, error } of recovered.broken) {
       this.#reactor.distrust(generation, { error, now: this.#now() });
     }
@@ -324,6 +328,7 @@ class Core {
       if (!(error instanceof IrisError) || error.code !== "storage_full") throw error;
       // The tick comes by here again.
       this.#retryAtMs = nowMs + RETRY_COMMIT_MS;
+      countUp("iris_commits_refused_total", 1);
       if (!before) {
         logger("core").error("{error}; it is tried again, nothing new is taken in until then", {
           error: error.message,
@@ -349,11 +354,15 @@ class Core {
     const refused = this.#refused;
     const effects = refused ?? this.#reactor.take(this.#now());
     if (effects.store !== null) {
+      const { clock } = this.#context;
+      const fromMs = clock.now();
       this.#refused = effects;
       this.#store.writer.write(effects.store);
       this.#refused = null;
+      observe("iris_commit_seconds", (clock.now() - fromMs) / 1_000);
       this.#demandDue = true;
     }
+    this.#figures.committed(effects);
     this.#carryOut(effects);
     if (refused !== null) this.#commit();
   }

@@ -26,6 +26,7 @@ import type { Actor } from "../wire/audit.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
 import type { AttemptSpec, RegisterRequest } from "../wire/reconcile.ts";
 import type { Refusal } from "./messages.ts";
+import { TurnFigures } from "./turn_figures.ts";
 import type { WorkerNode } from "./worker_node.ts";
 
 /** An answer to a call of the server; it leaves after the commit. */
@@ -61,6 +62,8 @@ export interface Effects {
   readonly workersChanged: boolean;
   /** Faults of our own that were contained: one line each, to be logged. */
   readonly reports: readonly string[];
+  /** What is only counted. */
+  readonly figures: TurnFigures;
 }
 
 /** Gathers effects. */
@@ -94,6 +97,7 @@ export class EffectLog {
   readonly desired = new Set<WorkerNode>();
   readonly answers: Answer[] = [];
   readonly reports: string[] = [];
+  readonly figures = new TurnFigures();
   workersChanged = false;
 
   /**
@@ -112,6 +116,7 @@ export class EffectLog {
       changedJobs: [...new Set([...this.jobs].map((job) => job.name))],
       workersChanged: this.workersChanged,
       reports: this.reports,
+      figures: this.figures,
     };
   }
 

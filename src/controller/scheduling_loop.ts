@@ -2,6 +2,7 @@
  * The scheduling loop: passes on request. Runs in the scheduling isolate and keeps nothing from one
  * pass to the next, so that it can be started again at any time.
  */
+import { observe } from "../base/metrics.ts";
 import type { LoopBody } from "../lifecycle/loop.ts";
 import { place } from "../scheduler/place.ts";
 import { CORE_CHANNEL, type FromScheduling, type ToScheduling } from "./messages.ts";
@@ -17,7 +18,10 @@ export function schedulingLoop(): LoopBody {
     const over = Promise.withResolvers<void>();
     core.onMessage(({ pass, input }) => {
       try {
-        core.post({ type: "placed", pass, placement: place(input) });
+        const fromMs = clock.now();
+        const placement = place(input);
+        observe("iris_scheduling_pass_seconds", (clock.now() - fromMs) / 1_000);
+        core.post({ type: "placed", pass, placement });
       } catch (error) {
         over.reject(error);
       }

@@ -6,6 +6,7 @@
 import type { Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import { countUp } from "../base/metrics.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { Owner } from "../lifecycle/owner.ts";
 import type { AttemptSpec } from "../wire/reconcile.ts";
@@ -203,8 +204,10 @@ class Heartbeat {
         this.#core.post({ type: "sent", worker, incarnation, version });
         return reconcile(this.#post, { link, request, signal });
       }, { deadlineMs });
+      countUp("iris_reconcile_calls_total", 1, "answered");
       this.#answered(conversation, { request, response });
     } catch (error) {
+      countUp("iris_reconcile_calls_total", 1, "failed");
       this.#failed(conversation, { seq: request.seq, error });
     }
     this.#pump(conversation);

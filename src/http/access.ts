@@ -93,6 +93,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   // VM managers hand the worker token on to what they start, so it has to do for them as well.
   "POST /api/v1/vm-managers/:name/link": { ...WORKER, "vm-manager": "any" },
 
+  "GET /metrics": OVERSIGHT,
   "GET /api/v1/tree": OVERSIGHT,
   "GET /api/v1/tokens": ADMIN,
   "POST /api/v1/tokens": ADMIN,

@@ -1,10 +1,12 @@
 /** The controller's Hono application: the API, health, and the status page. Runs in `server`. */
 import { Hono } from "hono";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { type Figures, ownFigures } from "../base/metrics.ts";
 import { answerHeaders } from "./answer_headers.ts";
 import { audited } from "./audit.ts";
 import type { Sessions, Tokens } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
+import { countRequests, metricsAnswer } from "./request_metrics.ts";
 import { dashboard } from "./dashboard/dashboard.ts";
 import type { ControllerApi } from "../controller/controller_api.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
@@ -42,6 +44,8 @@ export interface AppOptions {
   readonly clock?: Clock;
   /** Hosts that webhooks of jobs may name; none when left out. */
   readonly webhookHosts?: readonly string[];
+  /** What the whole process counted; left out where nobody asks. */
+  readonly figures?: () => Promise<Figures>;
 }
 
 /** How often logging in may fail from one address, in a minute; a quarter of it at once. */
@@ -56,6 +60,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
   const app = new Hono();
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
+  app.use(countRequests(clock));
   const failures = new Rates({ clock, perMinute: FAILED_LOGINS, what: "failed logins" });
   app.use(answerHeaders());
   app.use(knownHost(options.knowsHost ?? (() => true)));
@@ -85,6 +90,7 @@ export function createApp(api: ControllerApi, options: AppOptions): Hono {
     return c.json(openApiDocument(options.version));
   });
   app.route("/", loginRoutes({ principals, sessions, failures, tokens: api.tokens }));
+  app.get("/metrics", metricsAnswer(options.figures ?? (() => Promise.resolve(ownFigures()))));
   app.get("/api/v1/version", (c) => c.json({ version: options.version }));
   app.get("/api/v1/whoami", (c) => {
     const { role, user, token } = callerOf(c);

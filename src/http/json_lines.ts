@@ -1,5 +1,6 @@
 /** Streams of JSON lines and of events: each ends with its source, its reader or its server. */
 import { IrisError, messageOf } from "../base/errors.ts";
+import { moveGauge } from "../base/metrics.ts";
 import { staysOpen } from "./streams.ts";
 import type { LogChunk, LogMark } from "../wire/api.ts";
 
@@ -10,8 +11,12 @@ const KEEP_ALIVE_MS = 10_000;
  * Answers with one JSON value a line. When the source fails half way, the last line is
  * `{"error": ...}`, since the status is sent by then. Nothing is read ahead of a slow reader.
  */
-export function jsonLines(source: (signal: AbortSignal) => AsyncIterable<unknown>): Response {
+export function jsonLines(
+  source: (signal: AbortSignal) => AsyncIterable<unknown>,
+  stream: StreamName,
+): Response {
   return streamed(source, {
+    stream,
     type: "application/x-ndjson",
     keepAlive: "\n",
     item: (value) => lineOf(value),
@@ -27,6 +32,7 @@ export function eventStream<T extends { readonly cursor: string; readonly kind: 
   source: (signal: AbortSignal) => AsyncIterable<T>,
 ): Response {
   return streamed(source, {
+    stream: "events",
     type: "text/event-stream",
     keepAlive: ":\n\n",
     item: (value) =>
@@ -53,6 +59,7 @@ export function logEvents(
   source: (signal: AbortSignal) => AsyncIterable<LogChunk | LogMark>,
 ): Response {
   return streamed(source, {
+    stream: "logs",
     type: "text/event-stream",
     keepAlive: ":\n\n",
     item: (value) => {
@@ -64,7 +71,11 @@ export function logEvents(
   });
 }
 
+/** What is followed. */
+type StreamName = "events" | "logs";
+
 interface Format<T> {
+  readonly stream: StreamName;
   readonly type: string;
   readonly keepAlive: string;
   item(value: T): string | Uint8Array<ArrayBuffer>;
@@ -86,6 +97,9 @@ function streamed<T>(
   };
   const iterator = source(abort.signal)[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<T>> | null = null;
+  moveGauge("iris_followers", 1, format.stream);
+  // owner: this stream, which is over at its end and when its reader goes.
+  void over.promise.then(() => moveGauge("iris_followers", -1, format.stream));
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       sink = controller;

@@ -4,8 +4,10 @@
  */
 import { sleep } from "../base/clock.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
+import { FIGURES_CHANNEL, ProcessFigures } from "../lifecycle/figures_channel.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
+import { controllerFigures } from "./controller_figures.ts";
 import { Sessions } from "./auth.ts";
 import { knownHosts } from "./hosts.ts";
 import type { CallBindings } from "./remote.ts";
@@ -47,7 +49,10 @@ export function controllerServerLoop(ports: {
   return async (context) => {
     const { config, owner, clock, signal } = context;
     const api = await ports.api(context);
+    const figures = new ProcessFigures(context.channel(FIGURES_CHANNEL), clock);
+    await owner.own({ name: "figures", kind: "resource", release: () => figures.close() });
     const app = createApp(api, {
+      figures: () => controllerFigures(api, { figures, database: config.database }),
       tokens: () => api.credentials(),
       sessions: new Sessions({ secret: () => api.credentials().admin, clock }),
       baseUrl: () => server.url,

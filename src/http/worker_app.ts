@@ -3,7 +3,8 @@
  * the controller calls it, with the token that the worker gave it when it registered.
  */
 import { checked } from "../wire/checked.ts";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
+import { systemClock } from "../base/clock.ts";
 import * as v from "valibot";
 import { IrisError } from "../base/errors.ts";
 import { parseLogsRequest, parseReconcileRequest } from "../wire/reconcile_schema.ts";
@@ -14,11 +15,12 @@ import {
   OUTPUTS_REQUEST_SCHEMA,
 } from "../wire/shipping.ts";
 import { parseSignalRequest, parseUsageRequest } from "../wire/usage_schema.ts";
-import type { WorkerApi } from "../worker/worker_api.ts";
+import type { WorkerApi, WorkerAppOptions } from "../worker/worker_api.ts";
 import { answerHeaders } from "./answer_headers.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import { jsonBody } from "./body.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
+import { countRequests, metricsAnswer } from "./request_metrics.ts";
 import { upgraded } from "./upgrade.ts";
 
 /** The largest body of a reconcile call, in bytes: the whole desired set of a worker. */
@@ -30,22 +32,28 @@ const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const progressRequest = v.strictObject({ generation: whole, index: whole, attempt: whole });
 
 /** Builds the application. Tests call `app.request()` on it with no socket. */
-export function createWorkerApp(api: WorkerApi, options: { readonly token: string }): Hono {
+export function createWorkerApp(api: WorkerApi, options: WorkerAppOptions): Hono {
   const app = new Hono();
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
+  app.use(countRequests(systemClock));
   app.use(answerHeaders());
   app.get("/healthz", (c) => {
     const health = api.health();
     return c.json(health, health.ok ? 200 : 503);
   });
-  app.use("/v1/*", async (c, next) => {
-    const bearer = bearerOf(c.req.header("Authorization"));
-    if (bearer === null || !sameSecret(bearer, options.token)) {
-      throw new IrisError("unauthorized", "Only this worker's controller may call it");
-    }
-    await next();
-  });
+  const only =
+    (tokens: readonly string[], refusal: string): MiddlewareHandler => async (c, next) => {
+      const bearer = bearerOf(c.req.header("Authorization"));
+      if (bearer === null || !tokens.some((token) => sameSecret(bearer, token))) {
+        throw new IrisError("unauthorized", refusal);
+      }
+      await next();
+    };
+  const { token, readToken = token } = options;
+  app.use("/v1/*", only([token], "Only this worker's controller may call it"));
+  const readers = only([token, readToken], "The token that this worker has is needed");
+  app.get("/metrics", readers, metricsAnswer(() => api.figures()));
   app.post("/v1/reconcile", async (c) => {
     const request = parseReconcileRequest(await jsonBody(c, MAX_RECONCILE_BYTES));
     return c.json(await api.reconcile(request, c.req.raw.signal));

@@ -10,6 +10,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { turnEnd } from "../base/turn.ts";
 import { messageOf } from "../base/errors.ts";
 import { configuredLevel } from "../base/log.ts";
+import { addedUp, type Figures } from "../base/metrics.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, IsolateTick, ToIsolate } from "./isolate_messages.ts";
 import {
@@ -40,6 +41,8 @@ const WATCH_MS = 1000;
 /** What an isolate is made of. */
 export interface IsolateOptions<Config = unknown> {
   readonly name: string;
+  /** Under which its figures are shown, where that is not its name. */
+  readonly label?: string;
   /** A module that calls `serveIsolate` once. */
   readonly module: URL;
   /**
@@ -110,6 +113,7 @@ export class IsolatePart<Config> implements Part {
   #stopped: Extract<FromIsolate, { type: "stopped" }> | undefined;
   #lastTick: IsolateTick | undefined;
   #lastTickAtMs = 0;
+  #figures: Figures = [];
   #watch: Timer | undefined;
   /** Sets the time anew that its start may take. */
   #limitStart = () => {};
@@ -250,6 +254,19 @@ export class IsolatePart<Config> implements Part {
     };
   }
 
+  /** What it counted, as it said last, and how it does. */
+  figures(): Figures {
+    const { lastTickMs, stalled, memoryBytes, restarts } = this.facts();
+    if (lastTickMs === undefined) return this.#figures;
+    const labels = [this.#options.label ?? this.name];
+    return addedUp([this.#figures, [
+      ["iris_isolate_tick_lag_seconds", [[labels, [lastTickMs / 1_000]]]],
+      ["iris_isolate_stalled", [[labels, [stalled ? 1 : 0]]]],
+      ["iris_isolate_memory_bytes", [[labels, [memoryBytes ?? 0]]]],
+      ["iris_isolate_restarts_total", [[labels, [restarts ?? 0]]]],
+    ]]);
+  }
+
   /** An isolate can end without an event (it closed itself): only its thread tells. */
   #watchLater(clock: Clock): void {
     this.#watch = clock.setTimer(WATCH_MS, () => {
@@ -335,6 +352,7 @@ export class IsolatePart<Config> implements Part {
       case "tick":
         this.#lastTick = message;
         this.#lastTickAtMs = this.#context?.clock.now() ?? 0;
+        this.#figures = message.figures ?? this.#figures;
         return;
       case "failed":
         return this.#fail(new IsolateFailure(message.error));

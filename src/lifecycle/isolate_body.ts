@@ -6,6 +6,7 @@
 import { invariant } from "../base/assert.ts";
 import { systemClock, type Timer } from "../base/clock.ts";
 import type { LogLevel } from "../base/log.ts";
+import { ownFigures } from "../base/metrics.ts";
 import { PortChannel } from "./channel.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, ToIsolate } from "./isolate_messages.ts";
@@ -17,6 +18,8 @@ import { reportError } from "./stop_report.ts";
 
 /** How often an isolate says how it does, in ms. */
 export const TICK_MS = 250;
+/** It says what it counted in every so many of these. */
+const TICKS_PER_FIGURES = 4;
 
 /** Share of the time left that the isolate keeps for its acknowledgement to arrive. */
 const ANSWER_SHARE = 0.05;
@@ -82,6 +85,7 @@ class IsolateServer {
   #deadline: Deadline | undefined;
   #tickTimer: Timer | undefined;
   #over = false;
+  #ticks = 0;
 
   constructor(body: LoopBody<unknown>, init: IsolateInit) {
     this.#port = init.stopPort;
@@ -186,6 +190,7 @@ class IsolateServer {
       memoryBytes: memory.heapTotal + memory.external,
       detail: facts.detail,
       children: facts.children ?? [],
+      ...(this.#ticks++ % TICKS_PER_FIGURES === 0 ? { figures: ownFigures() } : {}),
     });
   }
 

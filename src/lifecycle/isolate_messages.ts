@@ -3,6 +3,7 @@
  * carries the others; everything after it over the stop port. Types only.
  */
 import type { LogLevel } from "../base/log.ts";
+import type { Figures } from "../base/metrics.ts";
 import type { RestartPolicy } from "./loop.ts";
 import type { ReportError, StopCause, StopReport, TreeNode } from "./part.ts";
 import type { ThreadIdentity } from "./isolate_thread.ts";
@@ -36,6 +37,8 @@ export interface IsolateTick {
   readonly memoryBytes: number;
   readonly detail: string | undefined;
   readonly children: readonly TreeNode[];
+  /** What it counted, in some of them. */
+  readonly figures?: Figures;
 }
 
 /** From the isolate, over the stop port. `stopped` is its acknowledgement, and its last word. */

@@ -4,6 +4,7 @@
  */
 import { invariant } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { observe } from "../base/metrics.ts";
 import { KILL_MS, UNWIND_MS } from "./budget.ts";
 import { Call, Latch } from "./call.ts";
 import { Deadline } from "./deadline.ts";
@@ -335,6 +336,8 @@ export class Node implements Member, StopSubject {
     const below = [...this.#children].map((child) => child.#report);
     const report = run.finish([...this.#remembered, ...below.filter((r) => r !== undefined)]);
     this.#report = report;
+    const labels = [report.kind, report.outcome];
+    observe("iris_stop_seconds", report.tookMs / 1_000, { labels });
     this.#state = "stopped";
     for (const off of this.#unfollow) off();
     this.parent?.left(this, report);

@@ -8,11 +8,12 @@
  * its deadline is forced. `budget.ts` says how the time is divided.
  */
 import type { Clock } from "../base/clock.ts";
+import { addedUp, type Figures } from "../base/metrics.ts";
 import type { Deadline } from "./deadline.ts";
 import type { FailureHandler } from "./failures.ts";
 import { Node, type TreeContext } from "./node.ts";
 import type { NodeKind, NodeState, Part, StopCause, StopReport, TreeNode } from "./part.ts";
-import { type Blocker, blockersOf, viewOf } from "./tree_view.ts";
+import { type Blocker, blockersOf, figuresOf, viewOf } from "./tree_view.ts";
 
 export { OwnerClosedError, UnwindError } from "./owner_errors.ts";
 export type { Blocker, FailureHandler };
@@ -137,6 +138,11 @@ export class Owner {
   /** What is here and below now. */
   tree(): TreeNode {
     return viewOf(this.#node);
+  }
+
+  /** What was counted here and below, beyond edges too: this isolate's own is not among it. */
+  figures(): Figures {
+    return addedUp(figuresOf(this.#node));
   }
 
   /** While stopping: who is still waited for, and how long yet. The slowest comes first. */

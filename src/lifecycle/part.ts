@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { ErrorCode } from "../base/errors.ts";
+import type { Figures } from "../base/metrics.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Owner } from "./owner.ts";
 
@@ -142,4 +143,6 @@ export interface Part {
   release?(): Promise<void> | void;
   /** What it knows of itself now. Synchronous and fast. */
   facts?(): PartFacts;
+  /** What was counted beyond an edge, as far as it is known here. Synchronous and fast. */
+  figures?(): Figures;
 }

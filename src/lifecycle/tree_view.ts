@@ -2,6 +2,7 @@
 import type { Node } from "./node.ts";
 import type { PartFacts, TreeNode } from "./part.ts";
 import { messageOf } from "../base/errors.ts";
+import type { Figures } from "../base/metrics.ts";
 
 /** A node that a stop waits for now. */
 export interface Blocker {
@@ -31,6 +32,18 @@ function factsOf(node: Node): PartFacts {
   } catch (error) {
     return { detail: `facts failed: ${messageOf(error)}` };
   }
+}
+
+/** What a node and everything below it counted beyond their edges. */
+export function figuresOf(node: Node): Figures[] {
+  const found: Figures[] = [];
+  const visit = (at: Node): void => {
+    const figures = at.part.figures?.();
+    if (figures !== undefined) found.push(figures);
+    at.children.forEach(visit);
+  };
+  visit(node);
+  return found;
 }
 
 /** What is waited for at and below a node: who has taken longest first, then who has least left. */

@@ -1,6 +1,7 @@
 /** A call of a provider that ends for its caller, whatever the provider does. */
 import type { Clock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
+import { countUp, observe } from "../base/metrics.ts";
 
 /** How long a call may take, and what ends it early. */
 export interface BoundedCallOptions {
@@ -11,7 +12,12 @@ export interface BoundedCallOptions {
   readonly signal: AbortSignal;
   /** What it is, for the message: `create of cpu-1`. */
   readonly what: string;
+  /** Under which it is counted: of which group, and which call it is; not when left out. */
+  readonly counted?: readonly [group: string, call: ProviderCall];
 }
+
+/** The calls of a provider that are counted. */
+export type ProviderCall = "make" | "create" | "existing" | "reload";
 
 /**
  * Calls, and gives up when the time is over or the signal aborts; the call's own signal then aborts
@@ -22,7 +28,7 @@ export interface BoundedCallOptions {
  */
 export async function boundedCall<T>(
   call: (signal: AbortSignal) => Promise<T>,
-  { clock, ms, signal, what }: BoundedCallOptions,
+  { clock, ms, signal, what, counted }: BoundedCallOptions,
 ): Promise<T> {
   const own = new AbortController();
   const over = Promise.withResolvers<never>();
@@ -38,8 +44,20 @@ export async function boundedCall<T>(
   });
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
+  const fromMs = clock.now();
+  const count = (result: string) => {
+    if (counted === undefined) return;
+    countUp("iris_provider_calls_total", 1, ...counted, result);
+    const seconds = (clock.now() - fromMs) / 1_000;
+    observe("iris_provider_call_seconds", seconds, { labels: counted });
+  };
   try {
-    return await Promise.race([over.promise, call(own.signal)]);
+    const value = await Promise.race([over.promise, call(own.signal)]);
+    count("ok");
+    return value;
+  } catch (error) {
+    count(signal.aborted ? "aborted" : error instanceof IrisError ? error.code : "failed");
+    throw error;
   } finally {
     timer.cancel();
     signal.removeEventListener("abort", onAbort);

@@ -255,7 +255,8 @@ export class GroupSlices {
     };
     try {
       const what = `request for ${slice.slice}`;
-      const externalId = await boundedCall(call, { clock, signal, ms: CREATE_MS, what });
+      const counted = [this.#of.config.group.name, "create"] as const;
+      const externalId = await boundedCall(call, { clock, signal, ms: CREATE_MS, what, counted });
       this.#accepted(slice, externalId);
       this.#of.pace.accepted();
       this.#ports.quota(null);

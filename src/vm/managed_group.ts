@@ -72,7 +72,13 @@ export class ManagedGroup implements Part {
       start: async (context) => {
         const make = () => this.#ports.provider(context.owner, this.#receiver());
         const what = `start of the provider of group ${this.name}`;
-        provider = await boundedCall(make, { clock, signal, ms: MAKE_MS, what });
+        provider = await boundedCall(make, {
+          clock,
+          signal,
+          ms: MAKE_MS,
+          what,
+          counted: [this.name, "make"],
+        });
       },
     };
     await owner.own(part, { stage: PROVIDER_STAGE });
@@ -184,7 +190,9 @@ export class ManagedGroup implements Part {
     const { clock, signal } = this.#ports;
     const call = (signal: AbortSignal) => this.#provider!.reload(vm, signal);
     try {
-      await boundedCall(call, { clock, signal, ms: RELOAD_MS, what: `reload of ${vm}` });
+      const counted = [this.name, "reload"] as const;
+      const what = `reload of ${vm}`;
+      await boundedCall(call, { clock, signal, ms: RELOAD_MS, what, counted });
     } finally {
       this.#reloading.delete(vm);
     }
@@ -351,7 +359,8 @@ export class ManagedGroup implements Part {
     const call = (signal: AbortSignal) => this.#provider!.existing(signal);
     const what = `question what group ${this.name} has`;
     try {
-      const found = await boundedCall(call, { clock, signal, ms: EXISTING_MS, what });
+      const counted = [this.name, "existing"] as const;
+      const found = await boundedCall(call, { clock, signal, ms: EXISTING_MS, what, counted });
       await this.#compare(found).catch((error) => {
         if (!this.#ports.closing() && !signal.aborted) this.#ports.broken(error);
       });

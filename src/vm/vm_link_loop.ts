@@ -58,6 +58,8 @@ export interface VmLinkConfig {
   /** Certificates to trust in the controller, PEM, or null. */
   readonly trust: string | null;
   readonly tokenFile: string;
+  /** Where `/metrics` is answered on this host; nowhere when left out. */
+  readonly metricsPort?: number | undefined;
 }
 
 /** Link to main. */

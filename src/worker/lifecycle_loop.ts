@@ -5,6 +5,7 @@
  */
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import { countUp, setGauge } from "../base/metrics.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopRequest } from "../lifecycle/part.ts";
@@ -361,7 +362,12 @@ class Lifecycle {
   #onFacts(facts: KeeperFacts): void {
     if (this.#keeperLost !== null) return;
     for (const fact of facts.started) this.#running.set(keyOf(fact), fact);
-    for (const fact of facts.ended) this.#running.delete(keyOf(fact));
+    for (const fact of facts.ended) {
+      this.#running.delete(keyOf(fact));
+      countUp("iris_worker_attempts_ended_total", 1, fact.cause);
+    }
+    setGauge("iris_worker_attempts", this.#running.size, "running");
+    setGauge("iris_worker_attempts", this.#state.backlog, "waiting");
     this.#starts.observe(facts);
     if (facts.started.length + facts.ended.length > 0) {
       const { started, ended } = facts;
@@ -376,6 +382,7 @@ class Lifecycle {
     const problem = lost === null ? this.#health.problem : `The keeper is lost: ${lost.why}`;
     if (problem !== this.#toldProblem) this.#server.post({ type: "health", problem });
     this.#toldProblem = problem;
+    setGauge("iris_worker_unwell", problem === null ? 0 : 1);
   }
 
   /** The host became unwell, or well again: it takes in no new tasks meanwhile. */

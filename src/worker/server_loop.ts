@@ -6,9 +6,11 @@
 import { makeFolder } from "../host/make_folder.ts";
 import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError } from "../base/errors.ts";
+import { type Figures, ownFigures } from "../base/metrics.ts";
 import { FileCalls } from "../host/file_calls.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
 import { sideSocketFor } from "../host/socket_path.ts";
+import { FIGURES_CHANNEL, ProcessFigures } from "../lifecycle/figures_channel.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { Part, TreeNode } from "../lifecycle/part.ts";
 import { askForgotten } from "./ask_forgotten.ts";
@@ -56,6 +58,8 @@ export interface WorkerServerConfig {
   readonly logSpaceBytes?: number;
   /** Whether main can be asked what this process owns. */
   readonly tellsTree?: boolean;
+  /** Whether main can be asked what was counted; without it this isolate's own is told. */
+  readonly tellsFigures?: boolean;
   /** Who is asked which jobs are forgotten, and what is shown to it; nobody when left out. */
   readonly controller?: {
     readonly url: string;
@@ -100,7 +104,10 @@ export function workerServerLoop(ports: WorkerServerPorts): LoopBody<WorkerServe
       message.type === "hello" ? listening() : service.onMessage(message)
     );
     const server = new HttpServer({
-      fetch: ports.app(service, { token: config.token }),
+      fetch: ports.app(service, {
+        token: config.token,
+        ...(config.controller && { readToken: config.controller.token }),
+      }),
       ...config.listen,
       clock,
       endHeld: () => service.close(),
@@ -175,6 +182,7 @@ class WorkerService implements WorkerApi {
   readonly #execs: ExecBridges;
   readonly #host: HostWatch;
   readonly #trees: TreeCalls;
+  readonly #figures: ProcessFigures | null;
   readonly #context: LoopContext<WorkerServerConfig>;
   #problem: string | null = null;
 
@@ -193,6 +201,9 @@ class WorkerService implements WorkerApi {
     const asked = context.config.tellsTree === true;
     const main = asked ? context.channel<TreeAnswer, TreeQuestion>(TREE_CHANNEL) : null;
     this.#trees = new TreeCalls(main, clock);
+    this.#figures = context.config.tellsFigures === true
+      ? new ProcessFigures(context.channel(FIGURES_CHANNEL), clock)
+      : null;
   }
 
   onMessage(message: ToServer): void {
@@ -270,6 +281,10 @@ class WorkerService implements WorkerApi {
     return this.#trees.tree();
   }
 
+  figures(): Promise<Figures> {
+    return this.#figures?.all() ?? Promise.resolve(ownFigures());
+  }
+
   exec(socket: WebSocket): void {
     this.#execs.take(socket);
   }
@@ -285,6 +300,7 @@ class WorkerService implements WorkerApi {
   close(): void {
     this.#execs.close();
     this.#trees.close();
+    this.#figures?.close();
     this.#calls.close();
     this.#outputs.endStreams();
     this.#closed.abort();

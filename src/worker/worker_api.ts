@@ -2,6 +2,7 @@
  * What the routes of a worker's server need. `server_loop.ts` provides the real one; the routes
  * themselves (`src/http/worker_app.ts`) are handed to it by whoever composes the isolate.
  */
+import type { Figures } from "../base/metrics.ts";
 import type { TreeNode } from "../lifecycle/part.ts";
 import type { LogsRequest, LogsResponse } from "../wire/logs.ts";
 import type { ProgressRequest, ProgressResponse } from "../wire/progress.ts";
@@ -34,6 +35,8 @@ export interface WorkerApi {
   signal(request: SignalRequest): Promise<Signalled>;
   /** What its process owns now. @throws {IrisError} `unavailable` where nobody can tell */
   tree(): Promise<TreeNode>;
+  /** What the worker counted. */
+  figures(): Promise<Figures>;
   /** Runs a command beside a task for whoever has the other end; the socket is owned from here on. */
   exec(socket: WebSocket): void;
 }
@@ -41,5 +44,13 @@ export interface WorkerApi {
 /** Answers HTTP requests. */
 export type WorkerFetch = (request: Request) => Response | Promise<Response>;
 
-/** Makes the routes over an API. `token` is what callers must show. */
-export type WorkerAppFactory = (api: WorkerApi, options: { readonly token: string }) => WorkerFetch;
+/** Whom a worker's server answers. */
+export interface WorkerAppOptions {
+  /** What callers must show: its controller alone knows it. */
+  readonly token: string;
+  /** What may be shown for `/metrics` as well: what the worker itself shows to its controller. */
+  readonly readToken?: string;
+}
+
+/** Makes the routes over an API. */
+export type WorkerAppFactory = (api: WorkerApi, options: WorkerAppOptions) => WorkerFetch;

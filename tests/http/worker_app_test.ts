@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { IrisError } from "../../src/base/errors.ts";
+import type { Figures } from "../../src/base/metrics.ts";
 import { createWorkerApp } from "../../src/http/worker_app.ts";
 import type { LogsRequest } from "../../src/wire/logs.ts";
 import type { ReconcileRequest, ReconcileResponse } from "../../src/wire/reconcile.ts";
@@ -75,6 +76,10 @@ class FakeWorker implements WorkerApi {
   signal(request: SignalRequest) {
     this.signals.push(request);
     return Promise.resolve({ signalled: 1 });
+  }
+
+  figures(): Promise<Figures> {
+    return Promise.resolve([["iris_worker_attempts", [[["running"], [3]]]]]);
   }
 
   exec(socket: WebSocket): void {
@@ -222,4 +227,21 @@ Deno.test("a command needs a WebSocket and the worker's token", async () => {
   assertEquals([plain.status, (await plain.json()).error.field], [400, "Upgrade"]);
   const nobody = await app.request("/v1/exec", { headers: { Upgrade: "websocket" } });
   assertEquals(nobody.status, 401);
+});
+
+Deno.test("a worker tells its metrics to who has its controller's token or its own, and to nobody else", async () => {
+  const app = createWorkerApp(new FakeWorker(), { token: "t0ken", readToken: "its-own" });
+  const call = async (token: string) => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const answer = await app.request("/metrics", { headers });
+    return [answer.status, await answer.text()] as const;
+  };
+  for (const token of ["t0ken", "its-own"]) {
+    const [status, text] = await call(token);
+    assertEquals(status, 200);
+    assertMatch(text, /^iris_worker_attempts\{state="running"\} 3$/m);
+  }
+  assertEquals((await call("another"))[0], 401);
+  const reconcile = { method: "POST", body: "{}", headers: { Authorization: "Bearer its-own" } };
+  assertEquals((await app.request("/v1/tree", reconcile)).status, 401);
 });

@@ -1,12 +1,18 @@
 /** Flags of `--mode=vm-manager` that nothing else has. */
 import { SERVER_FLAGS, WORKS_FOR_FLAGS } from "./listen_flags.ts";
-import { parseChoice } from "./quantities.ts";
+import { parseChoice, parseCount } from "./quantities.ts";
 import { flagText } from "./shared.ts";
 
 /** What it works for, who it is, and what a stop does. */
 export const VM_MANAGER_FLAGS = {
   ...WORKS_FOR_FLAGS,
   name: flagText("NAME", "its name, which no other VM manager may have; the host's when left out"),
+  metricsPort: {
+    kind: "value",
+    parse: parseCount(1, 65_535),
+    value: "PORT",
+    help: "answers /metrics on this port of 127.0.0.1, to who shows the token of --token-file",
+  },
   onStop: {
     kind: "value",
     parse: parseChoice(["kill", "detach"]),

@@ -157,6 +157,7 @@ export class ClusterManager implements Part {
           ...this.#controller(state, { id, tokens }),
           vmPort: vm.port1,
           mainPort: main.port1,
+          root: this.#ports.root(),
           onListening: listening.resolve,
         }),
         { stage: 2 },

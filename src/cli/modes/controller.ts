@@ -119,6 +119,7 @@ function controllerRoot(
           heartbeat: { timing, trust: files.trust },
           vmPort: vm.port1,
           mainPort: main.port1,
+          root: control.owner,
           onListening: listening.resolve,
         }),
         { stage: 2 },

@@ -8,6 +8,7 @@ import { readHardware } from "../../host/hardware.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import { readCertificates } from "../../host/tls.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
+import { FIGURES_CHANNEL } from "../../lifecycle/figures_channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
@@ -22,6 +23,7 @@ import type { WorkerLaunch } from "../../vm/worker_launch.ts";
 import { PROTOCOL } from "../../wire/protocol.ts";
 import { readToken } from "../connect.ts";
 import type { CliContext } from "../context.ts";
+import { figuresPart } from "../parts/figures_part.ts";
 import { loopPart } from "../parts/loops.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
 import { vmManagerParts } from "../parts/vm_manager_part.ts";
@@ -44,6 +46,8 @@ export interface VmManagerOptions extends DaemonOptions {
   readonly insecure: boolean;
   readonly name?: string | undefined;
   readonly groups: readonly GroupConfig[];
+  /** Where it answers `/metrics`; nowhere when left out. */
+  readonly metricsPort?: number | undefined;
   /** What a stop does with its VMs: ends them, or leaves them for the next start. */
   readonly onStop: "kill" | "detach";
 }
@@ -115,15 +119,23 @@ function managerRoot(context: CliContext, of: ManagerParts): Part {
       const channel = new PortChannel<FromLink, ToLink>(main.port2);
       const link = new LinkEnd(channel, control);
       await owner.own(link.part, { stage: 1 });
+      const { metricsPort } = options;
+      const figures = metricsPort === undefined ? null : new MessageChannel();
+      if (figures !== null) {
+        await owner.own(figuresPart(figures.port2, () => control.owner), { stage: 1 });
+      }
       await owner.own(
         loopPart<VmLinkConfig>("vm-link", {
           name: "vm-link",
           config: {
             ...{ name, session: randomHex(8), controllerUrls, tokenFile, trust },
             groups: groups.map(({ group }) => group.name),
-            ...{ version: VERSION, protocol: PROTOCOL },
+            ...{ version: VERSION, protocol: PROTOCOL, metricsPort },
           },
-          channels: { [MANAGER_CHANNEL]: desk.port1, [MAIN_CHANNEL]: main.port1 },
+          channels: {
+            ...{ [MANAGER_CHANNEL]: desk.port1, [MAIN_CHANNEL]: main.port1 },
+            ...(figures !== null && { [FIGURES_CHANNEL]: figures.port1 }),
+          },
         }),
         { stage: 2 },
       );

@@ -14,7 +14,10 @@ import { SERVER_CHANNEL, VM_CHANNEL } from "../../autoscaler/messages.ts";
 import type { WebhookConfig } from "../../controller/webhook_loop.ts";
 import type { HeartbeatConfig } from "../../heartbeat/heartbeat_loop.ts";
 import type { ControllerServerConfig } from "../../http/server_loop.ts";
+import { FIGURES_CHANNEL } from "../../lifecycle/figures_channel.ts";
+import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part } from "../../lifecycle/part.ts";
+import { figuresPart } from "./figures_part.ts";
 import { loopPart } from "./loops.ts";
 
 /** What a controller needs to know. */
@@ -28,6 +31,8 @@ export interface ControllerPartOptions {
   readonly vmPort: MessagePort;
   /** The server's end of its channel to main. */
   readonly mainPort: MessagePort;
+  /** The root of the process, of which the server tells what it counted. */
+  readonly root: Owner;
   /** Called when the server listens. */
   readonly onListening: (url: string) => void;
 }
@@ -38,7 +43,8 @@ export function controllerPart(options: ControllerPartOptions): Part {
     name: "controller",
     kind: "component",
     async start({ owner }) {
-      const [scheduling, heartbeat, server, autoscaler, desk] = [
+      const [scheduling, heartbeat, server, autoscaler, desk, figures] = [
+        new MessageChannel(),
         new MessageChannel(),
         new MessageChannel(),
         new MessageChannel(),
@@ -71,6 +77,7 @@ export function controllerPart(options: ControllerPartOptions): Part {
             [CORE_CHANNEL]: server.port2,
             [MAIN_CHANNEL]: options.mainPort,
             [AUTOSCALER_CHANNEL]: desk.port1,
+            [FIGURES_CHANNEL]: figures.port1,
           },
           onReady: (info) => options.onListening((info as { url: string }).url),
         }),
@@ -91,6 +98,7 @@ export function controllerPart(options: ControllerPartOptions): Part {
       ];
       // The stages say in which order they go down, the store last.
       await Promise.all([
+        owner.own(figuresPart(figures.port2, () => options.root), { stage: 0 }),
         owner.own(core, { stage: 0 }).then(() => coreUp.resolve()),
         ...loops.map((loop, at) => owner.own(loop, { stage: at + 1 })),
         ...webhookParts(options, coreUp.promise).map((part) => owner.own(part, { stage: 1 })),

@@ -39,6 +39,7 @@ export function loopPart<Config>(
 ): Part {
   return isolatePart<Config>({
     ...options,
+    label: isolate,
     module: MODULES[isolate],
     startTimeoutMs: START_TIMEOUT_MS,
     stallMs: STALL_MS,

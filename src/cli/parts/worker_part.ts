@@ -9,8 +9,10 @@ import type { LifecycleConfig } from "../../worker/lifecycle_config.ts";
 import { type ServerReady, TREE_CHANNEL, WORKER_CHANNEL } from "../../worker/messages.ts";
 import type { WorkerServerConfig } from "../../worker/server_loop.ts";
 import { openWorkerFolder } from "../../worker/worker_folder.ts";
+import { FIGURES_CHANNEL } from "../../lifecycle/figures_channel.ts";
 import type { Part, TreeNode } from "../../lifecycle/part.ts";
 import type { KeeperProcess } from "../../worker/keeper/keeper_process.ts";
+import { figuresPart } from "./figures_part.ts";
 import { loopPart } from "./loops.ts";
 import { treePart } from "./tree_part.ts";
 
@@ -84,6 +86,8 @@ export function workerPart(options: WorkerPartOptions): Part {
       const { cluster } = openWorkerFolder(options.folder, options.version);
       const asked = options.tree === undefined ? null : new MessageChannel();
       if (asked !== null) await owner.own(treePart(asked.port2, options.tree!), { stage: 0 });
+      const figures = new MessageChannel();
+      await owner.own(figuresPart(figures.port2, () => owner), { stage: 0 });
       const beginning = Promise.resolve(options.beginning);
       const keeper = owner.own(options.keeper.part, { stage: 0 });
       if (options.adopts) await keeper;
@@ -96,6 +100,7 @@ export function workerPart(options: WorkerPartOptions): Part {
             config: beginning.then((known) => serverConfig(options, known)),
             channels: {
               [WORKER_CHANNEL]: port1,
+              [FIGURES_CHANNEL]: figures.port1,
               ...(asked === null ? {} : { [TREE_CHANNEL]: asked.port1 }),
             },
             onReady: (info) => options.onListening?.((info as ServerReady).url),
@@ -127,6 +132,7 @@ function serverConfig(
     outputSpaceBytes: options.space.outputSpace,
     logSpaceBytes: options.keeper.logSpaceBytes,
     tellsTree: options.tree !== undefined,
+    tellsFigures: true,
     controller: {
       url: controllerUrl,
       token: options.controllerToken,

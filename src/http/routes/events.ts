@@ -22,7 +22,7 @@ export function eventRoutes(api: ControllerApi): Hono {
       // What is wrong with the cursor is said while there is a status to say it with.
       api.events(after, { ...filter, limit: 1 });
       const source = (signal: AbortSignal) => api.followEvents(after, { ...filter, signal });
-      return stream ? eventStream(source) : jsonLines(source);
+      return stream ? eventStream(source) : jsonLines(source, "events");
     }
     const limit = intQuery(c, "limit", { fallback: DEFAULT_PAGE, min: 1, max: MAX_PAGE });
     return c.json(api.events(after, { ...filter, limit }));

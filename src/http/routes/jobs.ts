@@ -121,7 +121,7 @@ function logs(api: ControllerApi, c: Context, cursor: string | null): Response {
   if (cursor !== null) parseJobCursor(cursor);
   const source = (signal: AbortSignal) => api.logs(name, { ...chosen, cursor, signal });
   const events = c.req.header("Accept")?.includes("text/event-stream") === true;
-  return events ? logEvents(source) : jsonLines(source);
+  return events ? logEvents(source) : jsonLines(source, "logs");
 }
 
 /** What a submit calls itself, with a digest of what it says. */

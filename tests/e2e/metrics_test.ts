@@ -1,0 +1,73 @@
+/** What real processes tell Prometheus: a local cluster with one worker, and its worker. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { clientOf, makeWorld, startIris } from "../support/iris_process.ts";
+
+const LIMIT_MS = 20_000;
+
+/** What a server tells, by name and labels as they stand there. */
+async function scrape(url: string, token: string): Promise<Map<string, number>> {
+  const answer = await fetch(`${url}/metrics`, {
+    headers: { Authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(LIMIT_MS),
+  });
+  const text = await answer.text();
+  assertEquals(answer.status, 200, text);
+  return new Map(
+    text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) => {
+      const at = line.lastIndexOf(" ");
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+/** Isolates say what they counted once a second. */
+async function until(read: () => Promise<Map<string, number>>, key: string, wanted: number) {
+  const giveUp = performance.now() + LIMIT_MS;
+  for (;;) {
+    const found = await read();
+    if (found.get(key) === wanted) return found;
+    assert(performance.now() < giveUp, `${key} is ${found.get(key)}, not ${wanted}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+Deno.test("a cluster and its worker tell Prometheus what they did, and name no job", async () => {
+  using world = makeWorld();
+  const args = ["--mode=local", "--port=0", `--state-dir=${world.stateDir}`];
+  const cluster = startIris(world, args);
+  const client = await clientOf(world, cluster);
+  const token = Deno.readTextFileSync(`${world.stateDir}/token`).trim();
+  const argv = ["sh", "-c", "exit $IRIS_TASK_INDEX"];
+  const { name } = await client.submit({ name: "told-to-nobody", argv, replicas: 3, cpuMilli: 1 });
+  await client.wait(name);
+  const [worker] = await client.workers();
+  const [, url = ""] = cluster.output().stdout.match(/(http:\S+)/) ?? [];
+  const read = () => scrape(url, token);
+  await until(read, "iris_start_seconds_count", 3);
+  await until(read, 'iris_jobs_ended_total{state="FAILED"}', 1);
+  const figures = await until(read, "iris_submit_seconds_count", 1);
+  assertEquals(figures.get('iris_attempts_ended_total{cause="exit"}'), 3);
+  assertEquals(figures.get('iris_tasks_ended_total{state="FAILED"}'), 2);
+  assertEquals(figures.get('iris_tasks{state="RUNNING"}'), 0);
+  assertEquals(figures.get('iris_workers{state="alive"}'), 1);
+  assertEquals(figures.get("iris_figures_complete"), 1);
+  for (const key of ["iris_scheduling_pass_seconds_count", "iris_commit_seconds_count"]) {
+    assert((figures.get(key) ?? 0) > 0, key);
+  }
+  for (const isolate of ["core", "server", "scheduling", "worker-lifecycle", "vm-manager"]) {
+    assertEquals(figures.get(`iris_isolate_stalled{isolate="${isolate}"}`), 0, isolate);
+  }
+  assert((figures.get("iris_resident_memory_bytes") ?? 0) > 20e6);
+  assertEquals([...figures.keys()].filter((key) => key.includes("told-to-nobody")), []);
+  const own = Deno.readTextFileSync(`${world.stateDir}/worker-token`).trim();
+  const told = await until(
+    () => scrape(worker!.url, own),
+    'iris_worker_attempts_ended_total{cause="exit"}',
+    3,
+  );
+  assertEquals(told.get('iris_worker_attempts{state="running"}'), 0);
+  assertEquals(told.has('iris_isolate_stalled{isolate="core"}'), false);
+  assertMatch([...told.keys()].join("\n"), /iris_http_requests_total\{method="POST",route="\/v1\//);
+  Deno.kill(cluster.pid, "SIGTERM");
+  assertEquals((await cluster.ended).code, 0);
+});
