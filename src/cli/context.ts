@@ -1,4 +1,5 @@
 /** What a command gets from the process it runs in: output, environment, and a controller. */
+import { saidAsRecord } from "../base/log.ts";
 import type { IrisClient } from "../client/iris_client.ts";
 import type { TargetFlags } from "./target.ts";
 
@@ -31,7 +32,9 @@ const encoder = new TextEncoder();
 export const processContext: CliContext = {
   env: (name) => Deno.env.get(name),
   out: (line) => writeAll(Deno.stdout, encoder.encode(`${line}\n`)),
-  err: (line) => writeAll(Deno.stderr, encoder.encode(`${line}\n`)),
+  err: (line) => {
+    if (!saidAsRecord(line)) writeAll(Deno.stderr, encoder.encode(`${line}\n`));
+  },
   write: (stream, bytes) => writeAll(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes),
   get columns() {
     return Deno.stdout.isTerminal() ? terminalColumns() : undefined;

@@ -9,7 +9,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { turnEnd } from "../base/turn.ts";
 import { messageOf } from "../base/errors.ts";
-import { configuredLevel } from "../base/log.ts";
+import { configuredLog } from "../base/log.ts";
 import { addedUp, type Figures } from "../base/metrics.ts";
 import { Deadline } from "./deadline.ts";
 import type { FromIsolate, IsolateInit, IsolateTick, ToIsolate } from "./isolate_messages.ts";
@@ -323,8 +323,9 @@ export class IsolatePart<Config> implements Part {
 
   #init(stopPort: MessagePort, config: Config): IsolateInit {
     const { name, channels = {}, startTimeoutMs, stallMs, restart } = this.#options;
-    const limits = { startTimeoutMs, stallMs, restart, logLevel: configuredLevel() };
-    return { type: "init", name, config, channels, stopPort, ...limits };
+    const limits = { startTimeoutMs, stallMs, restart, log: configuredLog() };
+    const path = this.#context?.owner.path ?? name;
+    return { type: "init", name, path, config, channels, stopPort, ...limits };
   }
 
   /** What throws in an event would end the process: it is the isolate's failure instead. */

@@ -5,7 +5,7 @@
  */
 import { invariant } from "../base/assert.ts";
 import { systemClock, type Timer } from "../base/clock.ts";
-import type { LogLevel } from "../base/log.ts";
+import type { LogSettings } from "../base/log.ts";
 import { ownFigures } from "../base/metrics.ts";
 import { PortChannel } from "./channel.ts";
 import { Deadline } from "./deadline.ts";
@@ -28,8 +28,8 @@ const ANSWER_RESERVE_MS = 100;
 
 /** What a module may set up before its body runs for the first time. */
 export interface ServeOptions {
-  /** Called once with the isolate's name and what of its log is written (null for nothing). */
-  readonly onInit?: (name: string, level: LogLevel | null) => void;
+  /** Called once with who the isolate is, and what of its log is written (null for nothing). */
+  readonly onInit?: (of: { name: string; path: string; log: LogSettings | null }) => void;
 }
 
 /** The part of a worker's global scope that is used here; it is not in the window's types. */
@@ -52,7 +52,7 @@ export function serveIsolate<Config>(body: LoopBody<Config>, options: ServeOptio
     scope.removeEventListener("message", onInit);
     const init = event.data as IsolateInit;
     invariant(init.type === "init", "The first message to an isolate must be its init");
-    options.onInit?.(init.name, init.logLevel);
+    options.onInit?.(init);
     new IsolateServer(body as LoopBody<unknown>, init).start();
   };
   scope.addEventListener("message", onInit);

@@ -2,7 +2,7 @@
  * What main and an isolate say to each other. `init` goes over the isolate's own port, since it
  * carries the others; everything after it over the stop port. Types only.
  */
-import type { LogLevel } from "../base/log.ts";
+import type { LogSettings } from "../base/log.ts";
 import type { Figures } from "../base/metrics.ts";
 import type { RestartPolicy } from "./loop.ts";
 import type { ReportError, StopCause, StopReport, TreeNode } from "./part.ts";
@@ -18,8 +18,10 @@ export interface IsolateInit {
   readonly startTimeoutMs: number;
   readonly stallMs: number;
   readonly restart: RestartPolicy;
-  /** What of its log is written; null for nothing, as where main writes none. */
-  readonly logLevel: LogLevel | null;
+  /** Its place in the ownership tree. */
+  readonly path: string;
+  /** What of its log is written, and as what; null for nothing, as where main writes none. */
+  readonly log: LogSettings | null;
 }
 
 /** From main, over the stop port. Times are what is left: the clocks of two isolates differ. */

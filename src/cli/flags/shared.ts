@@ -9,7 +9,7 @@ import {
 } from "./quantities.ts";
 import { grouped, type SwitchFlag, type ValueFlag } from "./flag.ts";
 import { parseWebhookHost } from "./webhook.ts";
-import { LOG_LEVELS } from "../../base/log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../../base/log.ts";
 
 /** A switch. */
 export function flagSwitch(help: string): SwitchFlag {
@@ -69,6 +69,13 @@ export const MODE_FLAGS = {
     value: "LEVEL",
     help: `the least severe lines that are written: ${LOG_LEVELS.join(", ")}`,
     default: "warning",
+  },
+  logFormat: {
+    kind: "value",
+    parse: parseChoice(LOG_FORMATS),
+    value: "FORMAT",
+    help: "how they are written: for people (pretty), or each as a JSON object",
+    default: "pretty",
   },
 } as const;
 

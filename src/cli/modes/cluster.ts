@@ -2,7 +2,7 @@
  * A local cluster: the ClusterManager's tree. It owns the state folder, the entry in the user's list
  * of clusters, the controller, the VM manager and, on its word, the workers. Runs in main.
  */
-import type { LogLevel } from "../../base/log.ts";
+import type { LogFormat, LogLevel } from "../../base/log.ts";
 import { newToken, randomHex } from "../../base/ids.ts";
 import { hostOf, isLoopback } from "../../host/address.ts";
 import { readHardware } from "../../host/hardware.ts";
@@ -70,6 +70,7 @@ export interface ClusterOptions extends KeeperFlags, ContainerFlags, BundleFlags
   /** Tells of other groups. */
   readonly reload?: Pick<ConfigReload, "run" | "onGroups"> | undefined;
   readonly logLevel: LogLevel;
+  readonly logFormat?: LogFormat;
   readonly stopTimeoutMs: number;
 }
 

@@ -1,6 +1,6 @@
 /** What every mode that stays up does: start its tree, wait for the stop, report. Runs in main. */
 import { systemClock } from "../../base/clock.ts";
-import { configureLog, type LogLevel } from "../../base/log.ts";
+import { configureLog, type LogFormat, type LogLevel } from "../../base/log.ts";
 import type { Part } from "../../lifecycle/part.ts";
 import { outlastSignals } from "../../lifecycle/signals.ts";
 import type { ConfigReload } from "../config/config_reload.ts";
@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly stateDir: string;
   readonly stopTimeoutMs: number;
   readonly logLevel: LogLevel;
+  /** For people when left out. */
+  readonly logFormat?: LogFormat;
   /** True when what it runs goes on without it: a stop is a detach. */
   readonly detaches?: boolean;
   /** Reads the configuration again on SIGHUP; without it that does nothing. */
@@ -40,7 +42,7 @@ export async function runDaemon(
   options: DaemonOptions,
   tree: (ports: DaemonPorts) => Part,
 ): Promise<number> {
-  configureLog(options.logLevel, "iris");
+  configureLog({ level: options.logLevel, format: options.logFormat ?? "pretty" }, "iris");
   const requests = new StopRequests(() => control);
   const control: RootControl = new RootControl({
     clock: systemClock,

@@ -1,10 +1,11 @@
 /** The arguments that make this program a keeper, apart from what then runs it. */
-import type { LogLevel } from "../../base/log.ts";
+import type { LogFormat, LogLevel } from "../../base/log.ts";
 import type { KeeperMainOptions } from "../../worker/keeper/keeper_main.ts";
 
 /** What a keeper is told. */
 export interface KeeperArguments extends KeeperMainOptions {
   readonly logLevel: LogLevel;
+  readonly logFormat?: LogFormat;
 }
 
 /** The arguments behind the program's own that make it a keeper. */

@@ -1,5 +1,5 @@
 /** How a worker's keeper is composed from the flags. */
-import type { LogLevel } from "../../base/log.ts";
+import { configuredLog, type LogLevel } from "../../base/log.ts";
 import type { RunAs } from "../../host/launch_step.ts";
 import { diskBytes } from "../../host/disk.ts";
 import { selfCommand } from "../../host/self_command.ts";
@@ -45,6 +45,7 @@ export function keeperOf(of: {
     args: keeperArguments({
       ...{ cluster, worker, folder, socket, ownerGone, graceMs, logLevel, version: VERSION },
       cgroup,
+      logFormat: configuredLog()?.format ?? "pretty",
       spawner: flags.spawner,
       runAs: flags.runAs ?? null,
       ...(flags.logLimit === undefined ? {} : { logLimitBytes: flags.logLimit }),
