@@ -13,6 +13,7 @@ import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
 import { benchHeartbeat } from "./heartbeat.ts";
 import type { Figure } from "./figure.ts";
+import { benchHttp } from "./http.ts";
 import { benchLogs } from "./logs.ts";
 import { benchNewVm } from "./new_vm.ts";
 import { benchRecover } from "./recover.ts";
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   heartbeat: benchHeartbeat,
   schedule: benchSchedule,
   submit: benchSubmit,
+  http: benchHttp,
   recover: benchRecover,
   logs: benchLogs,
   usage: benchUsage,

@@ -1,16 +1,10 @@
 /** What is written about metrics is about those that there are. */
 import { assert, assertEquals } from "@std/assert";
 import { type MetricDeclaration, type MetricName, METRICS } from "../../src/base/metric_table.ts";
-import { METRICS_PAGE, metricsPage } from "../../scripts/docs/metrics.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 /** What Prometheus itself adds, by the configuration of whoever scrapes. */
 const SCRAPE_LABELS = ["job", "instance", "le"];
-
-/** The same for every width of a table. */
-function plain(markdown: string): string {
-  return markdown.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
-}
 
 /** What is declared of a name as it stands in an expression; null when it is none of ours. */
 function declared(name: string): MetricDeclaration | null {
@@ -20,10 +14,6 @@ function declared(name: string): MetricDeclaration | null {
   const base = known(name.replace(/_(bucket|sum|count)$/, ""));
   return base?.kind === "histogram" ? base : null;
 }
-
-Deno.test("the reference page has every metric as it is declared", () => {
-  assertEquals(plain(Deno.readTextFileSync(METRICS_PAGE)), plain(metricsPage()));
-});
 
 interface Panel {
   readonly title: string;
