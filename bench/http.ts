@@ -9,6 +9,7 @@ import { assert } from "@std/assert";
 import { fromFileUrl } from "../src/base/file_url.ts";
 import type { IrisClient } from "../src/client/iris_client.ts";
 import { clientOf, makeWorld, startIris, type World } from "../tests/support/iris_process.ts";
+import type { TreeNode } from "../src/lifecycle/part.ts";
 import { type Figure, figure } from "./figure.ts";
 import { fillStore } from "./http_store.ts";
 
@@ -19,6 +20,14 @@ const SUBMITS_PER_SECOND = 500;
 const FOLLOWERS = 1_000;
 /** What a worker ends a second where dispatch is not the limit; 0 where it is. */
 const PACES = [5_000, 0];
+
+/**
+ * At this load the server has half a core to do, so a request waits for little but the commit of a
+ * submit and the collection of garbage, some 10 ms each; five times that nobody notices.
+ */
+const P99_TARGET = "< 50 ms";
+/** Of the kernel's counts of processor time. */
+const TICKS_PER_SECOND = 100;
 
 /** Two thousand reads a second: of pages as the dashboard and the command line ask for them. */
 const READS = [
@@ -31,7 +40,7 @@ const SUBMIT = `submit\t${SUBMITS_PER_SECOND}\tPOST\t/api/v1/jobs\t` +
 
 interface KindFigures {
   readonly name: string;
-  readonly ok: number;
+  readonly ok?: number;
   readonly failed: number;
   readonly p50: number;
   readonly p99: number;
@@ -69,14 +78,19 @@ async function underLoad(note: Note, { load, pace }: { load: string; pace: numbe
   await using worker = new FakeWorker(url, token, pace);
   await client.submit({ name: "dispatch", argv: ["true"], replicas: 9_000_000, cpuMilli: 1 });
   const alone = await worker.rate(SECONDS / 2);
+  const before = await usedBy(client, controller.pid);
   const [loaded, kinds] = await Promise.all([
     worker.rate(SECONDS),
     runLoad(load, url, world),
   ]);
+  const after = await usedBy(client, controller.pid);
   const at = pace === 0 ? "dispatch at its limit" : `dispatch at ${pace}/s`;
   note(`${at}, without load`, alone, { unit: "tasks/s" });
   const target = pace === 0 ? "(two cores are full)" : "> 0.9";
   note(`${at}, with load, share`, loaded / alone, { unit: "share", target });
+  const answered = kinds.reduce((sum, { ok = 0 }) => sum + ok, 0);
+  const micros = (after.server - before.server) * 1e6 / answered;
+  note(`${at}: server's own time for a request`, micros, { unit: "us", target: "< 250 us" });
   for (const { name, failed, p50, p99, cores, latestMs } of kinds) {
     if (cores !== undefined) {
       note(`${at}: load generator`, cores, { unit: "cores" });
@@ -85,14 +99,25 @@ async function underLoad(note: Note, { load, pace }: { load: string; pace: numbe
     }
     assert(failed === 0, `${failed} of ${name} failed`);
     note(`${at}: ${name}, p50`, p50, { unit: "ms" });
-    note(`${at}: ${name}, p99`, p99, { unit: "ms", ...(pace > 0 && targetOf(name)) });
+    note(`${at}: ${name}, p99`, p99, { unit: "ms", ...(pace > 0 && { target: P99_TARGET }) });
   }
   Deno.kill(controller.pid, "SIGTERM");
   await controller.ended;
 }
 
-function targetOf(name: string): { target: string } {
-  return { target: name === "submit" ? "< 50 ms" : "< 50 ms" };
+/**
+ * Processor time of the controller's server isolate so far, in seconds: what it takes of the machine,
+ * also where that has other things to do.
+ */
+async function usedBy(client: IrisClient, pid: number): Promise<{ server: number }> {
+  const find = (node: TreeNode): TreeNode | null =>
+    node.name === "server" && node.kind === "loop"
+      ? node
+      : node.children.map(find).find((one) => one !== null) ?? null;
+  const thread = /thread (\d+)/.exec(find(await client.tree())?.detail ?? "")?.[1];
+  const stat = Deno.readTextFileSync(`/proc/${pid}/task/${thread}/stat`);
+  const cells = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { server: (Number(cells[11]) + Number(cells[12])) / TICKS_PER_SECOND };
 }
 
 /** Pieces of text to lines. */
