@@ -4,7 +4,7 @@
  * of its process tell, and adds it up.
  *
  * Written here: the packages for it count one observation at a time, where ours come by the thousand
- * alike, and take longer to load than an isolate (docs/adr/0026-metrics-are-counted-in-ranges.md).
+ * alike, and take longer to load than an isolate (docs/adr/0028-metrics-are-counted-in-ranges.md).
  */
 import {
   type CounterName,
