@@ -112,8 +112,7 @@ function controllerRoot(
           server: {
             ...{ listen, trust: files.trust, version: VERSION, database },
             bundles: bundlesIn(state.path, options),
-            allowOrigins: options.allowOrigin,
-            webhookHosts: options.webhooks,
+            ...{ allowOrigins: options.allowOrigin, webhookHosts: options.webhooks },
           },
           webhooks: webhooksIn(state.path, { hosts: options.webhooks, trust: files.trust }),
           heartbeat: { timing, trust: files.trust },
