@@ -98,7 +98,13 @@ export interface VmLinkPorts {
 export function vmLinkLoop(
   ports: (context: LoopContext<VmLinkConfig>) => Promise<VmLinkPorts>,
 ): LoopBody<VmLinkConfig> {
-  return async (context) => await new VmLink(context, await ports(context)).run();
+  /** The groups that the controller took last, also for a run that begins anew after a crash. */
+  let taken: readonly string[] | null = null;
+  return async (context) => {
+    const groups = taken ?? context.config.groups;
+    const onGroups = (other: readonly string[]) => void (taken = other);
+    await new VmLink(context, { ports: await ports(context), groups, onGroups }).run();
+  };
 }
 
 class VmLink {
@@ -109,6 +115,7 @@ class VmLink {
   readonly #side = new LinkSide<FromLinked, ToLinked>(merged);
   #link: string | null = null;
   #groups: readonly string[];
+  readonly #onGroups: (taken: readonly string[]) => void;
   /** Groups that the controller was not asked for yet. */
   #other: readonly string[] | null = null;
   /** Ends the held call, since there is something to tell. */
@@ -123,12 +130,20 @@ class VmLink {
   #refused = false;
   readonly #beganMs: number;
 
-  constructor(context: LoopContext<VmLinkConfig>, ports: VmLinkPorts) {
+  constructor(
+    context: LoopContext<VmLinkConfig>,
+    of: {
+      readonly ports: VmLinkPorts;
+      readonly groups: readonly string[];
+      readonly onGroups: (taken: readonly string[]) => void;
+    },
+  ) {
     this.#context = context;
-    this.#ports = ports;
+    this.#ports = of.ports;
+    this.#onGroups = of.onGroups;
     this.#manager = context.channel(MANAGER_CHANNEL);
     this.#main = context.channel(MAIN_CHANNEL);
-    this.#groups = context.config.groups;
+    this.#groups = of.groups;
     this.#beganMs = this.#heardMs = context.clock.now();
   }
 
@@ -244,7 +259,7 @@ class VmLink {
   #regrouped(groups: readonly string[], problem: string | null): void {
     if (this.#other !== groups) return;
     this.#other = null;
-    if (problem === null) this.#groups = groups;
+    if (problem === null) this.#onGroups(this.#groups = groups);
     this.#main.post({ type: "regrouped", problem });
   }
 

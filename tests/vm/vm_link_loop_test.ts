@@ -30,7 +30,14 @@ function ended(vm: string): Fleet {
 
 class World {
   readonly clock = new ManualClock();
-  readonly loop = new FakeLoop<VmLinkConfig>(this.clock);
+  loop = new FakeLoop<VmLinkConfig>(this.clock);
+  readonly #body = vmLinkLoop(() =>
+    Promise.resolve({
+      random: seededRandom(1),
+      call: (_url: string, request: LinkRequest, signal: AbortSignal) =>
+        this.#call(request, signal),
+    })
+  );
   /** What VM manager, main and the autoscaler's desk were told. */
   readonly told: ToVmManager[] = [];
   readonly main: FromLink[] = [];
@@ -39,23 +46,26 @@ class World {
   network: "up" | "down" | "answers lost" = "up";
   refuses: IrisError | null = null;
   calls = 0;
+  /** What the last call said of its groups. */
+  groups: readonly string[] = [];
+
+  /** The loop crashes and begins anew, in the same isolate. */
+  async crash(): Promise<void> {
+    this.loop.signal.abort({ cause: "crash", deadline: undefined });
+    await this.clock.advance(100);
+    await this.loop.ended;
+    await this.loop.unwind(1_000, "crash");
+    this.loop = new FakeLoop<VmLinkConfig>(this.clock);
+    await this.begin();
+  }
 
   async begin(): Promise<void> {
     this.manager.onMessage((message) => this.told.push(message));
     this.loop.far<FromLink, ToLink>(MAIN_CHANNEL).onMessage((message) => this.main.push(message));
-    this.loop.run(
-      vmLinkLoop(() =>
-        Promise.resolve({
-          random: seededRandom(1),
-          call: (_url: string, request: LinkRequest, signal: AbortSignal) =>
-            this.#call(request, signal),
-        })
-      ),
-      {
-        ...{ name: "rack", session: "s1", controllerUrls: ["http://c"], groups: ["cpu"] },
-        ...{ version: "0.1.0", protocol: 2, trust: null, tokenFile: "t" },
-      },
-    );
+    this.loop.run(this.#body, {
+      ...{ name: "rack", session: "s1", controllerUrls: ["http://c"], groups: ["cpu"] },
+      ...{ version: "0.1.0", protocol: 2, trust: null, tokenFile: "t" },
+    });
     await this.loop.ready;
     await this.clock.advance(100);
   }
@@ -110,6 +120,7 @@ class World {
 
   async #call(request: LinkRequest, signal: AbortSignal): Promise<LinkAnswer> {
     this.calls++;
+    this.groups = request.groups;
     if (this.refuses !== null) throw this.refuses;
     if (this.network === "down") throw new IrisError("unavailable", "no route");
     const lost = this.network === "answers lost";
@@ -223,4 +234,7 @@ test("other groups are another link of the same VM manager, and a refusal leaves
   main.post({ type: "groups", groups: ["tpu"] });
   await world.clock.advance(200);
   assertEquals(world.main.at(-1), { type: "regrouped", problem: "another one has tpu" });
+  world.refuses = null;
+  await world.crash();
+  assertEquals(world.groups, ["cpu", "gpu"]);
 });

@@ -26,6 +26,7 @@ import type { CliContext } from "../context.ts";
 import { figuresPart } from "../parts/figures_part.ts";
 import { loopPart } from "../parts/loops.ts";
 import { stateDirPart } from "../parts/state_dir_part.ts";
+import { tokenWatch } from "../parts/token_watch.ts";
 import { vmManagerParts } from "../parts/vm_manager_part.ts";
 import type { RootControl } from "../root.ts";
 import { VERSION } from "../version.ts";
@@ -153,6 +154,10 @@ function managerRoot(context: CliContext, of: ManagerParts): Part {
         return problem;
       });
       await owner.own(manager.link, { stage: 1 });
+      // The link reads the file at each call; what VMs' workers get has to follow.
+      const onChange = (token: string) =>
+        manager.relaunch(launchOf({ controllerUrls, token, trust, options }));
+      await owner.own(tokenWatch(tokenFile, { token, onChange }), { stage: 2 });
       let loop: Owner | null = null;
       await owner.own(link.handOver(() => loop), { stage: 3 });
       loop = await owner.own(manager.loop, { stage: 4 });
