@@ -54,7 +54,7 @@ export async function shareProgram(
   const { folder, nowMs } = place;
   const fresh = `${folder}/.new-${randomHex(8)}`;
   try {
-    const { hash, size } = await hashOf(singleFile);
+    const { hash, size } = await sumOf(source, singleFile);
     const path = `${folder}/iris-${hash}`;
     if (sizeOf(path) !== size) {
       await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -90,7 +90,25 @@ function sweepPrograms({ folder, nowMs, isUsed }: ProgramPlace, own: string): vo
   }
 }
 
-async function hashOf(path: string): Promise<{ hash: string; size: number }> {
+/** What a file was found to be, for as long as it stays as it is: reading it all takes its time. */
+const sums = new WeakMap<ProgramSource, { readonly key: string; readonly sum: Sum }>();
+
+interface Sum {
+  readonly hash: string;
+  readonly size: number;
+}
+
+async function sumOf(source: ProgramSource, file: string): Promise<Sum> {
+  const { size, mtime, ino } = await Deno.stat(file);
+  const key = `${file} ${size} ${mtime?.getTime()} ${ino}`;
+  const known = sums.get(source);
+  if (known?.key === key) return known.sum;
+  const sum = await hashOf(file);
+  sums.set(source, { key, sum });
+  return sum;
+}
+
+async function hashOf(path: string): Promise<Sum> {
   using file = await Deno.open(path, { read: true });
   const hash = createHash("sha256");
   const buffer = new Uint8Array(CHUNK_BYTES);

@@ -11,12 +11,16 @@ class Shared implements Disposable {
   readonly cluster = `${this.dir}/iris-c`;
   readonly folder = `${this.cluster}/.programs`;
   nowMs = Date.now();
+  #writes = 1;
 
-  async share(text: string): Promise<string> {
-    const file = `${this.dir}/iris`;
-    Deno.writeTextFileSync(file, text);
+  readonly #source = { singleFile: `${this.dir}/iris`, otherwise: { command: [], env: {} } };
+
+  /** @param at when the file was written, as it says; each time another when left out */
+  async share(text: string, at = this.#writes++): Promise<string> {
+    Deno.writeTextFileSync(this.#source.singleFile, text);
+    Deno.utimeSync(this.#source.singleFile, at, at);
     const { command } = await shareProgram(
-      { singleFile: file, otherwise: { command: [], env: {} } },
+      this.#source,
       {
         folder: this.folder,
         nowMs: this.nowMs,
@@ -81,4 +85,11 @@ Deno.test("where slices cannot be looked at no program goes", async () => {
     IrisError,
   );
   assertEquals(gone.code, "unavailable");
+});
+
+Deno.test("a file that stays as it is was read once", async () => {
+  using shared = new Shared();
+  const first = await shared.share("one", 7);
+  assertEquals(await shared.share("two", 7), first);
+  assertEquals(await shared.share("two", 8) === first, false);
 });
