@@ -8,6 +8,7 @@ import { formatTable } from "../src/cli/output/table.ts";
 import { benchBootstrap } from "./bootstrap.ts";
 import { benchAutoscale } from "./autoscale.ts";
 import { benchCompile } from "./compile.ts";
+import { benchDashboard } from "./dashboard.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchSpawn } from "./spawn.ts";
 import { benchSpawnKeeper } from "./spawn_keeper.ts";
@@ -40,6 +41,7 @@ const BENCHES: Readonly<Record<string, (runs: number) => Promise<Figure[]>>> = {
   bootstrap: benchBootstrap,
   vm: benchNewVm,
   autoscale: benchAutoscale,
+  dashboard: benchDashboard,
 };
 
 async function main(argv: string[]): Promise<void> {

@@ -29,6 +29,7 @@ import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 
 import type { EventFilter } from "../store/reader.ts";
 import type { SubmitMark } from "../store/rows.ts";
+import type { BoardApi } from "./board_api.ts";
 import type { FleetApi } from "./fleet_api.ts";
 import type { LiveApi } from "./live_api.ts";
 import type { JobVerb } from "./messages.ts";
@@ -147,6 +148,8 @@ export interface ControllerApi {
   readonly live: LiveApi;
   /** Tokens that were given out. */
   readonly tokens: TokensApi;
+  /** What pages show. */
+  readonly board: BoardApi;
   /** VMs and scale groups. */
   readonly fleet: FleetApi;
   /**

@@ -42,6 +42,7 @@ import { parseJobCursor } from "../wire/log_chunks.ts";
 import type { ForgottenResponse } from "../wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
+import { BoardCalls } from "./board_calls.ts";
 import { explainDone } from "./explain_job.ts";
 import { eventPage, followEvents } from "./event_pages.ts";
 import { JobOutputsReader } from "./job_outputs.ts";
@@ -113,6 +114,7 @@ export class ServerBridge implements ControllerApi {
   readonly live: LiveCalls;
   readonly fleet: FleetCalls;
   readonly tokens: TokenCalls;
+  readonly board: BoardCalls;
   readonly #options: ServerBridgeOptions;
   readonly #logRoom = new LogRoom();
   readonly #logAnswers = new LogAnswers(() => this.#logRoom.readers);
@@ -151,6 +153,7 @@ export class ServerBridge implements ControllerApi {
       main: (message) => this.#wait((id) => options.main.post(message(id))),
     });
     this.#trees = new WorkerTrees({ post, clock, pid: Deno.pid });
+    this.board = new BoardCalls(reader, clock, this.#closed.signal);
     const { version } = options;
     const { cluster } = reader;
     this.fleet = new FleetCalls(options.desk, { clock, cluster, version, book: options.managers });

@@ -105,13 +105,30 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   // It has the tokens of all workers in it.
   "GET /api/v1/cluster/backup": ADMIN,
 
-  "GET /": OWN_READ,
-  "GET /dashboard/live.js": "open",
   "GET /assets/style.css": "open",
+  "GET /dashboard/assets/:build/:name": "open",
+  "GET /": OWN_READ,
+  "GET /jobs": OWN_READ,
   "GET /jobs/:name": OWN_READ,
-  "GET /jobs/:name/facts": OWN_READ,
   "GET /jobs/:name/tasks/:index": OWN_READ,
-  "GET /jobs/:name/tasks/:index/facts": OWN_READ,
+  "GET /events": OWN_READ,
+  "GET /workers": READ,
+  "GET /workers/:name": READ,
+  "GET /vms": READ,
+  "GET /vms/:name": READ,
+  "GET /tree": OVERSIGHT,
+  // It looks at the row of the page that is followed.
+  "GET /dashboard/live": OWN_READ,
+  "POST /dashboard/theme": READ,
+  "POST /jobs/:name/stop": OWN_CHANGE,
+  "POST /jobs/:name/hold": OWN_CHANGE,
+  "POST /jobs/:name/release": OWN_CHANGE,
+  "POST /jobs/:name/retry": OWN_CHANGE,
+  "POST /workers/:name/drain": ADMIN,
+  "POST /workers/:name/release": ADMIN,
+  "POST /vms/:vm/stop": ADMIN,
+  "POST /vms/:vm/reload": ADMIN,
+  "POST /cluster/stop": ADMIN,
 };
 
 /** What a route without a row is: for admins alone. */

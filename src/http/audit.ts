@@ -41,6 +41,16 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "POST /api/v1/tokens/rotate": "rotate token",
   "POST /api/v1/cluster/stop": "stop cluster",
   "GET /api/v1/cluster/backup": "fetch backup",
+  // The same by forms of pages.
+  "POST /jobs/:name/stop": "stop job",
+  "POST /jobs/:name/hold": "hold job",
+  "POST /jobs/:name/release": "release job",
+  "POST /jobs/:name/retry": "retry job",
+  "POST /workers/:name/drain": "drain worker",
+  "POST /workers/:name/release": "release worker",
+  "POST /vms/:vm/stop": "stop VM",
+  "POST /vms/:vm/reload": "reload VM",
+  "POST /cluster/stop": "stop cluster",
 };
 
 /** What changes something and is told otherwise: by an event of its own, or not by people. */
@@ -51,6 +61,7 @@ export const TOLD_OTHERWISE: readonly string[] = [
   "POST /api/v1/tokens/:id/revoke",
   "POST /login",
   "POST /logout",
+  "POST /dashboard/theme",
   // They change nothing.
   `POST ${JOB}/logs`,
   "POST /api/v1/bundles",

@@ -55,7 +55,8 @@ function waitsOf(row: Row): [number, WaitFor][] {
   return first === null ? [] : [[first, "end"]];
 }
 
-function pendingOf(row: Row): number[] {
+/** Of all columns of `jobs`: what waits, as from, to, next attempt, worker to avoid, not before, ... */
+export function pendingOf(row: Row): number[] {
   const cells = fromBlob(row.pending);
   if (row.avoided !== null) return cells;
   // Version 1 knew neither rests nor workers to avoid.

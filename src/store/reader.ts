@@ -7,6 +7,7 @@ import { IrisError, messageOf } from "../base/errors.ts";
 import type { EventView, JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
 import type { EndCause } from "../wire/reconcile.ts";
+import { BoardReader } from "./board_reader.ts";
 import { fromBlob } from "./columns.ts";
 import { specFromStore } from "../wire/job_spec.ts";
 import { endpointRowOf, jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
@@ -60,11 +61,17 @@ export class StoreReader {
   readonly #db: DatabaseSync;
   readonly #statements: ReturnType<typeof prepareAll>;
   #cluster: string | null = null;
+  #board: BoardReader | null = null;
 
   /** @param db read-only, and from now on owned by this */
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#statements = prepareAll(db);
+  }
+
+  /** What pages show, over the same connection. */
+  get board(): BoardReader {
+    return this.#board ??= new BoardReader(this.#db, () => this.cluster);
   }
 
   /** Jobs, newest first. */

@@ -59,7 +59,7 @@ Deno.test({
 
     await using browser = await Chromium.start();
     const page = await browser.open((await client.loginLink()).url);
-    await page.until(`/[\\d.]+ GiB of [\\d.]+ GiB/.test(document.body.innerText)`, UP_MS);
+    await page.until(`/[\\d.]+ busy on 1 host/.test(document.body.innerText)`, UP_MS);
     await page.go(`${url}/jobs/${encodeURIComponent(name)}`);
     assert(
       (await page.evaluate<string[]>(LINES)).length > 3,
@@ -70,7 +70,7 @@ Deno.test({
     const late = await page.evaluate<number[]>("late.slice(0, 10).sort((a, b) => a - b)");
     assert(late[5]! < SOON_MS, `lines were shown ${late} ms late`);
     await page.until(
-      `document.querySelector("[data-fact=state]").textContent === "RUNNING"`,
+      `document.querySelector("[data-fact=state]").textContent === "running"`,
       UP_MS,
     );
 
@@ -92,7 +92,7 @@ Deno.test({
     const numbers = lines.slice(0, -2).map((line) => Number(/^0 \| line (\d+) at/.exec(line)?.[1]));
     assertEquals(numbers, numbers.map((_, at) => at), "each line once, in order");
     await page.until(
-      `document.querySelector("[data-fact=state]").textContent === "SUCCEEDED"`,
+      `document.querySelector("[data-fact=state]").textContent === "succeeded"`,
       UP_MS,
     );
 

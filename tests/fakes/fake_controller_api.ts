@@ -33,6 +33,7 @@ import { formatJobCursor, parseJobCursor } from "../../src/wire/log_chunks.ts";
 import type { ForgottenResponse } from "../../src/wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../../src/wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../../src/wire/reconcile.ts";
+import { FakeBoard } from "./fake_board.ts";
 import { FakeFleet } from "./fake_fleet.ts";
 import { FakeLive } from "./fake_live.ts";
 import { FakeTokens } from "./fake_tokens.ts";
@@ -54,6 +55,7 @@ export class FakeControllerApi implements ControllerApi {
   readonly live = new FakeLive(this);
   readonly fleet = new FakeFleet();
   readonly tokens = new FakeTokens();
+  readonly board = new FakeBoard(this);
   health_: Health = { ok: true, problems: [], closing: false };
   stops: ClusterStopRequest[] = [];
   /** Every question for logs. */
@@ -347,6 +349,7 @@ export class FakeControllerApi implements ControllerApi {
   }
 
   #wake(): void {
+    this.board.changes++;
     const waiting = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiting) resolve();

@@ -1,7 +1,8 @@
 /** The pages of jobs and tasks, as a browser without JavaScript gets them, and the stream they follow. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createApp } from "../../src/http/app.ts";
 import { Sessions } from "../../src/http/auth.ts";
+import { assetPath, ASSETS } from "../../src/http/dashboard/assets.ts";
 import { HostUsages, MAX_HOSTS } from "../../src/http/dashboard/host_usages.ts";
 import { linesPerTask, TAIL_LINES, TailLines } from "../../src/http/dashboard/log_tail.ts";
 import type { LogChunk, WorkerView } from "../../src/wire/api.ts";
@@ -31,13 +32,15 @@ function setup() {
     });
     assertEquals(answer.status, 201, await answer.text());
   };
-  return { api, app, get, submit };
+  return { api, app, get, submit, Cookie };
 }
 
 function chunk(text: string | Uint8Array, more: Partial<LogChunk> = {}): LogChunk {
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   return { task: 0, attempt: 0, stream: "stdout", offset: 0, data: bytes.toBase64(), ...more };
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const page = (task?: number) =>
   `/jobs/${encodeURIComponent(JOB)}${task === undefined ? "" : `/tasks/${task}`}`;
@@ -50,26 +53,40 @@ Deno.test("the page of a job shows its facts, its tasks and the end of its log",
   const answer = await get(page());
   assertEquals(answer.status, 200);
   const text = await answer.text();
-  assertMatch(text, /data-fact="state"[^>]*>\s*PENDING/);
+  assertMatch(text, /data-fact="state"><span class="badge s-PENDING">pending/);
   assertStringIncludes(text, '<div class="">0 | first</div>');
   assertMatch(text, /<div class="" data-key="0\.0\.stdout" data-rest="">0 \| second<\/div>/);
   assertStringIncludes(text, '<div class="err">1 | oops</div>');
   assertStringIncludes(text, `href="${page(1)}"`);
   assertMatch(text, /data-cursor="[\w-]+"/);
-  assertMatch(text, /<noscript>\s*<meta http-equiv="refresh"/);
+  assertMatch(text, /<noscript><meta http-equiv="refresh"/);
+  assertStringIncludes(text, `<form method="post" action="${page()}/stop">`);
 });
 
-Deno.test("the page of a task shows what it uses, and its own output alone", async () => {
+Deno.test("colours that a task wrote are for the script, and not in the way without it", async () => {
+  const { api, get, submit } = setup();
+  await submit();
+  api.write(JOB, chunk("\x1b[1;31mred\x1b[0m and 10%\r20%\n"));
+  const text = await (await get(page(0))).text();
+  assertStringIncludes(text, ">20%</div>");
+  assertStringIncludes(text, 'data-ansi="\x1b[1;31mred\x1b[0m and 10%\r20%"');
+});
+
+Deno.test("the page of a task shows what happened, and its own output alone", async () => {
   const { api, get, submit } = setup();
   await submit({ replicas: 2 });
   api.write(JOB, chunk("of another\n"));
   api.write(JOB, chunk("mine\n", { task: 1 }));
+  const data = { task: 1, failures: 1, losses: 0, crashes: 0 };
+  api.board.story = [{
+    ...{ cursor: "fake.1", atMs: 2_000, kind: "task_retried", job: JOB, generation: 1 },
+    ...{ worker: null, data },
+  }];
   const text = await (await get(page(1))).text();
   assertStringIncludes(text, '<div class="">mine</div>');
   assertEquals(text.includes("of another"), false);
-  assertMatch(text, /data-fact="uses"[^>]*>\s*0\.0 s of cpu so far, 3 B now/);
-  const { facts, done } = await (await get(`${page(1)}/facts`)).json();
-  assertEquals([facts.state, done], ["PENDING", false]);
+  assertStringIncludes(text, "failed: tried again (1 of 0 retries)");
+  assertStringIncludes(text, "<code>{\n &quot;n&quot;: 1\n}</code>");
 });
 
 Deno.test("what a task wrote is text on its page, whatever it wrote", async () => {
@@ -82,30 +99,60 @@ Deno.test("what a task wrote is text on its page, whatever it wrote", async () =
     assertEquals([...text.matchAll(/<script/g)].length, 1, "only the page's own");
     assertStringIncludes(text, "&lt;script&gt;alert(1)&lt;/script&gt;");
     assertEquals(text.includes("<img"), false);
+    assertEquals(
+      /<[^>]* style=/.test(text),
+      false,
+      "no style in the markup: the policy forbids it",
+    );
     const policy = answer.headers.get("Content-Security-Policy") ?? "";
     assertStringIncludes(policy, "default-src 'none'");
-    assertStringIncludes(policy, "script-src 'self'");
+    assertStringIncludes(policy, "script-src 'self'; style-src 'self'");
   }
 });
 
-Deno.test("no page but the script is given to who is not logged in", async () => {
+Deno.test("no page is given to who is not logged in, but what pages are made of is", async () => {
   const { app, submit } = setup();
   await submit();
-  for (const path of [page(), page(0), `${page()}/facts`, `${page(0)}/facts`]) {
+  for (const path of ["/", "/jobs", page(), page(0), "/dashboard/live?view=/"]) {
     const answer = await app.request(path);
     assertEquals(answer.status, 401, path);
     assertStringIncludes(await answer.text(), "login link");
   }
-  const script = await app.request("/dashboard/live.js");
-  assertMatch(script.headers.get("Content-Type") ?? "", /^text\/javascript/);
-  assertStringIncludes(await script.text(), "text/event-stream");
+  for (const name of ASSETS) {
+    const asset = await app.request(assetPath(name));
+    assertEquals(asset.status, 200, name);
+    assertMatch(asset.headers.get("Content-Type") ?? "", /^text\/(javascript|css); charset=utf-8$/);
+    assertMatch(asset.headers.get("Cache-Control") ?? "", /immutable/);
+    const etag = asset.headers.get("ETag") ?? "";
+    const plain = await asset.text();
+    const again = await app.request(assetPath(name), { headers: { "If-None-Match": etag } });
+    assertEquals([again.status, await again.text()], [304, ""]);
+    const packed = await app.request(assetPath(name), { headers: { "Accept-Encoding": "gzip" } });
+    const body = packed.body!.pipeThrough(new DecompressionStream("gzip"));
+    assertEquals(await new Response(body).text(), plain);
+  }
+  assertEquals((await app.request(assetPath("nope.js"))).status, 404);
+  assertEquals((await app.request(assetPath("constructor"))).status, 404);
+});
+
+Deno.test("every module that a page loads is among the assets", async () => {
+  const { app } = setup();
+  for (const name of ASSETS.filter((one) => /^(?!uplot|xterm).*\.js$/.test(one))) {
+    const text = await (await app.request(assetPath(name))).text();
+    for (const [, wanted] of text.matchAll(/(?:from|import\(?) ?"\.\/([\w.-]+)"/g)) {
+      assert(ASSETS.includes(wanted!), `${name} imports ${wanted}`);
+    }
+  }
 });
 
 Deno.test("there is no page of a job or a task that there is not", async () => {
   const { get, submit } = setup();
   await submit();
-  for (const path of ["/jobs/nope", page(1), `${page()}/tasks/x`, `${page(9)}/facts`]) {
-    assertEquals((await get(path)).status, 404, path);
+  for (const path of ["/jobs/nope", page(1), `${page()}/tasks/x`, "/jobs/%E0%A4%A"]) {
+    const answer = await get(path, { Accept: "text/html" });
+    assertEquals(answer.status, 404, path);
+    assertStringIncludes(await answer.text(), "Not found");
+    assertMatch(await (await get(path)).text(), /"code":"not_found"/);
   }
 });
 
@@ -157,13 +204,111 @@ Deno.test("a page begins with no more lines than it may, of one task or of a mil
   assertEquals([linesPerTask(1), linesPerTask(50), linesPerTask(1_000_000)], [200, 10, 1]);
 });
 
-Deno.test("the status page links to jobs and shows what workers use", async () => {
+Deno.test("the first page says how the cluster does, and links to jobs", async () => {
   const { api, get, submit } = setup();
+  assertStringIncludes(await (await get("/")).text(), "No job runs or waits");
   await submit();
   await api.register(sampleRegistration("w1"));
   const text = await (await get("/")).text();
   assertStringIncludes(text, `href="${page()}"`);
-  assertMatch(text, /1 B of 2 B/);
+  assertStringIncludes(text, "Nothing is wrong now");
+});
+
+Deno.test("what is wrong is said with the way to mend it", async () => {
+  const { api, get } = setup();
+  api.health_ = { ok: false, problems: ["scheduling: stalled"], closing: false };
+  await api.register(sampleRegistration("w1"));
+  await api.register(sampleRegistration("w2"));
+  const [lost, aside] = api.workers() as Mutable<WorkerView>[];
+  Object.assign(lost!, { state: "lost", reason: "it did not answer for 50 s" });
+  Object.assign(aside!, { setAside: { why: "tasks cannot start there", untilMs: 1 } });
+  const text = await (await get("/")).text();
+  const wrongs = text.slice(text.indexOf('class="wrongs"'), text.indexOf('id="numbers"'));
+  assertMatch(wrongs, /scheduling: stalled[^]*see the <a href="\/tree">/);
+  assertMatch(wrongs, /w1<\/a> is lost: it did not answer for 50 s\.[^]*iris worker clear/);
+  assertMatch(wrongs, /set aside: tasks cannot start there\.[^]*action="\/workers\/w2\/release"/);
+});
+
+Deno.test("jobs are found by part of their name, state and user, and shown page by page", async () => {
+  const { api, get, submit } = setup();
+  for (let at = 0; at < 120; at++) await submit({ name: `/u/many-${at}` });
+  await submit({ name: "/v/other" });
+  api.finish("/v/other");
+  const rows = async (query: string) => {
+    const text = await (await get(`/jobs${query}`)).text();
+    return [...text.matchAll(/<tr data-key="job-\d+" data-href="([^"]+)"/g)]
+      .map(([, href]) => decodeURIComponent(href!.slice("/jobs/".length)));
+  };
+  assertEquals((await rows("")).length, 50);
+  assertEquals(await rows("?q=MANY-11&sort=name"), [
+    ...["/u/many-11", "/u/many-110", "/u/many-111", "/u/many-112", "/u/many-113", "/u/many-114"],
+    ...["/u/many-115", "/u/many-116", "/u/many-117", "/u/many-118", "/u/many-119"],
+  ]);
+  assertEquals(await rows("?user=v"), ["/v/other"]);
+  assertEquals(await rows("?state=SUCCEEDED"), ["/v/other"]);
+  assertEquals((await rows("?offset=100")).length, 21);
+  const none = await (await get("/jobs?q=nothing-like-it")).text();
+  assertStringIncludes(none, "No job is like that.");
+  for (const query of ["?state=HAPPY", "?sort=random", "?offset=-1"]) {
+    assertEquals((await get(`/jobs${query}`)).status, 400, query);
+  }
+});
+
+Deno.test("a user sees own jobs alone, on every page and on what keeps it alive", async () => {
+  const { api, app, submit } = setup();
+  await submit({ name: "/ada/ring" });
+  await submit({ name: "/bob/secret" });
+  await api.register(sampleRegistration("w1"));
+  const as = (role: "user" | "viewer", name: string) => {
+    const Authorization = `Bearer ${api.tokens.give(role, name)}`;
+    return (path: string) => app.request(path, { headers: { Authorization } });
+  };
+  const [ada, eve] = [as("user", "ada"), as("viewer", "eve")];
+  const secret = encodeURIComponent("/bob/secret");
+  for (const path of ["/", "/jobs", "/jobs?user=bob", "/events", "/workers", "/workers/w1"]) {
+    const text = await (await ada(path)).text();
+    assertEquals(text.includes("secret"), false, path);
+    assertEquals(text.includes('href="/tree"'), false, path);
+  }
+  assertStringIncludes(await (await ada("/jobs")).text(), "/ada/ring");
+  for (const path of [`/jobs/${secret}`, `/jobs/${secret}/tasks/0`, "/tree"]) {
+    assertEquals((await ada(path)).status, 403, path);
+    const live = await ada(`/dashboard/live?view=${encodeURIComponent(path)}`);
+    assertEquals(live.status, 403, path);
+  }
+  const list = await eve("/jobs");
+  assertStringIncludes(await list.text(), "/bob/secret");
+  const forms = async (of: typeof ada, path: string) =>
+    [...(await (await of(path)).text()).matchAll(/action="([^"]+)"/g)].map(([, to]) => to);
+  const alone = ["/dashboard/theme", "/logout"];
+  assertEquals(await forms(eve, `/jobs/${secret}`), alone, "who only looks can do nothing");
+  assertEquals(await forms(ada, "/workers/w1"), alone);
+  assert((await forms(ada, `/jobs/${encodeURIComponent("/ada/ring")}`)).length > alone.length);
+});
+
+Deno.test("what a page asks for is a form, taken only from a page of ours", async () => {
+  const { api, app, Cookie, submit } = setup();
+  await submit();
+  const post = (headers: Record<string, string>, back = page()) => {
+    const body = new URLSearchParams({ back });
+    return app.request(`${page()}/stop`, {
+      method: "POST",
+      body: body.toString(),
+      headers: {
+        ...{ Cookie, "Content-Type": "application/x-www-form-urlencoded" },
+        ...{ "Content-Length": String(body.toString().length), ...headers },
+      },
+    });
+  };
+  for (const Origin of ["https://evil.example", "null", ""]) {
+    assertEquals((await post({ Origin })).status, 401, Origin);
+  }
+  assertEquals(api.job(JOB)?.state, "PENDING");
+  const away = await post({ Origin: "http://localhost" }, "//evil.example/");
+  assertEquals([away.status, away.headers.get("Location")], [303, "/"]);
+  const done = await post({ Origin: "http://localhost" });
+  assertEquals([done.status, done.headers.get("Location")], [303, page()]);
+  assertEquals(api.job(JOB)?.state, "KILLED");
 });
 
 Deno.test("usage is asked of some workers, not twice at once, and a silent one holds nobody up", async () => {

@@ -5,54 +5,7 @@ import { fromBlob, toBlob } from "../../src/store/columns.ts";
 import { migrate, schemaVersion } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open_store.ts";
 import { openReader } from "../../src/store/reader.ts";
-import type { JobRow, StoreChanges } from "../../src/store/rows.ts";
-import { parseJobSpec } from "../../src/wire/job_spec.ts";
-
-const NOTHING: StoreChanges = {
-  newJobs: [],
-  jobs: [],
-  lanes: [],
-  goneLanes: [],
-  results: [],
-  copiedResults: [],
-  details: [],
-  returned: [],
-  charges: [],
-  workers: [],
-  goneWorkers: [],
-  strikes: [],
-  workerMarks: [],
-  endpoints: [],
-  goneEndpoints: [],
-  events: [],
-};
-
-function jobRow(generation: number, more: Partial<JobRow> = {}): JobRow {
-  const spec = parseJobSpec({ name: `j${generation}`, argv: ["x"], replicas: 10 }, { user: "u" });
-  return {
-    generation,
-    name: spec.name,
-    user: "u",
-    spec,
-    submittedAtMs: 5,
-    state: "PENDING",
-    done: false,
-    counts: { PENDING: 10 },
-    startedAtMs: null,
-    endedAtMs: null,
-    reason: null,
-    quarantined: null,
-    waits: [],
-    held: false,
-    eligibleAtMs: null,
-    parent: null,
-    retryOf: null,
-    submitted: null,
-    pending: [0, 10, 0, 0, 0],
-    avoided: [],
-    ...more,
-  };
-}
+import { jobRow, NOTHING } from "../support/store_rows.ts";
 
 function inFolder(name: string, body: (path: string, folder: string) => void | Promise<void>) {
   Deno.test(name, async () => {

@@ -198,6 +198,40 @@ export class BrowserPage {
     }
   }
 
+  /** Runs a script in every page that is opened from now on, before its own. */
+  async before(script: string): Promise<void> {
+    await this.call("Page.addScriptToEvaluateOnNewDocument", { source: script });
+  }
+
+  /** How large the window is, in pixels, and how bright its reader likes pages. */
+  async view(of: { width: number; height: number; theme: "light" | "dark" }): Promise<void> {
+    const { width, height, theme } = of;
+    const metrics = { width, height, deviceScaleFactor: 1, mobile: width < 500 };
+    await this.call("Emulation.setDeviceMetricsOverride", metrics);
+    const features = [{ name: "prefers-color-scheme", value: theme }];
+    await this.call("Emulation.setEmulatedMedia", { features });
+  }
+
+  /** Whether scripts run. */
+  async scripts(run: boolean): Promise<void> {
+    await this.call("Emulation.setScriptExecutionDisabled", { value: !run });
+  }
+
+  /** What is seen of it, as PNG. */
+  async picture(): Promise<Uint8Array> {
+    const { data } = await this.call("Page.captureScreenshot", { format: "png" });
+    return Uint8Array.fromBase64(String(data));
+  }
+
+  /** Presses keys, one after the other. */
+  async press(...keys: string[]): Promise<void> {
+    for (const key of keys) {
+      const text = key.length === 1 ? { text: key } : key === "Enter" ? { text: "\r" } : {};
+      await this.call("Input.dispatchKeyEvent", { type: "keyDown", key, ...text });
+      await this.call("Input.dispatchKeyEvent", { type: "keyUp", key });
+    }
+  }
+
   /** As {@linkcode evaluate}; false when the page was loaded anew meanwhile. */
   async #looked(expression: string): Promise<boolean> {
     try {

@@ -1,100 +1,74 @@
 /**
- * The routes of the pages that a browser sees: the status page, jobs and tasks with their logs, and the
- * script that keeps them alive. Runs in the controller's server.
+ * The routes of the pages that a browser sees: pages, what changes on them, what can be asked for on
+ * them, and the scripts. What renders pages is loaded when the first browser comes: a cluster without
+ * one does without. Who may have which page is said by `access.ts`. Runs in the controller's server.
  */
 import { type Context, Hono } from "hono";
+import { getCookie } from "hono/cookie";
 import { IrisError } from "../../base/errors.ts";
 import type { ControllerApi } from "../../controller/controller_api.ts";
-import type { JobView, TaskDetail } from "../../wire/api.ts";
-import type { TaskUsage } from "../../wire/usage.ts";
-import { mayCall, onlyUser } from "../gate.ts";
-import { statusPage } from "../pages/status_page.ts";
-import { intQuery } from "../query.ts";
-import { soon } from "../soon.ts";
-import { jobFacts, taskFacts } from "./facts.ts";
-import { HostUsages } from "./host_usages.ts";
-import { jobPage, PAGE_TASKS, taskPage } from "./job_page.ts";
-import { linesPerTask, readTail } from "./log_tail.ts";
-import LIVE_SCRIPT from "./live.js" with { type: "text" };
+import { httpStatusOf } from "../../wire/error_table.ts";
+import { callerOf, checkJob, mayCall } from "../gate.ts";
+import { errorAnswer } from "../errors.ts";
+import type { ShownPages } from "./shown_pages.ts";
+import { viewerOf } from "./viewer.ts";
 
 /** What the pages need beside the controller itself. */
 export interface DashboardOptions {
   readonly version: string;
 }
 
-/** Jobs shown on the status page. */
-const PAGE_JOBS = 50;
-/** A page waits for so long for what a task uses, in ms. */
-const USAGE_MS = 1_000;
+/** The addresses of pages. */
+export const PAGE_PATHS = [
+  ...["/", "/jobs", "/jobs/:name", "/jobs/:name/tasks/:index"] as const,
+  ...["/workers", "/workers/:name", "/vms", "/vms/:name", "/tree", "/events"] as const,
+];
+
+/** Where forms of pages go. */
+const FORM_PATHS = [
+  ...["/jobs/:name/stop", "/jobs/:name/hold", "/jobs/:name/release", "/jobs/:name/retry"],
+  ...["/workers/:name/drain", "/workers/:name/release", "/vms/:vm/stop", "/vms/:vm/reload"],
+  ...["/cluster/stop", "/dashboard/theme"],
+];
 
 /** The pages. */
 export function dashboard(api: ControllerApi, options: DashboardOptions): Hono {
+  let loaded: Promise<ShownPages> | null = null;
+  const shown = () =>
+    loaded ??= import("./shown_pages.ts").then(({ showPages }) => showPages(api, options.version));
   const app = new Hono();
-  const usages = new HostUsages(api.live);
-  app.get("/dashboard/live.js", (c) => {
-    return c.body(LIVE_SCRIPT, 200, {
-      "Content-Type": "text/javascript; charset=utf-8",
-      "Cache-Control": "no-cache",
-    });
+  app.onError((error, c) => problem(error, c, shown));
+  app.get("/dashboard/assets/:build/:name", async (c) => (await shown()).assets(c.req.raw));
+  app.get("/dashboard/live", async (c) => {
+    const { pages, hub } = await shown();
+    const { url, pattern, params } = pages.address(c.req.query("view") ?? "");
+    if (!mayCall(c, `GET ${pattern}`)) {
+      throw new IrisError("forbidden", `A ${callerOf(c).role} may not see this page`);
+    }
+    if (/^\/jobs\/:name/.test(pattern)) checkJob(c, params.name ?? "", "view");
+    return hub.open({ url, viewer: viewerOf(callerOf(c)) }, c.req.query("have") ?? null);
   });
-  app.get("/", async (c) => {
-    const workers = api.workers();
-    const user = onlyUser(c);
-    return c.html(statusPage({
-      jobs: api.jobs({ ...(user !== null && { user }), limit: PAGE_JOBS }),
-      workers,
-      usages: await usages.of(workers),
-      tree: mayCall(c, "GET /api/v1/tree") ? api.tree() : { ...api.tree(), children: [] },
-      health: api.health(),
-      version: options.version,
-    }));
-  });
-  app.get("/jobs/:name", async (c) => {
-    const job = jobOf(api, c);
-    const offset = intQuery(c, "offset", { fallback: 0, min: 0, max: job.replicas });
-    const lines = linesPerTask(job.replicas);
-    const tail = await readTail(api, job.name, { task: null, tail: lines });
-    const tasks = api.tasks(job.name, { offset, limit: PAGE_TASKS });
-    return c.html(jobPage({ job, tasks, offset, tail, lines }));
-  });
-  app.get("/jobs/:name/facts", (c) => {
-    const job = jobOf(api, c);
-    return c.json({ facts: jobFacts(job), done: job.done });
-  });
-  app.get("/jobs/:name/tasks/:index", async (c) => {
-    const job = jobOf(api, c);
-    const [task, usage] = await taskOf(api, c, job);
-    const lines = linesPerTask(1);
-    const tail = await readTail(api, job.name, { task: task.index, tail: lines });
-    return c.html(taskPage({ job, task, facts: taskFacts(task, usage), tail, lines }));
-  });
-  app.get("/jobs/:name/tasks/:index/facts", async (c) => {
-    const job = jobOf(api, c);
-    const [task, usage] = await taskOf(api, c, job);
-    return c.json({ facts: taskFacts(task, usage), done: job.done });
-  });
+  const page = async (c: Context) => {
+    const { pages, theme } = await shown();
+    const of = { theme: theme(getCookie(c)), signal: c.req.raw.signal };
+    const { url } = pages.address(c.req.url.slice(new URL(c.req.url).origin.length));
+    return c.html(await pages.whole({ url, viewer: viewerOf(callerOf(c)) }, of));
+  };
+  for (const path of PAGE_PATHS) app.get(path, page);
+  for (const path of FORM_PATHS) app.post(path, async (c) => (await shown()).act(c.req.raw));
   return app;
 }
 
-function jobOf(api: ControllerApi, c: Context): JobView {
-  const name = c.req.param("name") ?? "";
-  const job = api.job(name);
-  if (job === null) throw new IrisError("not_found", `No such job: ${name}`, { field: "name" });
-  return job;
-}
-
-/** A task, and what it uses; null when its worker does not say so soon. */
-async function taskOf(
-  api: ControllerApi,
+/** What went wrong, as a page; our own bugs are logged and say nothing outside. */
+async function problem(
+  error: unknown,
   c: Context,
-  { name, replicas }: JobView,
-): Promise<[TaskDetail, TaskUsage | null]> {
-  const given = c.req.param("index") ?? "";
-  const index = /^\d{1,9}$/.test(given) ? Number(given) : NaN;
-  if (!(index < replicas)) {
-    throw new IrisError("not_found", `No such task: ${name}/${given}`, { field: "index" });
-  }
-  const usage = soon(api.live.taskUsage(name, index).catch(() => null), USAGE_MS);
-  const task = api.task(name, { index, signal: c.req.raw.signal });
-  return await Promise.all([task, usage]);
+  shown: () => Promise<ShownPages>,
+): Promise<Response> {
+  const answer = errorAnswer(error, c);
+  const people = c.req.header("Accept")?.includes("text/html") === true;
+  if (!(error instanceof IrisError) || !people) return answer;
+  const { failed, theme } = await shown();
+  const status = httpStatusOf(error.code) as 400;
+  return c.html(failed(error.message, { status, theme: theme(getCookie(c)) }), status);
 }

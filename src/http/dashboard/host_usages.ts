@@ -34,18 +34,32 @@ export class HostUsages {
     this.#live = live;
   }
 
-  /** What is known of workers that are there, by name. */
+  /** What is known of workers that are there, by name; what is not is asked, and waited for a moment. */
   async of(workers: readonly WorkerView[]): Promise<ReadonlyMap<string, HostUsage>> {
+    const there = this.#ask(workers);
+    if (this.#asking !== null) await soon(this.#asking, WAIT_MS);
+    return this.#fresh(there);
+  }
+
+  /** The same without a wait: what is asked now is known at the next look. */
+  known(workers: readonly WorkerView[]): ReadonlyMap<string, HostUsage> {
+    return this.#fresh(this.#ask(workers));
+  }
+
+  /** Asks those of which nothing new is known. @returns those that are there */
+  #ask(workers: readonly WorkerView[]): string[] {
     const there = workers.filter(({ state }) => state === "alive").slice(0, MAX_HOSTS)
       .map(({ name }) => name);
     const now = systemClock.now();
     for (const name of this.#known.keys()) if (!there.includes(name)) this.#known.delete(name);
     const old = there.filter((name) => now - (this.#known.get(name)?.atMs ?? -Infinity) > FRESH_MS);
-    if (old.length > 0) {
-      // owner: whoever asks next, who finds it here; each question has a deadline of its own.
-      this.#asking ??= this.#ask(old).finally(() => this.#asking = null);
-      await soon(this.#asking, WAIT_MS);
-    }
+    // owner: whoever asks next, who finds it here; each question has a deadline of its own.
+    if (old.length > 0) this.#asking ??= this.#askAll(old).finally(() => this.#asking = null);
+    return there;
+  }
+
+  #fresh(there: readonly string[]): ReadonlyMap<string, HostUsage> {
+    const now = systemClock.now();
     const known = there.flatMap((name) => {
       const { atMs = -Infinity, usage = null } = this.#known.get(name) ?? {};
       return usage === null || now - atMs > STALE_MS ? [] : [[name, usage] as const];
@@ -53,7 +67,7 @@ export class HostUsages {
     return new Map(known);
   }
 
-  async #ask(names: readonly string[]): Promise<void> {
+  async #askAll(names: readonly string[]): Promise<void> {
     const left = [...names];
     const one = async () => {
       for (let name = left.shift(); name !== undefined; name = left.shift()) {

@@ -1,11 +1,7 @@
 /** The part of a page that shows a log: its tail as text, and where the browser follows it. */
-import { html } from "hono/html";
+import { pathOf } from "./format.ts";
 import type { LogTail, TailLine } from "./log_tail.ts";
-
-type Html = ReturnType<typeof html>;
-
-/** Under a name of its own, since whatever formats `html` adds white space, which a log would show. */
-const markup = html;
+import { type Html, markup, NOTHING } from "./markup.ts";
 
 /** Whose log it is, and what the page begins with. */
 export interface LogSectionData {
@@ -18,11 +14,6 @@ export interface LogSectionData {
   readonly lines: number;
 }
 
-/** The path of a job below another one. */
-export function jobPath(below: string, job: string): string {
-  return `${below}/${encodeURIComponent(job)}`;
-}
-
 /** The section. Every line is text of its own; the template escapes it. */
 export function logSection({ tail, job, task, lines }: LogSectionData): Html {
   const query = new URLSearchParams({
@@ -30,18 +21,27 @@ export function logSection({ tail, job, task, lines }: LogSectionData): Html {
     ...(task === null ? {} : { task: String(task) }),
   });
   const note = tail.note === null ? "" : `The end of it, and ${tail.note}.`;
-  return markup`<p class="dim"><span id="log-state">${note}</span></p>
-<div id="log" class="log"
-data-logs="${jobPath("/api/v1/jobs", job)}/logs?${query.toString()}"
-data-cursor="${tail.cursor ?? ""}" data-prefix="${task === null ? "yes" : ""}">${
-    tail.lines.map((line) => lineOf(line, task === null))
-  }</div>
-<script type="module" src="/dashboard/live.js"></script>`;
+  return markup`<div class="panel"><div class="log-tools"><h2>Log</h2><span id="log-tools" class="filters" hidden><input id="log-search" type="search" placeholder="Search ( / )" aria-label="Search in the log"><label><input id="log-follow" type="checkbox" checked> follow</label><span id="log-matches" class="dim" role="status"></span></span><span id="log-state" class="dim">${note}</span></div>
+<div id="log" class="log" tabindex="0" role="log" aria-live="off" aria-label="Log" data-logs="${
+    pathOf("/api/v1/jobs", job)
+  }/logs?${query.toString()}" data-cursor="${tail.cursor ?? ""}" data-prefix="${
+    task === null ? "yes" : ""
+  }">${tail.lines.map((line) => lineOf(line, task === null))}</div></div>`;
 }
 
 function lineOf({ key, task, stream, text, rest }: TailLine, prefix: boolean): Html {
-  const shown = prefix ? `${task} | ${text}` : text;
+  const raw = prefix ? `${task} | ${text}` : text;
   const kind = stream === "stderr" ? "err" : "";
-  if (rest === null) return markup`<div class="${kind}">${shown}</div>`;
-  return markup`<div class="${kind}" data-key="${key}" data-rest="${rest}">${shown}</div>`;
+  const shown = withoutColours(raw);
+  const colours = shown === raw ? NOTHING : markup` data-ansi="${raw}"`;
+  const open = rest === null ? NOTHING : markup` data-key="${key}" data-rest="${rest}"`;
+  return markup`<div class="${kind}"${open}${colours}>${shown}</div>`;
+}
+
+// deno-lint-ignore no-control-regex -- an escape sequence begins with a control character
+const COLOURS = /\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])/g;
+
+/** A line as it is read without a script, which shows the colours. */
+export function withoutColours(line: string): string {
+  return line.replaceAll(COLOURS, "").replace(/\r+$/, "").replace(/^.*\r/s, "");
 }

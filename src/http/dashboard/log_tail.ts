@@ -13,7 +13,7 @@ export const TAIL_LINES = 500;
 const TASK_LINES = 200;
 /** The most output that is read for it, in bytes, and how long it may take, in ms. */
 const MAX_BYTES = 4 * 1024 * 1024;
-const TAIL_MS = 2_000;
+const TAIL_MS = 500;
 /** A longer line is cut, in characters. */
 const MAX_LINE_CHARS = 16 * 1024;
 

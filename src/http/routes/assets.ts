@@ -1,6 +1,6 @@
 /** Files that pages refer to. They say nothing about a cluster, so anybody may have them. */
 import { Hono } from "hono";
-import STYLE from "../pages/style.css" with { type: "text" };
+import STYLE from "../dashboard/client/style.css" with { type: "text" };
 
 /** The routes under `/assets`. */
 export function assetRoutes(): Hono {

@@ -1,8 +1,9 @@
 /**
- * Keeps a page of the dashboard alive in the browser: follows the log that it shows, and asks for the
- * facts that change. Served as it is. What comes from outside goes into the page as text only.
+ * Follows a log from where the page has it: colours, search, and the end in view for as long as the
+ * reader stays there. What comes from outside goes into the page as text only.
  */
-// deno-lint-ignore-file iris/home-of-power -- this runs in a browser, which has no clock of ours
+import { PLAIN, render } from "./ansi.js";
+import { eventsOf, later } from "./stream.js";
 
 /** Lines that stay on the page, and how long one may get, in characters. */
 const MAX_LINES = 5_000;
@@ -12,37 +13,85 @@ const PAUSE_MS = 100;
 const MAX_PAUSE_MS = 2_000;
 /** A connection that says nothing for so long is lost: the server speaks every 10 s. */
 const SILENCE_MS = 30_000;
-/** How often facts are asked for, in ms. */
-const FACTS_MS = 2_000;
 /** A longer cursor does not go into a header. */
 const MAX_HEADER_CHARS = 4_096;
 /** Errors after which trying again is of no use. */
 const FINAL = new Set(["gone", "invalid", "not_found"]);
-
-const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** So near its end a log is followed, in pixels. */
+const NEAR = 40;
 
 /** The lines of a log on the page. */
 class LogView {
   #box;
   #prefix;
+  #follow;
   /** By stream of an attempt: its decoder, its line that may still grow, up to where it was seen. */
   #streams = new Map();
+  #search = "";
 
-  constructor(box) {
+  constructor(box, follow) {
     this.#box = box;
+    this.#follow = follow;
     this.#prefix = box.dataset.prefix === "yes";
+    for (const line of box.querySelectorAll("[data-ansi]")) {
+      line.replaceChildren();
+      render(line, line.dataset.ansi, PLAIN);
+    }
     for (const line of box.querySelectorAll("[data-key]")) {
       const stream = this.#stream(line.dataset.key);
       stream.line = line;
+      stream.raw = line.dataset.ansi ?? line.textContent;
       stream.decoder.decode(bytesOf(line.dataset.rest), { stream: true });
     }
-    this.#box.scrollTop = this.#box.scrollHeight;
+    this.toEnd();
+    box.addEventListener("scroll", () => {
+      const near = box.scrollTop + box.clientHeight >= box.scrollHeight - NEAR;
+      if (this.#follow.checked !== near) this.#follow.checked = near;
+    });
+    follow.addEventListener("change", () => this.toEnd());
+  }
+
+  toEnd() {
+    if (this.#follow.checked) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
   /** Forgets what is shown: it comes again. */
   clear() {
     this.#box.replaceChildren();
     this.#streams.clear();
+  }
+
+  /** Shows only lines with a text. @returns how many these are, of how many */
+  search(text) {
+    this.#search = text.toLowerCase();
+    for (const line of this.#box.children) this.#match(line);
+    this.highlight();
+    this.toEnd();
+    const all = this.#box.childElementCount;
+    return [all - this.#box.querySelectorAll(":scope > [hidden]").length, all];
+  }
+
+  /** Marks what was searched for, without touching the page. */
+  highlight() {
+    if (!("highlights" in CSS)) return;
+    CSS.highlights.delete("found");
+    if (this.#search === "") return;
+    const ranges = [];
+    const walker = document.createTreeWalker(this.#box, NodeFilter.SHOW_TEXT);
+    for (
+      let node = walker.nextNode();
+      node !== null && ranges.length < 2_000;
+      node = walker.nextNode()
+    ) {
+      const text = node.data.toLowerCase();
+      for (let at = text.indexOf(this.#search); at >= 0; at = text.indexOf(this.#search, at + 1)) {
+        const range = new Range();
+        range.setStart(node, at);
+        range.setEnd(node, at + this.#search.length);
+        ranges.push(range);
+      }
+    }
+    CSS.highlights.set("found", new Highlight(...ranges));
   }
 
   /** Shows what of a piece was not seen yet. */
@@ -59,30 +108,36 @@ class LogView {
     this.#write(stream, chunk, stream.decoder.decode(bytes, { stream: chunk.end !== true }));
   }
 
+  #match(line) {
+    line.hidden = this.#search !== "" && !line.textContent.toLowerCase().includes(this.#search);
+  }
+
   #write(stream, { task, stream: name, end }, text) {
-    const follows = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 40;
     const pieces = text.split("\n");
     pieces.forEach((piece, at) => {
       const over = at < pieces.length - 1;
       if (stream.line === null && (piece !== "" || over)) {
         stream.line = document.createElement("div");
         if (name === "stderr") stream.line.className = "err";
-        stream.line.textContent = this.#prefix ? `${task} | ` : "";
+        stream.raw = this.#prefix ? `${task} | ` : "";
         this.#box.append(stream.line);
       }
       if (stream.line === null) return;
-      const left = MAX_LINE_CHARS - stream.line.textContent.length;
-      if (piece !== "" && left > 0) stream.line.append(piece.slice(0, left));
-      if (over || end === true) stream.line = null;
+      const left = MAX_LINE_CHARS - stream.raw.length;
+      if (piece !== "" && left > 0) stream.raw += piece.slice(0, left);
+      stream.line.replaceChildren();
+      const after = render(stream.line, stream.raw, stream.look);
+      if (this.#search !== "") this.#match(stream.line);
+      if (over || end === true) [stream.line, stream.look] = [null, after];
     });
     while (this.#box.childElementCount > MAX_LINES) this.#box.firstElementChild.remove();
-    if (follows) this.#box.scrollTop = this.#box.scrollHeight;
+    this.toEnd();
   }
 
   #stream(key) {
     let stream = this.#streams.get(key);
     if (stream === undefined) {
-      stream = { decoder: new TextDecoder(), line: null, place: 0 };
+      stream = { decoder: new TextDecoder(), line: null, raw: "", look: PLAIN, place: 0 };
       this.#streams.set(key, stream);
     }
     return stream;
@@ -91,41 +146,6 @@ class LogView {
 
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-}
-
-/** The server-sent events of an answer, as they come. */
-async function* eventsOf(response, abort) {
-  let timer = setTimeout(abort, SILENCE_MS);
-  let text = "";
-  try {
-    for await (const piece of piecesOf(response.body.pipeThrough(new TextDecoderStream()))) {
-      clearTimeout(timer);
-      timer = setTimeout(abort, SILENCE_MS);
-      const blocks = (text + piece).split("\n\n");
-      text = blocks.pop();
-      for (const block of blocks) {
-        const fields = block.split("\n").map((line) => line.split(/: ?(.*)/s));
-        const { id = null, event = "message", data = "" } = Object.fromEntries(fields);
-        if (data !== "") yield { id, event, data: JSON.parse(data) };
-      }
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function* piecesOf(stream) {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    // owner: the browser; whatever becomes of it, nobody reads it any more.
-    reader.cancel().catch(() => {});
-  }
 }
 
 function open(path, cursor, signal) {
@@ -139,8 +159,7 @@ function open(path, cursor, signal) {
 }
 
 /** Follows a log until it is over, over connections that may be lost. */
-async function follow(box, say) {
-  const view = new LogView(box);
+async function follow(box, { view, say, found }) {
   const path = box.dataset.logs;
   let cursor = box.dataset.cursor === "" ? null : box.dataset.cursor;
   if (cursor === null) view.clear();
@@ -152,11 +171,12 @@ async function follow(box, say) {
       if (response.status === 404 || response.status === 410) return say("This job is forgotten.");
       if (!response.ok) throw new Error(`status ${response.status}`);
       say("Live.");
-      for await (const { id, event, data } of eventsOf(response, () => abort.abort())) {
+      const options = { abort: () => abort.abort(), silenceMs: SILENCE_MS };
+      for await (const { id, event, data } of eventsOf(response, options)) {
         tries = 0;
         if (event === "error" && FINAL.has(data.code)) return say(`${data.message}.`);
         if (event === "error") throw new Error(data.message);
-        if (event === "mark") cursor = id;
+        if (event === "mark") [cursor] = [id, found()];
         else view.add(data);
         if (event === "mark" && data.done === true) return say("This is all of it.");
       }
@@ -169,28 +189,22 @@ async function follow(box, say) {
   }
 }
 
-/** Asks for the facts of the page until they are final. */
-async function watchFacts(box) {
-  for (;;) {
-    await later(FACTS_MS);
-    try {
-      const response = await fetch(box.dataset.facts, { signal: AbortSignal.timeout(SILENCE_MS) });
-      if (response.status === 401 || response.status === 404) return;
-      const { facts, done } = await response.json();
-      for (const [name, text] of Object.entries(facts)) {
-        const place = box.querySelector(`[data-fact="${CSS.escape(name)}"]`);
-        if (place !== null) place.textContent = text;
-      }
-      if (done === true) return;
-    } catch {
-      // The controller is away: the log says so, and it may come back.
-    }
-  }
+/** Shows the log of the page, and goes on with it. */
+export function showLog(box) {
+  const state = document.querySelector("#log-state");
+  const view = new LogView(box, document.querySelector("#log-follow"));
+  const search = document.querySelector("#log-search");
+  const matches = document.querySelector("#log-matches");
+  const found = () => {
+    if (search.value === "") return matches.textContent = "";
+    const [shown, all] = view.search(search.value);
+    matches.textContent = `${shown} of ${all} lines`;
+  };
+  search.addEventListener("input", () => {
+    if (search.value === "") view.search("");
+    found();
+  });
+  document.querySelector("#log-tools").hidden = false;
+  // owner: the page, for as long as it is open.
+  follow(box, { view, found, say: (text) => state.textContent = text });
 }
-
-const state = document.querySelector("#log-state");
-const log = document.querySelector("#log");
-const facts = document.querySelector("[data-facts]");
-// owner: the page, for as long as it is open.
-if (log !== null) follow(log, (text) => state.textContent = text);
-if (facts !== null) watchFacts(facts);
