@@ -142,6 +142,8 @@ Deno.test("every module that a page loads is among the assets", async () => {
     for (const [, wanted] of text.matchAll(/(?:from|import\(?) ?"\.\/([\w.-]+)"/g)) {
       assert(ASSETS.includes(wanted!), `${name} imports ${wanted}`);
     }
+    // The single file would look for it in itself.
+    assertEquals(/new URL\([^()]*import\.meta/.test(text), false, name);
   }
 });
 

@@ -6,7 +6,8 @@ import { tellTimes } from "./times.js";
 
 const SECOND_MS = 1000;
 /** Which program made the page: the folder that this module is in. */
-const build = new URL(import.meta.url).pathname.split("/").at(-2);
+const here = import.meta.url;
+const build = here.split("/").at(-2);
 
 tellTimes();
 setInterval(tellTimes, SECOND_MS);

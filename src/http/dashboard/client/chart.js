@@ -1,5 +1,6 @@
 /** Draws numbers over time with uPlot, in the colours of the page, and again as they change. */
 /** Beside this module only where it is served. */
+const HERE = import.meta.url;
 const LIBRARY = "./uplot.js";
 const { default: uPlot } = await import(LIBRARY);
 
@@ -14,7 +15,7 @@ function withStyle() {
   if (style !== null) return;
   style = document.createElement("link");
   style.rel = "stylesheet";
-  style.href = new URL("./uplot.css", import.meta.url).pathname;
+  style.href = new URL("./uplot.css", HERE).pathname;
   document.head.append(style);
 }
 

@@ -9,6 +9,7 @@ const FRAME = { stdin: 0, resize: 2, taken: 4, stdout: 16, stderr: 17, stdinTake
 const WINDOW = 256 * 1024;
 const MAX_PAYLOAD = 32 * 1024;
 
+const HERE = import.meta.url;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -47,7 +48,7 @@ function allowStyles() {
 async function libraries() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = new URL("./xterm.css", import.meta.url).pathname;
+  link.href = new URL("./xterm.css", HERE).pathname;
   document.head.append(link);
   // Beside this module only where they are served.
   const names = ["./xterm.js", "./xterm-fit.js"];
