@@ -74,9 +74,10 @@ function* nodesOf(node: TreeNode, path = ""): Generator<{ node: TreeNode; path: 
 
 function stopPanel(tree: TreeNode, context: ViewContext): Html {
   const up = [...nodesOf(tree)].filter(({ node }) => node.state !== "stopped");
-  const leaves = up.filter(({ node }) =>
-    node.children.every(({ state }) => state === "stopped") && node.deadlineMs !== undefined
-  );
+  // Whoever waits for others only is not the one that is waited for.
+  const asked = ({ deadlineMs, state }: TreeNode) =>
+    deadlineMs !== undefined && state !== "stopped";
+  const leaves = up.filter(({ node }) => asked(node) && !node.children.some(asked));
   return markup`<div class="panel"><h2>Stopping</h2><p class="big">${
     counted(up.length, "part")
   } still up${
