@@ -1,4 +1,5 @@
 /** Programs that a build starts, each within a time. */
+import { descendants } from "../../src/host/proc.ts";
 
 /** How one ended. */
 export interface Result {
@@ -10,7 +11,7 @@ export interface Result {
 /** Where and how long it runs. */
 export interface RunOptions {
   readonly cwd: string;
-  /** After this it is killed. */
+  /** After this it is killed, with what it started. */
   readonly limitMs: number;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -33,7 +34,8 @@ export async function runProgram(argv: readonly string[], options: RunOptions): 
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    child.kill("SIGKILL");
+    // What it started may hold the other end of its pipes, which are read to their end.
+    for (const pid of [...descendants(child.pid), child.pid]) kill(pid);
   }, options.limitMs);
   try {
     const { code, stdout, stderr } = await child.output();
@@ -43,6 +45,14 @@ export async function runProgram(argv: readonly string[], options: RunOptions): 
     return { code, out: decoder.decode(stdout), err };
   } finally {
     clearTimeout(timer);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch {
+    // Gone in the meantime.
   }
 }
 

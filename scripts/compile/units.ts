@@ -70,8 +70,9 @@ TimeoutStopSec=${seconds}
 ${more.join("\n")}
 Restart=on-failure
 RestartSec=2
-# A mistake in the flags does not heal.
-RestartPreventExitStatus=2
+# A mistake in the flags does not heal (2), and who asked for a stop gets one, whatever had to be forced
+# in it (3) or could not be proved gone (4). What failed by itself ends with 1.
+RestartPreventExitStatus=2 3 4
 LimitNOFILE=1048576
 
 [Install]

@@ -200,5 +200,19 @@ Deno.test({
     await until("the task runs again", async () => await runs() && tasks()[0] !== before, UP_MS);
     await stopped(systemd, "iris-local");
     assertEquals(systemd.pids("iris-local"), []);
+
+    // Asked to stop by its user it stays down, also when something of it had to be forced.
+    await systemctl(systemd, "start", "iris-local");
+    await until("it is up again", () => Promise.resolve(ups() === 3), UP_MS);
+    const stubborn = `trap '' TERM; sleep 3600.${world.tag} & wait; wait; wait`;
+    await iris(systemd, "job", "run", "--no-wait", "--", "sh", "-c", stubborn);
+    await until("what does not obey runs", () => Promise.resolve(tasks().length > 0), UP_MS);
+    const env = ["env", "XDG_STATE_HOME=/var/lib", "XDG_CACHE_HOME=/var/cache", "HOME=/root"];
+    const stop = await systemd.run(...env, "iris", "cluster", "stop", "--timeout", "2s");
+    assertEquals(stop.code, 3, stop.out + stop.err);
+    const state = () => systemd.property("iris-local", "ActiveState");
+    await until("systemd knows", async () => ["failed", "inactive"].includes(await state()), UP_MS);
+    assertEquals(await systemd.property("iris-local", "ExecMainStatus"), "3");
+    assertEquals(await systemd.property("iris-local", "SubState"), "failed");
   },
 });

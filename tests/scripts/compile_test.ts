@@ -40,6 +40,11 @@ Deno.test("a mistake in what compile is told is one line, and nothing is made", 
 Deno.test("a program that does not end in its time is killed, and that is its reason", async () => {
   const { code, err } = await runProgram(["sleep", "60"], { cwd: "/", limitMs: 20 });
   assertEquals([code, reasonOf(err)], [137, "no end within 0.02 s"]);
+  // What it started goes too, or its pipes would be read for as long as that lives.
+  const begun = performance.now();
+  const script = ["sh", "-c", "sleep 20; :"];
+  assertEquals((await runProgram(script, { cwd: "/", limitMs: 500 })).code, 137);
+  assert(performance.now() - begun < 15_000);
 });
 
 Deno.test({

@@ -44,9 +44,12 @@ export function endProcess(context: CliContext, report: StopReport, code: number
   return code;
 }
 
-/** The exit code of a daemon, from its report and what made it stop. */
+/**
+ * The exit code of a daemon, from its report and what made it stop. A failure is 1, whatever the stop after
+ * it needed: that is how a service manager tells it from a stop that was asked for.
+ */
 export function daemonExitCode(report: StopReport, failure: unknown): number {
-  return failure === null ? exitCodeOf(report) : Math.max(1, exitCodeOf(report));
+  return failure === null ? exitCodeOf(report) : 1;
 }
 
 /** One line for a start that failed, and its exit code. */

@@ -86,7 +86,7 @@ export async function probe(session: SshSession, timeoutMs: number): Promise<Hos
   };
 }
 
-/** Which of some ports of the host are taken. */
+/** How many of some ports of the host are taken. */
 export async function takenPorts(
   session: SshSession,
   of: { ports: readonly number[]; timeoutMs: number },

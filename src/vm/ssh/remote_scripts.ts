@@ -3,7 +3,7 @@
  *
  * Lines of an answer that begin with `@` are facts, the rest is for people. On the host a VM is a
  * folder, `vms/CLUSTER/VM`: `label` says whose it is, `shell` which shell of ours speaks for it now,
- * `pid` which process is its worker (with start time and boot: pids are used again), `program` what
+ * `pid` which process is its worker (both with start time and boot: pids are used again), `program` what
  * that was started with, `worker.log` what it says.
  */
 
@@ -96,7 +96,6 @@ export function exitTrap(hasForwards: boolean): string {
 export const PROBE = `echo "@arch $(uname -m)"
 echo "@kernel $(uname -s)"
 echo "@clock $(date +%s)"
-echo "@boot $BOOT"
 mkdir -p "$F" || exit 1
 echo "@free $(df -Pk "$F" 2>/dev/null | { read -r x; read -r d a u f x; echo "$f"; })"
 for tool in tar gzip sha256sum cksum setsid; do
