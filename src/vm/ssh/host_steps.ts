@@ -5,6 +5,7 @@ import type { Answer, SshSession } from "./ssh_session.ts";
 import { chunksOf, type HostProgram, type ProgramBook, type ProgramFor } from "./program.ts";
 import {
   CLEAN,
+  cutLogScript,
   haveProgramScript,
   lookScript,
   portsScript,
@@ -177,6 +178,15 @@ export async function lookAt(
     logBytes: Number(factsOf(head, "size")[0] ?? 0),
     text: begin < 0 ? "" : answer.lines.slice(begin + 1).join("\n"),
   };
+}
+
+/** Begins the worker's log anew. @returns false when more of it came meanwhile: then it stays */
+export async function cutLog(
+  session: SshSession,
+  { offset, timeoutMs }: { offset: number; timeoutMs: number },
+): Promise<boolean> {
+  const answer = check(await session.say(cutLogScript(offset), { timeoutMs }));
+  return factsOf(answer, "cut").length > 0;
 }
 
 /** Signals the worker. @returns false when it has ended */

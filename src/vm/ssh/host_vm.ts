@@ -14,6 +14,7 @@ import type { WorkerLaunch } from "../worker_launch.ts";
 import {
   cleanHost,
   copyProgram,
+  cutLog,
   type HostFacts,
   type Look,
   lookAt,
@@ -24,7 +25,7 @@ import {
   takenPorts,
   takeOver,
 } from "./host_steps.ts";
-import { CUT_LOG, exitTrap, LOG_MAX, LOG_STEP, preludeScript } from "./remote_scripts.ts";
+import { exitTrap, LOG_MAX, LOG_STEP, preludeScript } from "./remote_scripts.ts";
 import { type Forward, hostOfKey, sshCommand } from "./ssh_command.ts";
 import { HostProblem } from "./ssh_problem.ts";
 import { SshSession } from "./ssh_session.ts";
@@ -349,10 +350,8 @@ export class HostVm {
       this.#offset += Math.min(LOG_STEP, look.logBytes - this.#offset);
       this.#logLines.pushText(look.text);
     }
-    if (this.#offset > LOG_MAX && this.#offset === look.logBytes) {
-      await session.say(CUT_LOG, { timeoutMs });
-      this.#offset = 0;
-    }
+    const isLong = this.#offset > LOG_MAX && this.#offset === look.logBytes;
+    if (isLong && await cutLog(session, { offset: this.#offset, timeoutMs })) this.#offset = 0;
     return look;
   }
 

@@ -211,18 +211,25 @@ export function lookScript(offset: number): string {
 elif [ -n "$b" ] && [ "$b" != "$BOOT" ]; then echo "@rebooted"
 else echo "@ended"; fi
 size=$(wc -c 2>/dev/null <"$V/worker.log"); echo "@size $((size))"
-if [ $((size)) -gt ${offset} ]; then
-  echo "@log"; tail -c +${offset + 1} "$V/worker.log" | head -c ${LOG_STEP}; echo
+more=$((size - ${offset})); if [ "$more" -gt ${LOG_STEP} ]; then more=${LOG_STEP}; fi
+# Not what came since it was measured: that comes with the next look.
+if [ "$more" -gt 0 ]; then
+  echo "@log"; tail -c +${offset + 1} "$V/worker.log" | head -c "$more"; echo
 fi`;
 }
 
 /** At most so many bytes of the log come with one look. */
 export const LOG_STEP = 65_536;
-/** A log that is longer begins anew, once it was read. */
+/** A log that is longer begins anew, once it was read; at twice that whatever comes meanwhile. */
 export const LOG_MAX = 8 * 1024 * 1024;
 
-/** Begins the log anew. */
-export const CUT_LOG = `: >"$V/worker.log"`;
+/** Begins the log anew and says `@cut`, unless something came since that is not known yet. */
+export function cutLogScript(offset: number): string {
+  const known = offset > 2 * LOG_MAX
+    ? "true"
+    : `[ "$(wc -c 2>/dev/null <"$V/worker.log")" -eq ${offset} ]`;
+  return `if ${known}; then : >"$V/worker.log" && echo "@cut"; fi`;
+}
 
 /** Signals the worker; says whether it was there. */
 export function signalScript(signal: "TERM" | "KILL"): string {

@@ -150,6 +150,29 @@ sshTest("a second request to go with less time hurries the first", { need }, asy
   await stage.gone(vm);
 });
 
+sshTest("a log that grows long begins anew on its host, and no line of it is lost", {
+  need,
+  timing: { lookMs: 10 },
+}, async (stage, world) => {
+  stubProgram(
+    world,
+    `echo "worker stub http://127.0.0.1:1"
+trap 'exit 0' TERM
+yes ${"x".repeat(99)} | head -n 90000
+n=0; while :; do n=$((n+1)); echo "tick $n"; sleep 0.004; done`,
+  );
+  const provider = await stage.provider();
+  const vm = await stage.create(provider);
+  await stage.said(/tick 1$/);
+  const log = `${world.hosts.hosts[0]!.folder}/vms/c1/${vm}/worker.log`;
+  await until("it is cut", () => Promise.resolve(Deno.statSync(log).size < 1e6), LONG_MS);
+  const from = stage.heard.lines.length;
+  await until("more of it", () => Promise.resolve(stage.heard.lines.length > from + 50), LONG_MS);
+  const ticks = stage.heard.lines.flatMap((line) => /tick (\d+)$/.exec(line)?.[1] ?? []);
+  assertEquals(ticks, ticks.map((_, at) => String(at + 1)));
+  await stage.delete(provider, vm);
+});
+
 sshTest("a real worker's keeper goes with it, also when the worker is killed", { need }, async (
   stage,
   world,
