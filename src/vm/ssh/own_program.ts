@@ -3,9 +3,15 @@ import { IrisError } from "../../base/errors.ts";
 import { BUILD_KIND, singleFile } from "../../host/self_command.ts";
 import type { HostProgram, ProgramFor } from "./program.ts";
 
-/** Where files for other architectures lie beside this one, as `deno task compile --target` names them. */
+/**
+ * Where files for other architectures lie, as `deno task compile --target` names them: beside this one, or
+ * beside what it is a link to.
+ */
 export function siblingFor(file: string, arch: string): string {
-  return `${file.slice(0, file.lastIndexOf("/"))}/iris-${arch}-unknown-linux-gnu`;
+  const besides = [file, realPath(file)].map((path) =>
+    `${path.slice(0, path.lastIndexOf("/"))}/iris-${arch}-unknown-linux-gnu`
+  );
+  return besides.find(isFile) ?? besides[0]!;
 }
 
 /**
@@ -36,6 +42,14 @@ function programFor(arch: string): HostProgram | null {
     throw new IrisError("launch", `${file}, from which this was started, is gone: put it back`);
   }
   return { path, needs: BUILD_KIND === "compiled" ? [] : ["tar", "gzip"] };
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function isFile(path: string): boolean {

@@ -193,3 +193,19 @@ Deno.test("a program that runs from its sources has nothing to give to hosts, an
   const sibling = siblingFor("/opt/iris", "aarch64");
   assertEquals(sibling, "/opt/iris-aarch64-unknown-linux-gnu");
 });
+
+Deno.test("the program for another architecture lies beside this one, or beside what that is a link to", () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    for (const name of ["dist", "bin"]) Deno.mkdirSync(`${dir}/${name}`);
+    const name = "iris-aarch64-unknown-linux-gnu";
+    for (const file of ["iris", name]) Deno.writeTextFileSync(`${dir}/dist/${file}`, "");
+    Deno.symlinkSync(`${dir}/dist/iris`, `${dir}/bin/iris`);
+    const real = Deno.realPathSync(dir);
+    assertEquals(siblingFor(`${dir}/bin/iris`, "aarch64"), `${real}/dist/${name}`);
+    Deno.writeTextFileSync(`${dir}/bin/${name}`, "");
+    assertEquals(siblingFor(`${dir}/bin/iris`, "aarch64"), `${dir}/bin/${name}`);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
