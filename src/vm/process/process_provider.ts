@@ -234,12 +234,10 @@ class ProcessProvider implements VmProvider {
     this.#do(async (signal) => {
       const { clock, receiver } = this.#context;
       await this.#endProcess(vm, signal);
-      while (!signal.aborted && !await this.#clear(vm, signal)) {
+      while (!signal.aborted && !await this.#removed(vm, signal)) {
         await sleep(clock, CLEAR_GAP_MS, signal);
       }
       if (signal.aborted) return;
-      this.#pass(vm, { last: true });
-      removeIfThere(vm.folder);
       this.#vms.delete(name);
       if (why === null) receiver.event(name, { name: "gone", reason: "its worker was stopped" });
       else receiver.event(name, { name: "failed", reason: why });
@@ -264,6 +262,19 @@ class ProcessProvider implements VmProvider {
     await until(() => killAtMs);
     send("SIGKILL");
     await until(() => Infinity);
+  }
+
+  /** Nothing of it is left, and its folder goes. @returns false when that has to be tried again */
+  async #removed(vm: ProcessVm, signal: AbortSignal): Promise<boolean> {
+    try {
+      if (!await this.#clear(vm, signal) || signal.aborted) return false;
+      this.#pass(vm, { last: true });
+      removeIfThere(vm.folder);
+      return true;
+    } catch (error) {
+      this.#context.receiver.log(vm.note.vm, `it cannot be removed yet: ${messageOf(error)}`);
+      return false;
+    }
   }
 
   /** Ends what a worker left that did not end in order. @returns whether nothing is left */

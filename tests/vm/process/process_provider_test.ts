@@ -7,7 +7,7 @@ import { makeProcessProvider } from "../../../src/vm/process/process_provider.ts
 import { HeardEvents, providerContract, type ProviderWorld } from "../../contracts/vm_provider.ts";
 import { type IrisProcess, makeWorld, startIris } from "../../support/iris_process.ts";
 import { scaleGroup } from "../../fakes/scale_groups.ts";
-import { inGate } from "../../support/require.ts";
+import { inGate, needs } from "../../support/require.ts";
 
 const UP_MS = 30_000;
 
@@ -158,6 +158,40 @@ Deno.test(
 async function begun(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
+
+const MOUNTS = inGate(
+  await needs("the right to mount (root, mount)", async () => {
+    const args = ["--mount", "mount", "-t", "tmpfs", "iris-probe", "/mnt"];
+    return (await new Deno.Command("unshare", { args, stderr: "null" }).output()).success;
+  }),
+);
+
+Deno.test({
+  name: "a VM whose folder cannot be removed is told as gone once it can be",
+  ...MOUNTS,
+  async fn() {
+    const at = await world(1);
+    const { made, heard, leave } = await provider(at);
+    const slice = { slice: "g-0", vms: ["g-0"] };
+    await made.create(slice, AbortSignal.timeout(UP_MS));
+    await at.workerUp("g-0");
+    const busy = `${at.folder}/g-0/busy`;
+    Deno.mkdirSync(busy);
+    await new Deno.Command("mount", { args: ["-t", "tmpfs", "iris-test", busy] }).output();
+    try {
+      made.delete({ ...slice, externalId: null, stopMs: 5_000, reason: "test" });
+      const said = () => heard.lines.some((line) => line.includes("cannot be removed yet"));
+      await at.until("it says why", said);
+      assertEquals(heard.count("g-0", GONE.names), 0);
+    } finally {
+      await new Deno.Command("umount", { args: [busy] }).output();
+    }
+    await heard.heard("g-0", GONE);
+    assertEquals([...Deno.readDirSync(at.folder)], []);
+    await leave();
+    await at.end();
+  },
+});
 
 Deno.test("what an earlier VM manager only meant to start, or lost the note of, is ended", async () => {
   const at = await world(1);
