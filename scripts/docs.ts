@@ -4,12 +4,13 @@
  */
 import { commandsPage } from "./docs/commands_page.ts";
 import { exitCodesPage } from "./docs/exit_codes_page.ts";
+import { jsonPage } from "./docs/json_page.ts";
 import { metricsPage } from "./docs/metrics_page.ts";
 import type { ReferencePage } from "./docs/page.ts";
 import { ROOT } from "./lint/place.ts";
 
 /** Every page. */
-export const PAGES: readonly ReferencePage[] = [commandsPage, exitCodesPage, metricsPage];
+export const PAGES: readonly ReferencePage[] = [commandsPage, exitCodesPage, jsonPage, metricsPage];
 
 /** The text of a page as it has to stand in its file. */
 export async function textOf(page: ReferencePage): Promise<string> {
