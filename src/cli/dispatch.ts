@@ -14,6 +14,7 @@ export async function dispatch(context: CliContext, args: readonly string[]): Pr
   if (ours.some((word) => word === "--mode" || word.startsWith("--mode="))) {
     return await runMode(context, args);
   }
+  if (ours[0] === "help") return await dispatch(context, [...ours.slice(1), "--help"]);
   const commands = await commandsFor(ours);
   if (ours.length === 0) return await help(context, { command: null, path: [], commands });
   const parsed = parseCommandLine(args, { commands, env: context.env });

@@ -57,7 +57,10 @@ export class StopOrDetach implements AsyncDisposable {
    * process.
    */
   end(code: number): Promise<number> {
-    if (this.#reading) Deno.exit(code);
+    if (this.#reading) {
+      this.#giveBack();
+      Deno.exit(code);
+    }
     return Promise.resolve(code);
   }
 

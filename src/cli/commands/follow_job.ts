@@ -5,6 +5,7 @@ import type { LogsRequest } from "../../client/log_stream.ts";
 import type { JobView, TaskView } from "../../wire/api.ts";
 import { type CliContext, note } from "../context.ts";
 import { jobResultLine } from "./job_text.ts";
+import { paint } from "../output/table.ts";
 import { LogPrinter } from "../output/log_printer.ts";
 
 /**
@@ -52,13 +53,18 @@ export async function printLogs(
   const short = name.split("/").at(-1) ?? name;
   const printer = new LogPrinter(
     { write: (stream, line) => context.write(stream, line) },
-    { prefix: (task) => `${short}/${task} | `, timestamps },
+    { prefix: prefixOf(short, context.color === true), timestamps },
   );
   try {
     for await (const chunk of chunks) printer.add(chunk);
   } finally {
     printer.flush();
   }
+}
+
+/** What stands before each line: which task wrote it. */
+function prefixOf(job: string, color: boolean): (task: number) => string {
+  return (task) => color ? `${paint(`${job}/${task} |`, "cyan")} ` : `${job}/${task} | `;
 }
 
 /**

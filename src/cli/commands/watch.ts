@@ -33,12 +33,17 @@ export async function watchCluster(
   client: IrisClient,
   options: WatchOptions,
 ): Promise<number> {
-  if (!options.json && options.count === undefined && atTerminal()) {
+  if (!options.json && options.count === undefined && isScreen(context)) {
     const code = await onScreen(context, client, options);
     // A read of a key is under way, which ends no other way.
     Deno.exit(code);
   }
   return await interruptible((signal) => inLines(context, client, { ...options, signal }));
+}
+
+/** Whether there is a screen that can be drawn on. */
+function isScreen({ env }: CliContext): boolean {
+  return atTerminal() && env("TERM") !== "dumb";
 }
 
 async function look(client: IrisClient): Promise<Moment> {

@@ -192,7 +192,8 @@ function unknownCommand<Context>(
   const given = words.slice(0, 2).join(" ");
   const known = commands.filter((one) => one.hidden !== true && one.path.length > 0)
     .map((one) => one.path.join(" "));
-  const near = nearest(given, known) ?? nearest(words[0] ?? "", known);
+  const groups = [...new Set(known.map((one) => one.split(" ")[0]!))];
+  const near = nearest(given, known) ?? nearest(words[0] ?? "", [...known, ...groups]);
   const hint = near === null ? " (see iris --help)" : `. Did you mean "iris ${near}"?`;
   return usage(`Unknown command "${given}"${hint}`, given);
 }

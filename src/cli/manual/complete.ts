@@ -108,7 +108,9 @@ function valueOf(
   if (flag.kind === "switch") return { ...NOTHING, typed };
   const { choices } = flag.parse;
   if (choices !== undefined) {
-    const words = choices.map((choice) => ({ word: `${before}${choice}`, help: "" }));
+    // Either way is understood, and small letters are typed sooner.
+    const words = choices.map((choice) => /^[A-Z_]+$/.test(choice) ? choice.toLowerCase() : choice)
+      .map((choice) => ({ word: `${before}${choice}`, help: "" }));
     return found(before + typed, words);
   }
   return byPlaceholder(name === "context" ? "CONTEXT" : flag.value, { typed, before });

@@ -76,6 +76,7 @@ Deno.test("what is typed wrong is named, and the near one suggested", () => {
   refused("job run --replcas 3 -- true", "Did you mean --replicas?");
   refused("job run --zzzzzzzz -- true", "see iris job run --help");
   refused("job rnu -- true", 'Did you mean "iris job run"?');
+  refused("jbo", 'Did you mean "iris job"?');
   refused("frobnicate", 'Unknown command "frobnicate"');
   refused("job run --replicas 0 -- true", "Invalid --replicas");
   refused("job run --replicas", 'Invalid --replicas: ""');

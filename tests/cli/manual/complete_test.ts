@@ -31,6 +31,7 @@ Deno.test("values are completed where it is known what they can be", () => {
   assertEquals(words("job run --if-exists "), ["error", "keep", "replace"]);
   assertEquals(words("job run --if-exists=k"), ["--if-exists=keep"]);
   assertEquals(words("job run --nope=k"), []);
+  assertEquals(words("job list --state pe"), ["pending"]);
   assertEquals(words("completions f"), ["fish"]);
   assertEquals(words("task signal a/0 US"), ["USR1", "USR2"]);
   assertEquals(at("job list --token-file ").paths, "files");
