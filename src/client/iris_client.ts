@@ -30,7 +30,13 @@ import { ExecStream, type TakeOutput } from "./exec_stream.ts";
 import { FleetClient } from "./fleet_client.ts";
 import type { JobRequest } from "./job_request.ts";
 import type { LogsRequest, OpenLogs } from "./log_stream.ts";
-import { type CallLimits, type ClientOptions, type JsonOptions, Transport } from "./transport.ts";
+import {
+  bodyOf,
+  type CallLimits,
+  type ClientOptions,
+  type JsonOptions,
+  Transport,
+} from "./transport.ts";
 
 export type { ClientOptions } from "./transport.ts";
 
@@ -141,7 +147,8 @@ export class IrisClient {
     const query = new URLSearchParams(
       Object.entries(page).map(([word, value]) => [word, String(value)]),
     );
-    return this.#json("GET", `${jobPath(name)}/results?${query}`);
+    const { waitMs = 0 } = page;
+    return this.#json("GET", `${jobPath(name)}/results?${query}`, { heldMs: waitMs });
   }
 
   /** Why a job is not further than it is. @throws {IrisError} `not_found` */
@@ -191,9 +198,7 @@ export class IrisClient {
     signal: AbortSignal,
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     const path = `${jobPath(name)}/outputs/${task}`;
-    const { response } = await this.#transport.open("GET", path, { signal });
-    if (response.body === null) throw new IrisError("unavailable", "The answer is empty");
-    return response.body;
+    return bodyOf(await this.#transport.open("GET", path, { signal }));
   }
 
   /** Places nothing more of a job; what runs of it goes on. */
@@ -230,7 +235,7 @@ export class IrisClient {
     });
     for (;;) {
       const found = await this.#json<EndpointView[]>("GET", `${jobPath(name)}/endpoints?${query}`, {
-        signal: of.signal,
+        ...{ signal: of.signal, heldMs: WAIT_MS },
       });
       if (found.length >= of.count) return found;
       of.signal?.throwIfAborted();
@@ -251,7 +256,7 @@ export class IrisClient {
   async wait(name: string, signal?: AbortSignal): Promise<JobView> {
     for (;;) {
       const job = await this.#json<JobView>("GET", `${jobPath(name)}/wait?waitMs=${WAIT_MS}`, {
-        signal,
+        ...{ signal, heldMs: WAIT_MS },
       });
       if (job.done) return job;
       signal?.throwIfAborted();
@@ -378,9 +383,7 @@ export class IrisClient {
 
   /** The cluster's whole database as it is now, as a file of SQLite. */
   async backup(signal?: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    const { response } = await this.#transport.open("GET", "/api/v1/cluster/backup", { signal });
-    if (response.body === null) throw new IrisError("unavailable", "The backup is empty");
-    return response.body;
+    return bodyOf(await this.#transport.open("GET", "/api/v1/cluster/backup", { signal }));
   }
 
   /** Begins the stop of the whole cluster. */

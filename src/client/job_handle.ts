@@ -1,6 +1,6 @@
 /**
  * One job that was submitted: waits for it, reads what its tasks wrote and handed back, stops it. It
- * means this job alone: when another one gets its name, calls fail with `gone`.
+ * means this job alone: when another one gets its name, calls but `get` and `wait` fail with `gone`.
  */
 import { systemClock } from "../base/clock.ts";
 import { fromBase64 } from "../base/base64.ts";
@@ -97,7 +97,7 @@ export class JobHandle {
     return "warnings" in this.#view ? this.#view.warnings as readonly string[] : [];
   }
 
-  /** Looks at the job. @throws {ApiError} `gone` when another one has its name */
+  /** Looks at the job. @throws {ApiError} `gone` when it is forgotten */
   async get(options: Until = {}): Promise<JobView> {
     return this.#seen(await this.#with(options).job(this.name));
   }

@@ -82,12 +82,16 @@ export interface Patience {
 /** What a call gives, tried until it works, or cannot, or took too long. */
 export async function retrying<T>(call: () => Promise<T>, patience: Patience): Promise<T> {
   const { giveUpMs, signal, passing = mayPass } = patience;
-  const untilMs = systemClock.now() + giveUpMs;
+  let sinceMs: number | null = null;
   for (let tries = 0;; tries++) {
+    const beganMs = systemClock.now();
     try {
       return await call();
     } catch (error) {
-      const isOver = giveUpMs === 0 || systemClock.now() >= untilMs;
+      // A call that was held for long, and then broke, was answered until then.
+      const isLate = error instanceof IrisError && error.code === "timeout";
+      sinceMs ??= isLate ? beganMs : systemClock.now();
+      const isOver = giveUpMs === 0 || systemClock.now() - sinceMs >= giveUpMs;
       if (isOver || signal?.aborted || !passing(error)) throw error;
     }
     await pause(tries, signal);

@@ -48,6 +48,8 @@ export interface JsonOptions {
   readonly repeat?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** How long the server may hold it before it answers, in ms: that is no part of its time. */
+  readonly heldMs?: number;
 }
 
 /** One call that is answered with bytes. */
@@ -121,8 +123,9 @@ export class Transport {
   }
 
   async #once<T>(method: string, path: string, options: JsonOptions): Promise<T> {
-    const { body, key, timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS } = options;
-    const limit = new Limit([options.signal], timeoutMs);
+    const { body, key, heldMs = 0 } = options;
+    const timeoutMs = options.timeoutMs ?? this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const limit = new Limit([options.signal], timeoutMs + heldMs);
     try {
       const response = await this.#fetch(method, path, {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -229,6 +232,29 @@ export class Transport {
       { cause: error },
     );
   }
+}
+
+/** The body of an answer that somebody else reads: whenever that ends, nothing is listened to any more. */
+export function bodyOf({ response, done }: Opened): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = response.body?.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { value, done: isOver = true } = await reader?.read() ?? {};
+        if (value !== undefined) return controller.enqueue(value);
+        if (!isOver) return;
+        done();
+        controller.close();
+      } catch (error) {
+        done();
+        throw error;
+      }
+    },
+    async cancel(reason) {
+      done();
+      await reader?.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
 }
 
 /** What ends one call: signals, and a time. */

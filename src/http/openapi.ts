@@ -48,7 +48,7 @@ const LOGS_QUERY = {
 
 /** What each call about a job takes. */
 const SAME_JOB_QUERY = {
-  generation: "the job's generation: `gone` when another job has its name by now",
+  generation: "the job's generation: answers tell of it, or `gone` when another has its name now",
 };
 
 /** What stands in a path. */

@@ -161,6 +161,7 @@ Deno.test("a handle means its job and no later one of that name", () =>
     assertEquals((await waiting).state, "KILLED");
     const gone = await assertRejects(() => first.stop(), ApiError);
     assertEquals([gone.code, gone.field], ["gone", "generation"]);
+    assertEquals([(await first.get()).state, (await first.wait()).done], ["KILLED", true]);
     assertEquals((await second.get()).done, false);
     await second.stop();
     const key = "one-submit";

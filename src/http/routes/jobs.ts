@@ -15,6 +15,7 @@ import { actorOf } from "../audit.ts";
 import { callerOf, checkJob, checkPeer, onlyUser, submitterOf } from "../gate.ts";
 import { intQuery } from "../query.ts";
 import { logsQuery } from "./logs_query.ts";
+import { meantJob } from "./same_job.ts";
 
 /** Jobs listed when no limit is given, and at most. */
 const DEFAULT_LIST = 100;
@@ -54,7 +55,7 @@ export function jobRoutes(
 }
 
 function oneJobRoutes(app: Hono, api: ControllerApi): void {
-  app.get("/:name", (c) => c.json(found(api, c.req.param("name"))));
+  app.get("/:name", (c) => c.json(meantJob(api, c)));
   app.get("/:name/tasks", (c) => {
     const { name } = found(api, c.req.param("name"));
     const offset = intQuery(c, "offset", { fallback: 0, min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -83,17 +84,9 @@ function oneJobRoutes(app: Hono, api: ControllerApi): void {
   }
   app.get("/:name/wait", async (c) => {
     const waitMs = intQuery(c, "waitMs", { fallback: MAX_WAIT_MS, min: 0, max: MAX_WAIT_MS });
-    const { name } = found(api, c.req.param("name"));
-    return c.json(
-      await waitDone(
-        api,
-        name,
-        AbortSignal.any([
-          c.req.raw.signal,
-          AbortSignal.timeout(waitMs),
-        ]),
-      ),
-    );
+    const job = meantJob(api, c);
+    const signal = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(waitMs)]);
+    return c.json(await waitDone(api, job, signal));
   });
   logRoutes(app, api);
 }
@@ -137,9 +130,12 @@ async function markOf(c: Context, body: unknown): Promise<SubmitMark | null> {
   return { key, digest: digest.toHex() };
 }
 
-/** Waits for the job that has the name now, also when another one gets it meanwhile. */
-async function waitDone(api: ControllerApi, name: string, signal: AbortSignal): Promise<JobView> {
-  const { generation } = found(api, name);
+/** Waits for a job, also when another one gets its name meanwhile. */
+async function waitDone(
+  api: ControllerApi,
+  { name, generation }: JobView,
+  signal: AbortSignal,
+): Promise<JobView> {
   for (;;) {
     const job = api.jobOf(generation);
     if (job === null) throw new IrisError("gone", `${name} was forgotten`, { field: "name" });
