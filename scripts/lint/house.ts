@@ -32,7 +32,7 @@ export const LAYERS: readonly Layer[] = [
   { folder: "runtimes", rank: 3, owns: "task_runtime (port); runtimes in folders" },
   { folder: "heartbeat", rank: 3, owns: "dispatch executor, reconcile loop" },
   // The SDK also runs in Node and in browsers, so it stays clear of everything that needs Deno.
-  { folder: "client", rank: 3, only: ["base", "model", "wire"], owns: "the SDK" },
+  { folder: "client", rank: 3, only: ["archive", "base", "model", "wire"], owns: "the SDK" },
   { folder: "worker", rank: 4, owns: "worker, keeper, lifecycle loop, logs" },
   { folder: "autoscaler", rank: 4, owns: "decide (pure), loop" },
   { folder: "controller", rank: 5, owns: "reactor (pure), core, recovery, scheduling loop" },

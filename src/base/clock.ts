@@ -32,16 +32,6 @@ export const systemClock: Clock = {
 };
 
 /**
- * Calls `fn` every so many ms of the machine's own clock, until it is cancelled. It keeps no process
- * alive.
- */
-export function everyInBackground(ms: number, fn: () => void): Timer {
-  const id = setInterval(fn, ms);
-  Deno.unrefTimer(id);
-  return { cancel: () => clearInterval(id) };
-}
-
-/**
  * Waits `ms` on the given clock, or less when the signal aborts. Never rejects.
  *
  * @returns true when the time passed, false when the signal ended the wait

@@ -6,6 +6,7 @@ import { randomHex } from "../base/ids.ts";
 import { IrisError } from "../base/errors.ts";
 import type { EventView, JobState, JobView } from "../wire/api.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
+import { type BundleFiles, bundleOf } from "./bundle.ts";
 import { type ConnectOptions, targetOf } from "./connect.ts";
 import { type CurrentTask, currentTask } from "./current_task.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
@@ -157,6 +158,20 @@ export class Iris {
     options: MapOptions,
   ): Sequence<EndedTask & { readonly input: I }> {
     return new Sequence(() => mapEnds<I>(this.#submitter(), inputs, options));
+  }
+
+  /**
+   * Sends files to the controller, unless it has them: they are there for tasks of jobs with this
+   * `bundle`, which begin in the folder of them. A module's `file` may be one of them.
+   *
+   * @returns what names them: the same files have the same name
+   */
+  async bundle(files: BundleFiles, options: Until = {}): Promise<string> {
+    const api = this.#with(options);
+    const { hash, archive } = await bundleOf(files);
+    const { here } = await api.offerBundle({ hash, bytes: archive.length });
+    if (!here) await api.sendBundle(hash, archive);
+    return hash;
   }
 
   /** The job that has a name now. @throws {ApiError} `not_found` */

@@ -174,8 +174,8 @@ export class IrisClient {
   /** Sends a bundle: the archive of which `hash` is the SHA-256, in hex. */
   async sendBundle(
     hash: string,
-    body: ReadableStream<Uint8Array>,
-    signal: AbortSignal,
+    body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
   ): Promise<BundleAnswer> {
     const path = `/api/v1/bundles/${hash}`;
     const { response, done } = await this.#transport.open("PUT", path, { body, signal });

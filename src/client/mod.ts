@@ -19,6 +19,7 @@ export {
   type RunOptions,
   type SubmitOptions,
 } from "./iris.ts";
+export type { BundleFiles } from "./bundle.ts";
 export type { ConnectOptions } from "./connect.ts";
 export type { CurrentTask, EndpointOptions } from "./current_task.ts";
 export { ApiError, ConnectionError, JobError, TaskError } from "./errors.ts";

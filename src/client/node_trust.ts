@@ -8,7 +8,7 @@ interface Incoming {
 
 interface Outgoing {
   on(event: "error", heard: (error: unknown) => void): void;
-  end(body?: string): void;
+  end(body?: string | Uint8Array): void;
 }
 
 interface Https {
@@ -52,6 +52,7 @@ export function nodeTrust(certificates: string): TrustingFetch {
       );
       request.on("error", reject);
       if (body instanceof ReadableStream) Readable.fromWeb(body).pipe(request);
+      else if (body instanceof Uint8Array) request.end(body);
       else request.end(body === undefined || body === null ? undefined : String(body));
     });
   return { fetch: call as typeof fetch, close: () => agent.destroy() };

@@ -54,7 +54,7 @@ export interface JsonOptions {
 
 /** One call that is answered with bytes. */
 export interface OpenOptions {
-  readonly body?: string | ReadableStream<Uint8Array>;
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -142,8 +142,8 @@ export class Transport {
   async open(method: string, path: string, options: OpenOptions = {}): Promise<Opened> {
     const timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     // What is sent may take its time.
-    const sent = options.body instanceof ReadableStream;
-    const limit = new Limit([...this.#signals, options.signal], sent ? null : timeoutMs);
+    const isUpload = options.body !== undefined && typeof options.body !== "string";
+    const limit = new Limit([...this.#signals, options.signal], isUpload ? null : timeoutMs);
     try {
       const response = await this.#fetch(method, path, { ...options, limit });
       if (!response.ok) await this.#checked<never>(response, limit);
@@ -184,7 +184,9 @@ export class Transport {
   ): Promise<Response> {
     const { body, headers, limit } = of;
     // Node takes a stream only with `duplex`, of which types know nothing yet.
-    const sent = body === undefined ? {} : { body, duplex: "half" };
+    const sent = body === undefined
+      ? {}
+      : { body, ...(body instanceof ReadableStream && { duplex: "half" }) };
     limit.throwIfAborted();
     try {
       return await (this.options.fetch ?? fetch)(`${this.options.url}${this.#pathOf(path)}`, {

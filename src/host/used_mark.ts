@@ -4,7 +4,8 @@
  * process that lives long sets it again, since a home may be shared by hosts that see no processes of
  * each other. Runs in every process but tasks.
  */
-import { everyInBackground, type Timer } from "../base/clock.ts";
+import { everyInBackground } from "../base/background_timer.ts";
+import type { Timer } from "../base/clock.ts";
 
 /** How often the mark is set, in ms: far more often than a version gets old. */
 const MARK_MS = 12 * 3_600_000;

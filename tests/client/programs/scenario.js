@@ -27,6 +27,16 @@ export async function scenario(library, options) {
   });
   seen.squares = await squares.toArray();
 
+  // A module that nobody but this program has.
+  const source =
+    "export const main = ({ n }) => import('./by/three.js').then((by) => n * by.three);";
+  const bundle = await iris.bundle({
+    "times.js": source,
+    "by/three.js": "export const three = 3;",
+  });
+  const module = { file: "times.js" };
+  seen.sent = await iris.map([{ n: 1 }, { n: 2 }], { module, bundle, cpuMilli: 10 }).toArray();
+
   const bad = await iris.submit(sh("exit 7"));
   const taskError = await bad.result(0).catch((error) => error);
   seen.end = [
@@ -68,6 +78,7 @@ export const EXPECTED = {
   bytes: [0xe2, 0x82, 0xac, 0x0a],
   kinds: ["job_submitted", "job_state", "job_state", "job_done"],
   squares: [1, 4, 9],
+  sent: [3, 6],
   end: [true, "task_failed", "exit", 7],
   failed: [true, "FAILED"],
   refused: [true, "invalid", "replicas"],
