@@ -48,7 +48,7 @@ interface ListedCluster {
 
 const GIVE_UP_MS = 30_000;
 
-/** See the head of this file. @throws {IrisError} `usage`, naming the field */
+/** Finds a controller. @throws {IrisError} `usage`, naming the field */
 export async function targetOf(given: ConnectOptions): Promise<Target> {
   const { listed, url } = whichController(given.controller ?? env("IRIS_CONTROLLER"));
   const token = tokenFor(url, given, listed);

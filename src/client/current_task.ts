@@ -15,7 +15,10 @@ export interface EndpointOptions extends Until {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** See {@linkcode Iris.current}. */
+/**
+ * The task that this program runs as: who it is, what it says of itself, where others are. Made by
+ * {@linkcode Iris.current}.
+ */
 export class CurrentTask {
   /** The job's full name, `/user/job`. */
   readonly job: string;

@@ -22,7 +22,7 @@ export type TakeOutput = (
   bytes: Uint8Array<ArrayBuffer>,
 ) => void | Promise<void>;
 
-/** See the head of this file. Ends with {@linkcode ExecStream.ended}, or when it is closed. */
+/** A command beside a running task: its input, its output, its end. Ends with {@linkcode ExecStream.ended}, or when it is closed. */
 export class ExecStream {
   readonly #socket: WebSocket;
   readonly #output: TakeOutput;

@@ -48,7 +48,18 @@ export interface EventOptions extends Until {
 /** How long a submit is looked for whose caller has given up, in ms. */
 const LATE_MS = 10_000;
 
-/** See the head of this file. */
+/**
+ * A connection to one controller: submits jobs, maps over inputs, reads and follows. It is closed by
+ * `close()`, or by `using`.
+ *
+ * ```ts ignore
+ * import { Iris } from "iris/client";
+ *
+ * using iris = await Iris.connect();
+ * const job = await iris.submit({ argv: ["true"] });
+ * console.log((await job.wait()).state);
+ * ```
+ */
 export class Iris {
   /** Every call of the API as one method, for what has none here. */
   readonly api: IrisClient;

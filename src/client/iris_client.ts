@@ -56,7 +56,7 @@ const WAIT_MS = 20_000;
 /** Whose jobs short names mean, when nobody says. */
 export const DEFAULT_USER = "local";
 
-/** Speaks to one controller. */
+/** Speaks to one controller: a method for each call of its API. */
 export class IrisClient {
   readonly #transport: Transport;
   /** Tokens, and who one is. */

@@ -66,7 +66,10 @@ const RESULTS = 200;
 /** After its tasks' grace a job that is stopped may take so long until it is gone, in ms. */
 const STOP_MS = 15_000;
 
-/** See the head of this file. */
+/**
+ * One job that was submitted: waits for it, reads what its tasks write and hand back, stops it. It means
+ * this job, and no later one of its name.
+ */
 export class JobHandle {
   readonly #api: IrisClient;
   #view: JobView;

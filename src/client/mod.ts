@@ -2,7 +2,7 @@
  * The client library of Iris: submits jobs, maps functions over inputs, waits, reads results, logs and
  * events, and tells a task who it is. Runs in Deno, Node 20 and browsers; `docs/client.md` tells how.
  *
- * ```ts
+ * ```ts ignore
  * import { Iris } from "iris/client";
  *
  * using iris = await Iris.connect();
@@ -55,7 +55,15 @@ export type { CallLimits } from "./transport.ts";
 export type { LogsRequest } from "./log_stream.ts";
 export { ExecStream, type TakeOutput } from "./exec_stream.ts";
 export { FleetClient } from "./fleet_client.ts";
-export { TokenClient } from "./token_client.ts";
+export { type NewTokenOptions, TokenClient } from "./token_client.ts";
+export type { NewToken, TokenView, WhoAmI } from "../wire/tokens.ts";
+export type {
+  BUILT_IN_TOKENS,
+  BuiltInToken,
+  Role,
+  TOKEN_ROLES,
+  TokenRole,
+} from "../wire/token_roles.ts";
 export type { GroupExplanation, GroupFacts } from "../wire/group_explanation.ts";
 export type {
   AVAILABILITY_STATES,

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConnectionError } from "../../src/client/mod.ts";
 import { withIris } from "../support/client_world.ts";
 import { CuttingProxy } from "../support/cutting_proxy.ts";
+import { inGate } from "../support/require.ts";
 
 const portOf = (url: string) => Number(new URL(url).port);
 
@@ -27,22 +28,26 @@ Deno.test("a submit whose answers are lost is one job all the same", () =>
     assertEquals((await iris.jobs()).length, 2);
   }));
 
-Deno.test("a map whose answers are lost runs each input once", () =>
-  withIris(async ({ connect, url, world }) => {
-    await using proxy = new CuttingProxy(portOf(url));
-    const shaky = await connect({ controller: proxy.url });
-    const script = 'echo "$IRIS_ENTRY" >>"$0"; echo "$IRIS_ENTRY" >"$IRIS_RESULT_FILE"';
-    const argv = ["sh", "-c", script, `${world.dir}/ran`];
-    const results: number[] = [];
-    for await (const n of shaky.map<number>([1, 2, 3, 4], { argv, batch: 1, cpuMilli: 10 })) {
-      results.push(n);
-      proxy.loseAnswers = 2;
-    }
-    assertEquals(results, [1, 2, 3, 4]);
-    const ran = Deno.readTextFileSync(`${world.dir}/ran`).trim().split("\n");
-    assertEquals(ran.sort(), ["1", "2", "3", "4"]);
-    assert(proxy.lost >= 6, `only ${proxy.lost} answers were lost`);
-  }));
+Deno.test(
+  "a map whose answers are lost runs each input once",
+  inGate(),
+  () =>
+    withIris(async ({ connect, url, world }) => {
+      await using proxy = new CuttingProxy(portOf(url));
+      const shaky = await connect({ controller: proxy.url });
+      const script = 'echo "$IRIS_ENTRY" >>"$0"; echo "$IRIS_ENTRY" >"$IRIS_RESULT_FILE"';
+      const argv = ["sh", "-c", script, `${world.dir}/ran`];
+      const results: number[] = [];
+      for await (const n of shaky.map<number>([1, 2, 3, 4], { argv, batch: 1, cpuMilli: 10 })) {
+        results.push(n);
+        proxy.loseAnswers = 2;
+      }
+      assertEquals(results, [1, 2, 3, 4]);
+      const ran = Deno.readTextFileSync(`${world.dir}/ran`).trim().split("\n");
+      assertEquals(ran.sort(), ["1", "2", "3", "4"]);
+      assert(proxy.lost >= 6, `only ${proxy.lost} answers were lost`);
+    }),
+);
 
 Deno.test("lines and events come once each over connections that are cut, and a wait goes on", () =>
   withIris(async ({ connect, url, world }) => {
@@ -76,22 +81,26 @@ Deno.test("lines and events come once each over connections that are cut, and a 
     assert(cursors.length >= 4 && proxy.refused > 0, `${cursors.length}, ${proxy.refused}`);
   }));
 
-Deno.test("who never comes back is given up after the time that was said", () =>
-  withIris(async ({ connect, url }) => {
-    await using proxy = new CuttingProxy(portOf(url));
-    const shaky = await connect({ controller: proxy.url, giveUpMs: 400 });
-    const job = await shaky.submit({ argv: ["sleep", "600"], cpuMilli: 10 });
-    const streams = [job.wait(), job.lines({ follow: true }).toArray(), job.events().toArray()];
-    const ends = streams.map((one) => assertRejects(() => one, ConnectionError));
-    proxy.refuses = true;
-    const from = performance.now();
-    // Waits are cut until all of them have noticed.
-    const cutting = setInterval(() => proxy.cut(), 20);
-    const codes = (await Promise.all(ends)).map(({ code }) => code);
-    clearInterval(cutting);
-    assertEquals(codes, ["unavailable", "unavailable", "unavailable"]);
-    const tookMs = performance.now() - from;
-    assert(tookMs > 390 && tookMs < 6_000, `given up after ${tookMs} ms`);
-    proxy.refuses = false;
-    await job.stop();
-  }));
+Deno.test(
+  "who never comes back is given up after the time that was said",
+  inGate(),
+  () =>
+    withIris(async ({ connect, url }) => {
+      await using proxy = new CuttingProxy(portOf(url));
+      const shaky = await connect({ controller: proxy.url, giveUpMs: 400 });
+      const job = await shaky.submit({ argv: ["sleep", "600"], cpuMilli: 10 });
+      const streams = [job.wait(), job.lines({ follow: true }).toArray(), job.events().toArray()];
+      const ends = streams.map((one) => assertRejects(() => one, ConnectionError));
+      proxy.refuses = true;
+      const from = performance.now();
+      // Waits are cut until all of them have noticed.
+      const cutting = setInterval(() => proxy.cut(), 20);
+      const codes = (await Promise.all(ends)).map(({ code }) => code);
+      clearInterval(cutting);
+      assertEquals(codes, ["unavailable", "unavailable", "unavailable"]);
+      const tookMs = performance.now() - from;
+      assert(tookMs > 390 && tookMs < 6_000, `given up after ${tookMs} ms`);
+      proxy.refuses = false;
+      await job.stop();
+    }),
+);

@@ -11,7 +11,9 @@ import { EXPECTED, scenario } from "./programs/scenario.js";
 
 const PROGRAMS = fromFileUrl(new URL("./programs/", import.meta.url));
 /** TypeScript's own compiler, of the version in deno.json. */
-const TSC = `${import.meta.resolve("typescript")}/tsc`;
+const TSC = `${
+  JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url))).imports.typescript
+}/tsc`;
 const UP_MS = 30_000;
 const RUN_MS = 60_000;
 
