@@ -10,7 +10,7 @@ const FIELDS: Readonly<Record<keyof JobRequest, true>> = {
   ...{ backoffMs: true, maxTaskFailures: true, maxRunning: true, hold: true, band: true },
   ...{ preemptible: true, preempts: true, gang: true, after: true, ifExists: true, module: true },
   ...{ container: true, bundle: true, ports: true, warn: true, cpuLimitMilli: true },
-  ...{ pidsLimit: true, logBytes: true, outputBytes: true, result: true },
+  ...{ pidsLimit: true, logBytes: true, outputBytes: true, result: true, webhook: true },
 };
 
 Deno.test("a request has the fields of the API, and no others", () => {
