@@ -2,7 +2,11 @@
  * `deno task docs`: writes the pages of the reference that are made from declarations. With `--check`
  * it writes nothing and says which are not current (exit code 1).
  */
+import { apiPage } from "./docs/api_page.ts";
 import { commandsPage } from "./docs/commands_page.ts";
+import { configPage } from "./docs/config_page.ts";
+import { endCausesPage } from "./docs/end_causes_page.ts";
+import { environmentPage } from "./docs/environment_page.ts";
 import { exitCodesPage } from "./docs/exit_codes_page.ts";
 import { jsonPage } from "./docs/json_page.ts";
 import { metricsPage } from "./docs/metrics_page.ts";
@@ -10,7 +14,16 @@ import type { ReferencePage } from "./docs/page.ts";
 import { ROOT } from "./lint/place.ts";
 
 /** Every page. */
-export const PAGES: readonly ReferencePage[] = [commandsPage, exitCodesPage, jsonPage, metricsPage];
+export const PAGES: readonly ReferencePage[] = [
+  commandsPage,
+  configPage,
+  apiPage,
+  endCausesPage,
+  environmentPage,
+  exitCodesPage,
+  jsonPage,
+  metricsPage,
+];
 
 /** The text of a page as it has to stand in its file. */
 export async function textOf(page: ReferencePage): Promise<string> {

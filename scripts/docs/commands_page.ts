@@ -12,7 +12,7 @@ import {
 import { environmentOf } from "../../src/cli/manual/man_page.ts";
 import { MODES } from "../../src/cli/modes/all.ts";
 import type { CliContext } from "../../src/cli/context.ts";
-import { code, markdownTable, pageHead, type ReferencePage } from "./page.ts";
+import { code, markdownTable, pageHead, plain, type ReferencePage } from "./page.ts";
 
 type IrisCommand = Command<CliContext>;
 
@@ -80,11 +80,4 @@ function titleOf(command: IrisCommand): string {
 
 function anchorOf(command: IrisCommand): string {
   return titleOf(command).replaceAll(/[^\w -]/g, "").replaceAll(" ", "-").toLowerCase();
-}
-
-/** Text that means nothing to Markdown but what stands between backticks. */
-function plain(text: string): string {
-  return text.split(/(`[^`]*`)/)
-    .map((part, at) => at % 2 === 1 ? part : part.replaceAll(/[*<>[\]]/g, (sign) => `\\${sign}`))
-    .join("");
 }

@@ -27,6 +27,13 @@ export function code(text: string): string {
   return text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
 
+/** Text that means nothing to Markdown but what stands between backticks. */
+export function plain(text: string): string {
+  return text.split(/(`[^`]*`)/)
+    .map((part, at) => at % 2 === 1 ? part : part.replaceAll(/[*<>[\]]/g, (sign) => `\\${sign}`))
+    .join("");
+}
+
 function cellOf(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
 }

@@ -47,12 +47,12 @@ const LOGS_QUERY = {
 };
 
 /** What each call about a job takes. */
-const SAME_JOB_QUERY = {
+export const SAME_JOB_QUERY = {
   generation: "the job's generation: answers tell of it, or `gone` when another has its name now",
 };
 
 /** What stands in a path. */
-const PATH_WORDS: Readonly<Record<string, string>> = {
+export const PATH_WORDS: Readonly<Record<string, string>> = {
   name: "A full name such as /user/job, percent-encoded.",
   task: "A task's index.",
   index: "The index of a task, from 0.",

@@ -8,7 +8,7 @@ import type { Flag, Flags } from "../flags/flag.ts";
 import { GROUP_SCHEMA, quantity } from "./group_schema.ts";
 
 /** Flags that make no sense in a file. */
-const NOT_IN_FILES = new Set(["config", "dryRun", "json"]);
+export const NOT_IN_FILES = new Set(["config", "dryRun", "json"]);
 
 /** The sections of the file, and the flags of each. */
 export type ModeFlags = Readonly<Record<string, Flags>>;

@@ -31,9 +31,12 @@ function shown(input: unknown): string {
   return typeof input === "object" ? "This" : JSON.stringify(input) ?? "Nothing";
 }
 
-const duration = quantity(parseDuration, "a duration (examples: 500ms, 10s, 5m, 2h)");
-const size = quantity(parseSize, "a size (examples: 512MB, 2GiB)");
-const cores = quantity(parseCores, "a number of cores above 0 (examples: 0.5, 2, 250m)");
+const duration = (help: string) =>
+  quantity(parseDuration, "a duration (examples: 500ms, 10s, 5m, 2h)", `${help} (TIME)`);
+const size = (help: string) =>
+  quantity(parseSize, "a size (examples: 512MB, 2GiB)", `${help} (SIZE)`);
+const cores = (help: string) =>
+  quantity(parseCores, "a number of cores above 0 (examples: 0.5, 2, 250m)", `${help} (CORES)`);
 
 /** A whole number in a range. */
 function count(min: number, max: number) {
@@ -92,71 +95,120 @@ const FAKE_STEP = v.strictObject({
   fate: v.picklist(["ready", "failed", "quota", "preempted", "unhealthy", "hang"]),
 });
 
+/** Says what a key means: editors show it, and the reference is made of it. */
+function means<S extends v.GenericSchema>(help: string, schema: S) {
+  return v.pipe(schema, v.description(help));
+}
+
+const kind = <const K extends string>(name: K, help: string) => means(help, v.literal(name));
+
 /** The `provider` of a group. */
 export const PROVIDER_SCHEMA = v.variant("kind", [
-  v.strictObject({ kind: v.literal("local") }),
-  v.strictObject({ kind: v.literal("process") }),
+  v.strictObject({ kind: kind("local", "workers inside this process; `--mode=local` only") }),
+  v.strictObject({ kind: kind("process", "workers as processes of this program on this host") }),
   v.strictObject({
-    kind: v.literal("ssh"),
-    hosts: v.pipe(v.array(host), v.minLength(1, "It is empty: name at least one host")),
-    identityFile: v.optional(text),
-    knownHostsFile: v.optional(text),
-    hostKeys: v.optional(v.picklist(["strict", "accept-new"]), "strict"),
-    configFile: v.optional(text),
-    folder: v.optional(text),
-    connectTimeout: v.optional(duration, "10s"),
+    kind: kind("ssh", "hosts that are there already; a VM is the use of one"),
+    hosts: means(
+      "`host`, `port` and `user` of each, or `user@host:port`",
+      v.pipe(v.array(host), v.minLength(1, "It is empty: name at least one host")),
+    ),
+    identityFile: v.optional(means("a private key; else what the ssh client has", text)),
+    knownHostsFile: v.optional(means("where host keys are known from", text)),
+    hostKeys: v.optional(
+      means(
+        "`strict` refuses a key that is not known, `accept-new` notes and takes it",
+        v.picklist(["strict", "accept-new"]),
+      ),
+      "strict",
+    ),
+    configFile: v.optional(means("a configuration of the ssh client but the user's own", text)),
+    folder: v.optional(means("where things lie on hosts; `.iris` in the user's home", text)),
+    connectTimeout: v.optional(duration("until a host has let us in"), "10s"),
   }),
   v.strictObject({
-    kind: v.literal("slurm"),
-    sharedFolder: text,
-    partition: v.optional(text),
-    account: v.optional(text),
-    qos: v.optional(text),
-    timeLimit: v.optional(duration),
-    options: v.optional(v.array(text), []),
-    commandFolder: v.optional(text),
+    kind: kind("slurm", "allocations of Slurm; its commands are on this host"),
+    sharedFolder: means("a folder that this host and the nodes see", text),
+    partition: v.optional(means("`sbatch --partition`", text)),
+    account: v.optional(means("`sbatch --account`", text)),
+    qos: v.optional(means("`sbatch --qos`", text)),
+    timeLimit: v.optional(duration("how long an allocation lasts; else the partition's")),
+    options: v.optional(means("further options of `sbatch`", v.array(text)), []),
+    commandFolder: v.optional(means("where `sbatch` and the others are; else the PATH", text)),
   }),
   v.strictObject({
-    kind: v.literal("fake"),
-    boot: v.optional(duration, "1s"),
-    delete: v.optional(duration, "1s"),
-    quota: v.optional(count(0, MAX_SLICES)),
-    script: v.optional(v.array(FAKE_STEP), []),
+    kind: kind("fake", "makes nothing, and says what it is told to: for trying things out"),
+    boot: v.optional(duration("how long a VM takes to come up"), "1s"),
+    delete: v.optional(duration("how long it takes to go"), "1s"),
+    quota: v.optional(means("slices beyond so many are refused", count(0, MAX_SLICES))),
+    script: v.optional(means("what becomes of slices, in order", v.array(FAKE_STEP)), []),
   }),
 ], (issue) => `${shown(issue.input)} is not one of local, process, ssh, slurm, fake`);
 
-/** One of `groups`. */
-export const GROUP_SCHEMA = v.strictObject({
-  name,
-  provider: PROVIDER_SCHEMA,
-  vm: v.strictObject({
-    cpu: cores,
-    memory: size,
-    disk: v.optional(size),
-    gpu: v.optional(count(0, 1_024), 0),
-    resources: v.optional(
+const VM = v.strictObject({
+  cpu: cores("cores that a VM's worker offers"),
+  memory: size("memory that it offers"),
+  disk: v.optional(size("disk that it offers")),
+  gpu: v.optional(means("GPUs that it offers", count(0, 1_024)), 0),
+  resources: v.optional(
+    means(
+      "named resources, for instance `licence: 2`",
       v.record(name, v.pipe(v.number(), v.minValue(0, "It is less than nothing"))),
-      {},
     ),
-    attributes: v.optional(v.record(text, v.union([v.string(), v.number(), v.boolean()])), {}),
-  }),
-  sliceVms: v.optional(count(1, MAX_SLICE_VMS), 1),
-  min: v.optional(count(0, MAX_SLICES), 0),
-  max: count(0, MAX_SLICES),
-  buffer: v.optional(count(0, MAX_SLICES), 0),
-  priority: v.optional(count(-1_000, 1_000), 0),
-  idle: v.optional(duration, "5m"),
-  quota: v.optional(v.strictObject({ pool: name, rank: v.optional(count(0, 1_000), 0) })),
-  pace: v.optional(
-    v.strictObject({
-      createsPerMinute: v.optional(count(1, 6_000), 16),
-      deletesPerMinute: v.optional(count(1, 6_000), 32),
-      bootTimeout: v.optional(duration, "10m"),
-      unhealthy: v.optional(duration, "1m"),
-      stopTimeout: v.optional(duration, "30s"),
-    }),
     {},
   ),
+  attributes: v.optional(
+    means(
+      "what constraints of jobs look at; `group` and `slice` come by themselves",
+      v.record(text, v.union([v.string(), v.number(), v.boolean()])),
+    ),
+    {},
+  ),
+});
+
+const PACE = v.strictObject({
+  createsPerMinute: v.optional(means("slices asked for in a minute", count(1, 6_000)), 16),
+  deletesPerMinute: v.optional(means("slices given back in a minute", count(1, 6_000)), 32),
+  bootTimeout: v.optional(
+    duration("from the request to a worker that is ready; after it the slice has failed"),
+    "10m",
+  ),
+  unhealthy: v.optional(duration("a slice that is ill for so long is replaced"), "1m"),
+  stopTimeout: v.optional(
+    duration("what a VM's worker gets to end in when its slice goes"),
+    "30s",
+  ),
+});
+
+const slices = (help: string) => means(help, count(0, MAX_SLICES));
+
+/** One of `groups`. */
+export const GROUP_SCHEMA = v.strictObject({
+  name: means("its VMs are called `NAME-0`, `NAME-1` ...", name),
+  provider: means("what makes its VMs", PROVIDER_SCHEMA),
+  vm: means("what each VM has to give", VM),
+  sliceVms: v.optional(
+    means("VMs of a slice: they come and go together", count(1, MAX_SLICE_VMS)),
+    1,
+  ),
+  min: v.optional(slices("never fewer slices than this"), 0),
+  max: slices("never more slices than this"),
+  buffer: v.optional(slices("slices kept ready beyond what has work, within `max`"), 0),
+  priority: v.optional(
+    means("of groups that fit a job, the higher one is asked first", count(-1_000, 1_000)),
+    0,
+  ),
+  idle: v.optional(duration("how long without work before a slice goes"), "5m"),
+  quota: v.optional(means(
+    "groups of one `pool` share a quota",
+    v.strictObject({
+      pool: means("the name that such groups share", name),
+      rank: v.optional(
+        means("one that is refused speaks for those of its rank and above", count(0, 1_000)),
+        0,
+      ),
+    }),
+  )),
+  pace: v.optional(means("how fast the group may change, and how long its VMs may take", PACE), {}),
 });
 
 type GroupOutput = v.InferOutput<typeof GROUP_SCHEMA>;
