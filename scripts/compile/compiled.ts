@@ -19,7 +19,16 @@ export interface CompileOptions {
 /** Embeds the program. What is embedded is listed on `err`. */
 export function embedProgram({ program, target, output }: CompileOptions): Promise<Result> {
   const args = [
-    ...["compile", "-A", "--no-check", "--no-config", "--no-lock", "--unstable-no-legacy-abort"],
+    ...[
+      "compile",
+      "-A",
+      "--no-prompt",
+      "--no-check",
+      "--no-config",
+      "--no-lock",
+      "--unstable-no-legacy-abort",
+      "--unstable-worker-options",
+    ],
     `--import-map=${IMPORTS}`,
     // The whole folder: nothing that is loaded by URL, or later, is found by its imports.
     ...["--target", target, "--include", ".", "--output", output, "main.js"],

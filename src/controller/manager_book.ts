@@ -1,5 +1,5 @@
 /**
- * The VM managers elsewhere that may have VMs, written down: `vm-managers.json` beside the database.
+ * The VM managers elsewhere that may have VMs, written down: in a folder of their own beside the database.
  * A controller that begins anew knows by it whom a stop of the cluster has to reach, though they may
  * never call again. Used in the server isolate; closed by its owner.
  *
@@ -34,9 +34,14 @@ export interface KnownManager {
   readonly heardMs: number;
 }
 
-/** Where the book of a controller lies. @param database its file */
+/** The folder of the book, which its owner makes. @param database the controller's */
+export function bookFolder(database: string): string {
+  return `${database.slice(0, database.lastIndexOf("/"))}/vm-managers`;
+}
+
+/** The book's file. @param database the controller's */
 export function bookBeside(database: string): string {
-  return `${database.slice(0, database.lastIndexOf("/"))}/vm-managers.json`;
+  return `${bookFolder(database)}/known.json`;
 }
 
 /** See the head of this file. */

@@ -8,6 +8,7 @@ import { eitherSignal } from "../base/either_signal.ts";
 import { IrisError } from "../base/errors.ts";
 import { randomHex } from "../base/ids.ts";
 import { checkBackup } from "../store/backup.ts";
+import { backupFolder } from "../store/backup_folder.ts";
 import type { PostJson } from "../heartbeat/reconcile_call.ts";
 import type {
   ControllerApi,
@@ -304,9 +305,9 @@ export class ServerBridge implements ControllerApi {
 
   async backup(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     const { reader, database } = this.#options;
-    const path = `${database}.backup-${randomHex(4)}`;
+    const path = `${backupFolder(database)}/${randomHex(8)}`;
     try {
-      reader.copyTo(path);
+      await reader.copyTo(path);
       checkBackup(path);
       const file = await Deno.open(path, { read: true });
       return file.readable;

@@ -139,7 +139,7 @@ export class HttpServer implements Part {
   async verify(deadline: { remainingMs(): number }): Promise<readonly string[]> {
     if (this.#server === null) return [];
     for (;;) {
-      const left = ourListeners(this.#port);
+      const left = ourListeners(this.#port, this.#options.hostname);
       if (left.length === 0 || deadline.remainingMs() <= 2 * VERIFY_MS) {
         return left.map((address) => `listening socket ${address}`);
       }

@@ -3,6 +3,8 @@
  * table is the proof; where there is none (no /proc) a bind test takes its place.
  */
 
+import { mayCallForeign, mayRead } from "../base/permitted.ts";
+
 /** A socket that listens, as the kernel lists it. */
 export interface Listener {
   /** As in the table: hex address and port, for instance `0100007F:2710`. */
@@ -33,6 +35,7 @@ export function listenersOn(port: number): Listener[] | null {
   const found: Listener[] = [];
   let read = false;
   for (const path of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+    if (!mayRead(path)) continue;
     try {
       found.push(...parseListeners(Deno.readTextFileSync(path)));
       read = true;
@@ -47,13 +50,16 @@ export function listenersOn(port: number): Listener[] | null {
  * Sockets of this process that listen on a port now, each as its address. Empty means proved gone,
  * since a socket that another process opened there meanwhile is not ours. The kernel is asked about
  * each of our own: its table of all sockets takes 20 ms to read on a machine with much memory.
+ *
+ * @param hostname where it listened: an isolate that may not ask the kernel tries to listen there
  */
-export function ourListeners(port: number): string[] {
+export function ourListeners(port: number, hostname = "127.0.0.1"): string[] {
+  if (!mayCallForeign()) return listenersInTable(port, hostname);
   let calls: Deno.DynamicLibrary<typeof SYMBOLS>;
   try {
     calls = Deno.dlopen("libc.so.6", SYMBOLS);
   } catch {
-    return listenersInTable(port);
+    return listenersInTable(port, hostname);
   }
   try {
     const found: string[] = [];
@@ -64,16 +70,16 @@ export function ourListeners(port: number): string[] {
     return found;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return listenersInTable(port);
+    return listenersInTable(port, hostname);
   } finally {
     calls.close();
   }
 }
 
 /** As {@linkcode ourListeners}, where the kernel's table, or at least a bind test, has to do. */
-export function listenersInTable(port: number): string[] {
+export function listenersInTable(port: number, hostname = "127.0.0.1"): string[] {
   const listeners = listenersOn(port);
-  if (listeners === null) return isPortFree("127.0.0.1", port) ? [] : [`127.0.0.1:${port}`];
+  if (listeners === null) return isPortFree(hostname, port) ? [] : [`${hostname}:${port}`];
   if (listeners.length === 0) return [];
   const ours = new Set(ourSockets().map(({ inode }) => inode));
   return listeners.filter(({ inode }) => ours.has(inode)).map(({ local }) => local);

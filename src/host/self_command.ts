@@ -23,14 +23,21 @@ const RUN_SOURCE: readonly string[] = ["--unstable-lazy-dynamic-imports"];
  * How Deno runs this program's main module. A bundled one brings its packages along, and neither a
  * deno.json nor a lock of the folders above it is meant for it.
  */
-const RUN: readonly string[] = ["run", "-A", "--quiet", "--no-check"];
+const RUN: readonly string[] = ["run", "-A", "--no-prompt", "--quiet", "--no-check"];
 /** The same for a bundle; the options are those of deno.json. */
 export const RUN_BUNDLE: readonly string[] = [
   ...RUN,
   "--no-config",
   "--no-lock",
   "--unstable-no-legacy-abort",
+  "--unstable-worker-options",
 ];
+
+/** The folder with this program's files: what an isolate loads later it reads from there. */
+export function programFolder(): string {
+  const main = fromFileUrl(new URL("../../main.ts", import.meta.url));
+  return main.slice(0, main.lastIndexOf("/"));
+}
 
 /**
  * The executable and the arguments before the program's own.

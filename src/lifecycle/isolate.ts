@@ -52,6 +52,8 @@ export interface IsolateOptions<Config = unknown> {
   readonly config: Config | Promise<Config>;
   /** Ports by name, handed over to the isolate: from then on they are its own. */
   readonly channels?: Readonly<Record<string, MessagePort>>;
+  /** What it may do, of what this process may; everything when left out. */
+  readonly permissions?: Deno.PermissionOptionsObject;
   /** From making the isolate to its body's `ready`, and anew from when its config came, in ms. */
   readonly startTimeoutMs: number;
   /** Without a tick for longer than this, in ms, the loop shows as stalled. */
@@ -278,14 +280,17 @@ export class IsolatePart<Config> implements Part {
   }
 
   #make(context: StartContext): void {
-    const { name, module } = this.#options;
+    const { name, module, permissions } = this.#options;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.onmessage = (event: MessageEvent) => this.#receive(event.data as FromIsolate);
     port1.onmessageerror = () =>
       this.#fail(new Error(`isolate ${name} sent an unreadable message`));
     const { made, thread, before } = threadMadeBy(() =>
-      new Worker(module, { type: "module", name })
+      new Worker(module, {
+        ...{ type: "module", name },
+        ...(permissions !== undefined && { deno: { permissions } }),
+      })
     );
     this.#worker = made;
     this.#thread = thread;

@@ -4,6 +4,7 @@
  * Used by main, and by the isolate for its own thread.
  */
 import { sleep } from "../base/clock.ts";
+import { mayRead } from "../base/permitted.ts";
 import { isolateThreads, type ThreadEntry, threadsOf } from "./census.ts";
 import type { Deadline } from "./deadline.ts";
 
@@ -19,6 +20,7 @@ export interface ThreadIdentity {
 
 /** The thread that calls this (proc_thread-self(5)), or undefined without /proc. */
 export function currentThread(): ThreadIdentity | undefined {
+  if (!mayRead("/proc/thread-self/stat")) return undefined;
   return identityIn("/proc/thread-self");
 }
 

@@ -74,9 +74,10 @@ export function openStore({ path, clusterId, temporary = false }: OpenStoreOptio
  */
 function makeShrinkable(db: DatabaseSync): void {
   if (db.prepare("PRAGMA auto_vacuum").get()?.auto_vacuum === INCREMENTAL) return;
+  // A new file has no page yet; of an older one each page moves. (The next line makes the first one.)
+  const isNew = Number(db.prepare("PRAGMA page_count").get()?.page_count) === 0;
   db.exec("PRAGMA auto_vacuum = INCREMENTAL");
-  // A new file has no page yet; of an older one each page moves.
-  if (Number(db.prepare("PRAGMA page_count").get()?.page_count) === 0) return;
+  if (isNew) return;
   try {
     db.exec("VACUUM");
   } catch (error) {

@@ -2,7 +2,7 @@
  * A read-only connection to a cluster's database: jobs and tasks as the API shows them. Used in the
  * server isolate, which owns it; it sees each commit of the core as soon as it was made.
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { EventView, JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
@@ -209,14 +209,14 @@ export class StoreReader {
   }
 
   /**
-   * Writes everything, as it is at this moment, into a new file; the writer goes on meanwhile. Blocks
-   * its isolate for as long as that takes.
+   * Writes everything, as it is at one moment, into a new file; the writer goes on meanwhile. (`VACUUM
+   * INTO` would attach the file, which an isolate may not that may not do everything.)
    *
-   * @throws {IrisError} `database` when the file is there, or cannot be written
+   * @throws {IrisError} `database` when it cannot be written
    */
-  copyTo(path: string): void {
+  async copyTo(path: string): Promise<void> {
     try {
-      this.#db.prepare("VACUUM INTO ?").run(path);
+      await backup(this.#db, path);
     } catch (error) {
       throw new IrisError("database", `The backup could not be written: ${messageOf(error)}`, {
         cause: error,

@@ -62,7 +62,7 @@ Deno.test("a command loads what it needs itself, and no package", async () => {
   assertAtMost(list, 75, "iris job list");
   const local = loaded(graph, ["dispatch.ts", "job_declarations.ts", "job_run.ts", "local_job.ts"]);
   assert([...local].some((one) => one.endsWith("src/lifecycle/owner.ts")), "the test sees all");
-  assertAtMost(local, 168, "iris job run --local");
+  assertAtMost(local, 172, "iris job run --local");
   assertAtMost(loaded(graph, ["keeper.ts"]), 110, "a keeper");
   for (const found of [list, local]) {
     const packages = [...found].filter((one) => /^(npm|node):/.test(one));

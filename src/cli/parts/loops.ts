@@ -35,7 +35,7 @@ export type IsolateName = keyof typeof MODULES;
 /** One loop in an isolate of its own, with the limits that all share. */
 export function loopPart<Config>(
   isolate: IsolateName,
-  options: Pick<IsolateOptions<Config>, "name" | "config" | "channels" | "onReady">,
+  options: Pick<IsolateOptions<Config>, "name" | "config" | "channels" | "onReady" | "permissions">,
 ): Part {
   return isolatePart<Config>({
     ...options,
