@@ -5,7 +5,12 @@ import { type ClientOptions, IrisClient } from "../client/iris_client.ts";
 import { clusterAlive, type ClusterEntry, listClusters } from "../host/cluster_registry.ts";
 import { stateHome } from "../host/state_dir.ts";
 import { httpClient, readCertificates } from "../host/tls.ts";
-import { type ClientConfig, resolveTarget, type TargetFlags } from "./target.ts";
+import {
+  type ClientConfig,
+  type ResolvedTarget,
+  resolveTarget,
+  type TargetFlags,
+} from "./target.ts";
 import { userName } from "./user_name.ts";
 
 /** What of a command's context is needed here. */
@@ -48,9 +53,7 @@ export async function connectTo(
   const { env } = context;
   const meant = resolveTarget(target, { env, config: await clientConfig(context) });
   const running = runningClusters(context);
-  const url = meant.controller === undefined
-    ? theOne(running).url
-    : controllerUrl(meant.controller.value, meant.controller.from);
+  const url = urlOf(meant, running);
   const entry = running.find((one) => one.url === url);
   const file = meant.tokenFile?.value ?? (entry && `${entry.stateDir}/token`);
   if (file === undefined) {
@@ -62,6 +65,17 @@ export async function connectTo(
     ...{ url, token: readToken(file), user: userName(context), ...options },
     ...trusting(meant.caFile?.value ?? entry?.caFile),
   });
+}
+
+/** Where the controller is that is meant. @throws {IrisError} as {@linkcode connectTo} */
+export async function targetUrl(context: Environment, target: TargetFlags): Promise<string> {
+  const meant = resolveTarget(target, { env: context.env, config: await clientConfig(context) });
+  return urlOf(meant, runningClusters(context));
+}
+
+function urlOf({ controller }: ResolvedTarget, running: readonly ClusterEntry[]): string {
+  if (controller === undefined) return theOne(running).url;
+  return controllerUrl(controller.value, controller.from);
 }
 
 /** @throws {IrisError} when no cluster runs, or more than one */

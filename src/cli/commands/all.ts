@@ -13,6 +13,7 @@ import { taskShow } from "./task_commands.ts";
 import { JOB_COMMANDS } from "./job_declarations.ts";
 import { MANUAL_COMMANDS } from "./manual_declarations.ts";
 import { LIVE_COMMANDS } from "./live_declarations.ts";
+import { DOCTOR_COMMAND } from "../doctor/doctor_declaration.ts";
 import { CONFIG_COMMANDS } from "./config_declarations.ts";
 
 type IrisCommand = Command<CliContext>;
@@ -195,6 +196,7 @@ export const COMMANDS: readonly IrisCommand[] = [
   stop,
   backup,
   restore,
+  DOCTOR_COMMAND,
   ...MANUAL_COMMANDS,
   version,
 ];
