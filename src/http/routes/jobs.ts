@@ -13,6 +13,7 @@ import { jsonLines, logEvents } from "../json_lines.ts";
 import { MAX_JOB_CURSOR_CHARS, parseJobCursor } from "../../wire/log_chunks.ts";
 import { actorOf } from "../audit.ts";
 import { callerOf, checkJob, checkPeer, onlyUser, submitterOf } from "../gate.ts";
+import { withTrace } from "../trace_context.ts";
 import { intQuery } from "../query.ts";
 import { logsQuery } from "./logs_query.ts";
 import { meantJob } from "./same_job.ts";
@@ -38,7 +39,8 @@ export function jobRoutes(
   const app = new Hono();
   app.post("/", async (c) => {
     const body = await jsonBody(c);
-    const spec = parseJobSpec(body, { user: submitterOf(c) });
+    const parsed = parseJobSpec(body, { user: submitterOf(c) });
+    const spec = withTrace(parsed, c.req.header("traceparent"));
     checkJob(c, spec.name, "name");
     // What a job waits for tells how that ends.
     spec.after.forEach(({ job }, i) => checkPeer(c, job, `after.${i}.job`));
