@@ -15,7 +15,9 @@ export class CountedDecisions {
       const { group, count } = decision;
       if (this.#counts.get(group) === count) continue;
       this.#counts.set(group, count);
-      countUp("iris_autoscaler_decisions_total", 1, group, reasonOf(decision));
+      const reason = reasonOf(decision);
+      // A group that is heard of for the first time and has what it needs.
+      if (reason !== "enough") countUp("iris_autoscaler_decisions_total", 1, group, reason);
     }
   }
 }
