@@ -18,6 +18,7 @@ const SECONDS = 12;
 const WARM_SECONDS = 2;
 const SUBMITS_PER_SECOND = 500;
 const FOLLOWERS = 1_000;
+const SCRAPES = 100;
 /** What a worker ends a second where dispatch is not the limit; 0 where it is. */
 const PACES = [5_000, 0];
 
@@ -60,6 +61,7 @@ export async function benchHttp(runs: number): Promise<Figure[]> {
   for (let run = 0; run < Math.min(3, runs); run++) {
     for (const pace of PACES) await underLoad(note, { load, pace });
     await following(note);
+    await scraping(note);
   }
   await Deno.remove(load);
   return [...samples].map(([name, { values, ...of }]) => figure({ name, ...of }, values));
@@ -191,6 +193,29 @@ async function runLoad(load: string, url: string, world: World): Promise<KindFig
   await writer.close();
   const { stdout } = await child.output();
   return new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** What it costs the server to be asked for its metrics, beside 10,000 jobs and 100,000 tasks. */
+async function scraping(note: Note): Promise<void> {
+  using world = makeWorld();
+  fillStore(`${world.stateDir}/iris.db`, { jobs: 10_000, tasks: 10 });
+  const args = ["--mode=controller", "--port=0", `--state-dir=${world.stateDir}`];
+  const controller = startIris(world, args);
+  const client = await clientOf(world, controller);
+  const [, url = ""] = await controller.printed(/(http:\S+)/, 20_000);
+  const Authorization = `Bearer ${Deno.readTextFileSync(`${world.stateDir}/token`).trim()}`;
+  const scrape = async () => {
+    const answer = await fetch(`${url}/metrics`, { headers: { Authorization } });
+    assert((await answer.text()).includes("iris_tasks{"), "it tells something");
+  };
+  for (let n = 0; n < SCRAPES; n++) await scrape();
+  const before = await usedBy(client, controller.pid);
+  for (let n = 0; n < SCRAPES; n++) await scrape();
+  const after = await usedBy(client, controller.pid);
+  const ms = (after.server - before.server) * 1e3 / SCRAPES;
+  note("scrape of /metrics, server's own time", ms, { unit: "ms", target: "< 20 ms" });
+  Deno.kill(controller.pid, "SIGTERM");
+  await controller.ended;
 }
 
 async function following(note: Note): Promise<void> {
