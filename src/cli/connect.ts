@@ -67,10 +67,20 @@ export async function connectTo(
   });
 }
 
-/** Where the controller is that is meant. @throws {IrisError} as {@linkcode connectTo} */
-export async function targetUrl(context: Environment, target: TargetFlags): Promise<string> {
+/**
+ * The controller that is meant, for what needs no token: where it is, and a `fetch` that trusts it.
+ *
+ * @throws {IrisError} as {@linkcode connectTo}
+ */
+export async function targetOf(
+  context: Environment,
+  target: TargetFlags,
+): Promise<{ readonly url: string; readonly fetch: typeof fetch }> {
   const meant = resolveTarget(target, { env: context.env, config: await clientConfig(context) });
-  return urlOf(meant, runningClusters(context));
+  const running = runningClusters(context);
+  const url = urlOf(meant, running);
+  const entry = running.find((one) => one.url === url);
+  return { url, fetch: trusting(meant.caFile?.value ?? entry?.caFile).fetch ?? fetch };
 }
 
 function urlOf({ controller }: ResolvedTarget, running: readonly ClusterEntry[]): string {

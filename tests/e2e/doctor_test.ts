@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { fromFileUrl } from "../../src/base/file_url.ts";
+import { IrisClient } from "../../src/client/iris_client.ts";
 import { selfSigned } from "../../src/host/self_signed.ts";
 import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { inGate, needs } from "../support/require.ts";
@@ -160,3 +161,50 @@ Deno.test(
     await end(controller);
   },
 );
+
+Deno.test({
+  name: "a controller whose disk takes no more says so to the doctor",
+  ...inGate(await needs("mount namespaces (root)", canMount)),
+  fn: async () => {
+    using world = makeWorld();
+    const script = 'mount -t tmpfs -o size=3m small "$1" && shift && exec "$@"';
+    const controller = new Deno.Command("unshare", {
+      args: [
+        ...["-m", "sh", "-c", script, "sh", world.stateDir],
+        ...[Deno.execPath(), "run", "-A", "--quiet", MAIN, "--mode=controller", "--port=0"],
+        ...[`--state-dir=${world.stateDir}/state`],
+      ],
+      env: world.env,
+      clearEnv: true,
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = controller.stdout.getReader();
+    const url = new TextDecoder().decode((await reader.read()).value).trim();
+    // What is mounted there is seen from here through the process.
+    const seen = `/proc/${controller.pid}/root${world.stateDir}`;
+    const at = ["--cluster", "--controller", url, "--token-file", `${seen}/state/token`];
+    assertEquals(of(await doctor(world, ...at), "health"), ["ok: the controller is well"]);
+    const { success } = await new Deno.Command("sh", {
+      args: ["-c", `cat /dev/zero > ${seen}/much`],
+      stderr: "null",
+    }).output();
+    assertEquals(success, false, "the disk is full");
+    const token = Deno.readTextFileSync(`${seen}/state/token`).trim();
+    const client = new IrisClient({ url, token, timeoutMs: 500 });
+    const giveUp = performance.now() + UP_MS;
+    let told = await doctor(world, ...at);
+    while (of(told, "health").some((line) => line.startsWith("ok"))) {
+      assert(performance.now() < giveUp, "it notices");
+      // Each is more than there is room for, sooner or later.
+      const env = { FILL: "x".repeat(100_000) };
+      await client.submit({ argv: ["true"], env }).catch(() => {});
+      told = await doctor(world, ...at);
+    }
+    assertEquals(told.code, 1);
+    assertMatch(of(told, "health")[0] ?? "", /^fail: .*(disk|full)/i);
+    controller.kill("SIGTERM");
+    await reader.cancel();
+    await controller.status;
+  },
+});

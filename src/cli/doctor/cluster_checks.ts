@@ -1,4 +1,5 @@
 /** What is wrong with a cluster, from what it said of itself. Pure. */
+import { plainLine } from "../../base/errors.ts";
 import type { TreeNode } from "../../lifecycle/part.ts";
 import type { ClusterFacts, PendingJob, WorkerFacts } from "./cluster_facts.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
@@ -193,6 +194,22 @@ function pending({ pending: all, wallMs }: ClusterFacts): Finding[] {
 
 function why({ job, explanation }: PendingJob): string {
   return explanation?.reason ?? job.reason ?? "nobody knows why";
+}
+
+/** What `/healthz` told. */
+export function health(told: {
+  readonly problems?: readonly string[];
+  readonly closing?: boolean;
+}): Finding[] {
+  const { problems = [], closing = false } = told;
+  const remedy = "look at the log of the controller, and at the disk of its state folder";
+  return [
+    ...problems.map((says) => fail("health", { says: plainLine(says), remedy })),
+    ...(closing
+      ? [warn("health", { says: "the controller is stopping", remedy: "wait, or start it again" })]
+      : []),
+    ...(problems.length === 0 && !closing ? [ok("health", "the controller is well")] : []),
+  ];
 }
 
 /** Until when the certificate of a controller is good. Times are wall time in ms. */

@@ -6,11 +6,11 @@ import { certificateOf } from "../../host/peer_certificate.ts";
 import { BUILD_KIND, singleFile } from "../../host/self_command.ts";
 import { stateHome } from "../../host/state_dir.ts";
 import { exists } from "../../base/there.ts";
-import { connectTo, targetUrl } from "../connect.ts";
+import { connectTo, targetOf } from "../connect.ts";
 import type { CliContext, TargetFlags } from "../context.ts";
 import { paint } from "../output/table.ts";
 import { VERSION } from "../version.ts";
-import { certificate, judge } from "./cluster_checks.ts";
+import { certificate, health, judge } from "./cluster_checks.ts";
 import { askCluster } from "./cluster_facts.ts";
 import { fail, type Finding, ok, type Verdict, warn } from "./finding.ts";
 import * as host from "./host_checks.ts";
@@ -84,7 +84,9 @@ export function clusterChecks(context: CliContext, options: DoctorOptions): read
         const client = await connectTo(context, options, { timeoutMs: CHECK_MS });
         try {
           const facts = await askCluster(client);
-          return [ok("controller", "answers, and takes the token"), ...judge(facts, ownVersion())];
+          const answers = ok("controller", "answers, and takes the token");
+          const own = { version: VERSION };
+          return [answers, ...await healthOf(context, options), ...judge(facts, own)];
         } catch (error) {
           if (!(error instanceof IrisError)) throw error;
           return [fail("controller", { says: error.message, remedy: remedyOf(error) })];
@@ -94,15 +96,18 @@ export function clusterChecks(context: CliContext, options: DoctorOptions): read
   ];
 }
 
-function ownVersion(): { version: string } {
-  return { version: VERSION };
+/** What the controller itself knows to be wrong: a full disk, a store that takes nothing. */
+async function healthOf(context: CliContext, options: DoctorOptions): Promise<Finding[]> {
+  const { url, fetch } = await targetOf(context, options);
+  const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(CHECK_MS) });
+  return health(await answer.json());
 }
 
 async function certificateCheck(
   context: CliContext,
   options: DoctorOptions,
 ): Promise<readonly Finding[]> {
-  const url = new URL(await targetUrl(context, options));
+  const url = new URL((await targetOf(context, options)).url);
   if (url.protocol !== "https:") return [];
   const port = Number(url.port || 443);
   try {

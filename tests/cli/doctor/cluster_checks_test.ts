@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { certificate, judge, LONG_MS } from "../../../src/cli/doctor/cluster_checks.ts";
+import { certificate, health, judge, LONG_MS } from "../../../src/cli/doctor/cluster_checks.ts";
 import type { ClusterFacts, WorkerFacts } from "../../../src/cli/doctor/cluster_facts.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import type { TreeNode } from "../../../src/lifecycle/part.ts";
@@ -174,4 +174,13 @@ Deno.test("a certificate is judged by when it begins and ends", () => {
   const of = (from: number, until: number) =>
     certificate({ fromMs: NOW + from * day, untilMs: NOW + until * day, wallMs: NOW }).verdict;
   assertEquals([of(-1, 100), of(-1, 3), of(-10, -1), of(1, 100)], ["ok", "warn", "fail", "fail"]);
+});
+
+Deno.test("what the controller knows to be wrong with itself is a failure, a line each", () => {
+  const problems = ["core: The disk takes no more", "iris/core: no sign of life\nfor 9 ms"];
+  const told = health({ problems, closing: false });
+  assertEquals(told.map(({ verdict }) => verdict), ["fail", "fail"]);
+  assertEquals(told[1]?.says.includes("\n"), false);
+  assertEquals(health({ problems: [], closing: true })[0]?.verdict, "warn");
+  assertEquals(health({}).map(({ verdict }) => verdict), ["ok"]);
 });
