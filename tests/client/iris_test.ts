@@ -186,6 +186,40 @@ Deno.test("a token of a user says whose jobs short names mean, and opens no othe
     assertEquals(error.code, "forbidden");
   }));
 
+Deno.test("a task knows who it is, says how far it is, and what it may not do is an error", () =>
+  withIris(async ({ iris, world }) => {
+    const file = `${world.dir}/task.ts`;
+    Deno.writeTextFileSync(
+      file,
+      `import { Iris } from "iris/client";
+      const problem = (call: () => unknown) => {
+        try {
+          return call();
+        } catch (error) {
+          return [error.code ?? error.name, error.field ?? null];
+        }
+      };
+      export async function main(): Promise<unknown> {
+        const me = Iris.current();
+        me.progress({ done: 1, total: 4 });
+        using own = await Iris.connect();
+        const part = await own.run({ name: me.job + "/part", argv: ["true"], cpuMilli: 10 });
+        const other = await own.jobs().catch((error) => error.code);
+        return [me.task, me.attempt, part.view.state, other, problem(() => me.port("web")),
+          problem(() => me.input()), problem(() => me.progress(-1)), problem(() => me.result(main))];
+      }`,
+    );
+    const module = { file, export: "main" };
+    const job = await iris.run({ name: "self", module, cpuMilli: 10 });
+    assertEquals(await job.result(0), [
+      ...["/ada/self/0", 0, "SUCCEEDED", "forbidden", ["conflict", "ports"]],
+      ...[["conflict", null], ["TypeError", null], ["TypeError", null]],
+    ]);
+    assertEquals((await job.task(0)).progress?.fraction, 0.25);
+    const plain = await iris.run(shell('test -z "$IRIS_RESULT_FILE"'));
+    assertEquals(await plain.result(0), null);
+  }));
+
 Deno.test("what is under way ends when the connection is closed, and jobs go on", () =>
   withIris(async ({ iris, connect, world }) => {
     const other = await connect();

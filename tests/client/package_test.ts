@@ -70,6 +70,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a program in Node that is a task knows who it is, and hands back what it found",
+  ...inGate(node20),
+  fn: () =>
+    withIris(({ iris }) =>
+      withPackage(false, async (folder) => {
+        const job = await iris.run({
+          ...{ argv: ["node", `${folder}/in_task.mjs`], name: "in-node", cpuMilli: 10 },
+          ...{ entries: ['{"n":1}'], ports: ["http"], result: true },
+        });
+        assertEquals(await job.result(0), {
+          ...{ job: "/ada/in-node", task: "/ada/in-node/0", index: 0, replicas: 1, attempt: 0 },
+          ...{ entry: '{"n":1}', input: { n: 1 }, outputDir: null, found: true, state: "RUNNING" },
+          ...{ token: true, worker: true, user: "ada" },
+        });
+        assertEquals((await job.task(0)).progress?.message, "half way");
+      })
+    ),
+});
+
+Deno.test({
   name: "a certificate of one's own is trusted by caFile, in Deno and in Node, and nothing else is",
   ...inGate(node20),
   async fn() {

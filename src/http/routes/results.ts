@@ -36,8 +36,11 @@ async function waitFor(
   for (;;) {
     const job = found(api, name);
     if (job.generation !== generation) return [];
-    const results = api.outputs.results(name, of);
-    if (results.length > 0 || job.done || of.signal.aborted) return results;
+    // A job changes often: no more is looked at than the one that is waited for.
+    const [first] = api.outputs.results(name, { offset: of.offset, limit: 1 });
+    if (first !== undefined || job.done || of.signal.aborted) {
+      return api.outputs.results(name, of);
+    }
     await api.changed(name, of.signal);
   }
 }
