@@ -64,7 +64,7 @@ Deno.test("a task says by a command where it is, and others wait for that from o
       /^NAME +TASK +ATTEMPT +ADDRESS\ndb .*\nweb +0 +0 +127\.0\.0\.1:8080/,
     );
     const logs = await run(world, ["job", "logs", "web"]);
-    assertMatch(logs.stdout, /A task may not do this by the token of its job/);
+    assertMatch(logs.stdout, /A task of \S+web may do this with jobs below \S+web only/);
     const late = await run(world, [
       "endpoint",
       "wait",
