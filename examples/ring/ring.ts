@@ -41,11 +41,19 @@ async function peers(count: number): Promise<Endpoint[]> {
   }
 }
 
-/** Sends one line. */
+/** Sends one line. A port is an endpoint from the start: who does not listen there yet is tried again. */
 async function pass(to: Endpoint, line: string): Promise<void> {
   const at = to.address.lastIndexOf(":");
   const hostname = to.address.slice(0, at).replaceAll(/[[\]]/g, "");
-  using connection = await Deno.connect({ hostname, port: Number(to.address.slice(at + 1)) });
+  const options = { hostname, port: Number(to.address.slice(at + 1)) };
+  const until = Date.now() + PATIENCE_MS;
+  let connected = await Deno.connect(options).catch(() => null);
+  while (connected === null && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    connected = await Deno.connect(options).catch(() => null);
+  }
+  if (connected === null) throw new Error(`Nobody listens at ${to.address}`);
+  using connection = connected;
   await connection.write(new TextEncoder().encode(`${line}\n`));
 }
 
