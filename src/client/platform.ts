@@ -14,7 +14,8 @@ interface Files {
 }
 
 interface NodeProcess {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Left out by what some bundlers put in its place. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly getBuiltinModule?: (name: string) => unknown;
   kill(pid: number, signal: 0): void;
 }
@@ -45,7 +46,7 @@ function allowed(of: { name: string; variable?: string; path?: string }): boolea
 /** A variable of the environment; undefined in a browser, where it may not be read, and when empty. */
 export function env(name: string): string | undefined {
   if (!allowed({ name: "env", variable: name })) return undefined;
-  const value = world.process?.env[name];
+  const value = world.process?.env?.[name];
   return value === "" ? undefined : value;
 }
 
@@ -56,7 +57,8 @@ export function builtin(name: string): unknown {
 
 /** Where the page comes from; undefined outside of browsers. */
 export function pageOrigin(): string | undefined {
-  const origin = world.process === undefined ? world.location?.origin : undefined;
+  const isPage = world.Deno === undefined && builtin("node:fs") === null;
+  const origin = isPage ? world.location?.origin : undefined;
   return origin === "null" ? undefined : origin;
 }
 

@@ -7,14 +7,22 @@ import { systemRandom } from "../base/random.ts";
 /** Pauses before another try, in ms. */
 const PAUSES = { minMs: 100, maxMs: 2_000 };
 
+/** After a refusal for asking too often, in ms. */
+const TOO_MANY_MS = 1_000;
+
 /** Errors after which it may work. A controller that is stopping may come back. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(["unavailable", "timeout", "closing"]);
+const PASSING: ReadonlySet<ErrorCode> = new Set(["unavailable", "timeout", "closing", "too_many"]);
 
 /** Whether what went wrong may pass. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof IrisError) return PASSING.has(error.code);
   // What `fetch` throws when a connection breaks.
   return error instanceof TypeError || (error instanceof Error && error.name === "Http");
+}
+
+/** Whether it was refused for asking too often: nothing was done, so any call may be tried again. */
+export function wasTooMany(error: unknown): boolean {
+  return error instanceof IrisError && error.code === "too_many";
 }
 
 /** Waits before another try, the first of which is 0; less when the signal aborts. */
@@ -83,6 +91,7 @@ export interface Patience {
 export async function retrying<T>(call: () => Promise<T>, patience: Patience): Promise<T> {
   const { giveUpMs, signal, passing = mayPass } = patience;
   let sinceMs: number | null = null;
+  let restMs = 0;
   for (let tries = 0;; tries++) {
     const beganMs = systemClock.now();
     try {
@@ -93,7 +102,9 @@ export async function retrying<T>(call: () => Promise<T>, patience: Patience): P
       sinceMs ??= isLate ? beganMs : systemClock.now();
       const isOver = giveUpMs === 0 || systemClock.now() - sinceMs >= giveUpMs;
       if (isOver || signal?.aborted || !passing(error)) throw error;
+      restMs = wasTooMany(error) ? TOO_MANY_MS : 0;
     }
+    await sleep(systemClock, restMs, signal);
     await pause(tries, signal);
     signal?.throwIfAborted();
   }

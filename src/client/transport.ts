@@ -7,7 +7,7 @@ import { IrisError } from "../base/errors.ts";
 import { fetchProblem } from "../base/fetch_problem.ts";
 import type { ErrorBody } from "../wire/api.ts";
 import { ConnectionError, errorOf } from "./errors.ts";
-import { mayPass, retrying } from "./retry.ts";
+import { mayPass, retrying, wasTooMany } from "./retry.ts";
 
 /** Where and how to reach a controller. */
 export interface ClientOptions {
@@ -105,11 +105,11 @@ export class Transport {
     const { signal, done } = this.until(options.signal);
     try {
       return await retrying(() => this.#once<T>(method, path, { ...options, signal }), {
-        giveUpMs: mayRepeat ? giveUpMs : 0,
-        signal,
+        ...{ giveUpMs, signal },
         // Whoever stops takes in no more work.
         passing: (error) =>
-          mayPass(error) && (isRead || !(error instanceof IrisError && error.code === "closing")),
+          wasTooMany(error) || (mayRepeat && mayPass(error) &&
+            (isRead || !(error instanceof IrisError && error.code === "closing"))),
       });
     } finally {
       done();

@@ -56,6 +56,14 @@ Deno.test("a submit keeps its key over all tries, and is not offered to who is s
   assertEquals([error.code, stopping.asked.length], ["closing", 1]);
 });
 
+Deno.test("who asked too often waits, and then asks again, whatever it was", async () => {
+  const { client, asked } = playing([failing("too_many", 429), json({})], { giveUpMs: 10_000 });
+  const from = performance.now();
+  await client.drainWorker("w1");
+  assertEquals(asked.length, 2);
+  assert(performance.now() - from >= 990, "as long as the answer says");
+});
+
 Deno.test("what was refused is not tried again, and a code that is not known is an error all the same", async () => {
   const { client, asked } = playing([failing("not_found", 404)], { giveUpMs: 10_000 });
   const error = await assertRejects(() => client.job("/a/b"), ApiError, "it is not_found");
