@@ -62,6 +62,9 @@ Deno.test("bash completes commands, flags, values, files and the names of jobs a
   ]);
   assertEquals(await inBash(world, ["iris", "job", "run", "--each-line", "a"]), ["a file"]);
   assertEquals(await inBash(world, ["iris", "job", "run", "--bundle", "fo"]), ["folder"]);
+  assertEquals((await inBash(world, ["iris", "job", "run", "--bundle", "="])).sort(), [
+    ...["bin", "folder", "home", "state", "tmp"],
+  ]);
   assertEquals((await inBash(world, ["iris", "job", "show", ""])).sort(), ["/eve/other", "sweep"]);
   assertEquals(await inBash(world, ["iris", "task", "show", "sw"]), ["sweep/0"]);
   assertEquals(await inBash(world, ["iris", "worker", "drain", "w"]), ["w0"]);

@@ -37,6 +37,10 @@ export async function listTokens(
     context.out(JSON.stringify(tokens));
     return 0;
   }
+  if (context.quiet) {
+    for (const { id } of tokens) context.out(id);
+    return 0;
+  }
   const nowMs = systemClock.wall();
   const rows = tokens.map(({ id, user, role, createdAtMs, lastUsedAtMs, expiresAtMs }) => [
     ...[id, user, role, ago(nowMs - createdAtMs)],
@@ -47,7 +51,9 @@ export async function listTokens(
       ? "expired"
       : `in ${formatDuration(expiresAtMs - nowMs)}`,
   ]);
-  context.out(formatTable(["ID", "USER", "ROLE", "CREATED", "USED", "EXPIRES"], rows));
+  const header = ["ID", "USER", "ROLE", "CREATED", "USED", "EXPIRES"];
+  const { columns } = context;
+  context.out(formatTable(header, rows, { columns, drop: ["CREATED", "USED"] }));
   return 0;
 }
 

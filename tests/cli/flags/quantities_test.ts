@@ -59,7 +59,9 @@ Deno.test("counts, ports, choices and pairs say what they take", () => {
   assertEquals([parsePort("0", "--flag"), parsePort("65535", "--flag")], [0, 65_535]);
   refused(parsePort, ["65536", "http"], /from 0 to 65535/);
   assertEquals(parseChoice(["a", "b"])("b", "--flag"), "b");
-  refused(parseChoice(["a", "b"]), ["c", ""], /one of a, b/);
+  refused(parseChoice(["a", "b"]), ["c", ""], /one of a, b$/);
+  refused(parseChoice(["keep", "replace"]), ["kepe", "KEPT"], /\. Did you mean keep\?$/);
+  assertEquals(parseChoice(["RUNNING"])("running", "--flag"), "RUNNING");
   assertEquals(parsePair("A=b=c", "--flag"), ["A", "b=c"]);
   refused(parsePair, ["A", "=b", ""], /NAME=VALUE/);
 });
