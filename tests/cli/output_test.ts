@@ -97,6 +97,8 @@ Deno.test("the tree draws its branches and says what stalls", () => {
       { ...leaf, name: "server", stalled: true, restarts: 2, detail: "http://127.0.0.1:1" },
     ],
   });
+  const cut = formatTree({ ...leaf, name: "a", children: [{ ...leaf, name: "b" }] }, 12);
+  assertEquals(cut, "a  loop, run…\n└─ b  loop, …");
   assertEquals(text.split("\n"), [
     "iris  component, stopping, age 2.0 s, 900 ms left",
     "├─ core  loop, running, age 10 ms, tick 5 ms ago",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "../../src/base/file_url.ts";
 import { CliCluster, until } from "../support/cli_cluster.ts";
+import { inGate } from "../support/require.ts";
 import { TerminalProcess } from "../support/terminal_process.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
@@ -42,26 +43,34 @@ Deno.test("watch shows jobs as they come, comes back after Ctrl-Z, and q gives t
 });
 
 for (const [how, end] of [["Ctrl-C", "\x03"], ["SIGTERM", "SIGTERM"]] as const) {
-  Deno.test(`${how} ends watch, and the terminal is as it was`, async () => {
-    await using cluster = await CliCluster.start();
-    await using terminal = watch(cluster);
-    await terminal.printed(/Workers[^]*w0 +alive/);
-    if (end === "SIGTERM") Deno.kill(terminal.pid, "SIGTERM");
-    else terminal.type(end);
-    assertEquals(await terminal.ended(), 130);
-    await until(() => terminal.text.endsWith(LEAVE), "the terminal is given back");
+  Deno.test({
+    name: `${how} ends watch, and the terminal is as it was`,
+    ...(end === "SIGTERM" ? inGate() : {}),
+    fn: async () => {
+      await using cluster = await CliCluster.start();
+      await using terminal = watch(cluster);
+      await terminal.printed(/Workers[^]*w0 +alive/);
+      if (end === "SIGTERM") Deno.kill(terminal.pid, "SIGTERM");
+      else terminal.type(end);
+      assertEquals(await terminal.ended(), 130);
+      await until(() => terminal.text.endsWith(LEAVE), "the terminal is given back");
+    },
   });
 }
 
-Deno.test("watch says when what it shows is stale", async () => {
-  await using cluster = await CliCluster.start();
-  await using terminal = watch(cluster);
-  await terminal.printed(/Workers[^]*w0 +alive/);
-  Deno.kill(cluster.process.pid, "SIGTERM");
-  await cluster.process.ended;
-  await terminal.printed(/STALE: No answer from the controller/);
-  terminal.type("q");
-  assertEquals(await terminal.ended(), 0);
+Deno.test({
+  name: "watch says when what it shows is stale",
+  ...inGate(),
+  fn: async () => {
+    await using cluster = await CliCluster.start();
+    await using terminal = watch(cluster);
+    await terminal.printed(/Workers[^]*w0 +alive/);
+    Deno.kill(cluster.process.pid, "SIGTERM");
+    await cluster.process.ended;
+    await terminal.printed(/STALE: No answer from the controller/);
+    terminal.type("q");
+    assertEquals(await terminal.ended(), 0);
+  },
 });
 
 Deno.test("without a terminal watch is a line at each look", async () => {

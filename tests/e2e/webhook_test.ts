@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCli, until } from "../support/cli_cluster.ts";
+import { inGate } from "../support/require.ts";
 import { clientOf, makeWorld, startIris, type World } from "../support/iris_process.ts";
 
 interface Received {
@@ -108,32 +109,40 @@ Deno.test("a call that a restart came into is made by the next start, under the 
   await stop(next);
 });
 
-Deno.test("a receiver that never answers does not hold up a stop", async () => {
-  using world = makeWorld();
-  await using receiver = new Receiver(0);
-  const cluster = start(world, [receiver.host]);
-  const client = await clientOf(world, cluster);
-  await client.submit({ name: "/ada/a", argv: ["true"], webhook: receiver.url });
-  await until(() => receiver.received.length === 1, "a call that gets no answer");
-  const beganAt = performance.now();
-  await stop(cluster);
-  assert(performance.now() - beganAt < 5_000);
+Deno.test({
+  name: "a receiver that never answers does not hold up a stop",
+  ...inGate(),
+  fn: async () => {
+    using world = makeWorld();
+    await using receiver = new Receiver(0);
+    const cluster = start(world, [receiver.host]);
+    const client = await clientOf(world, cluster);
+    await client.submit({ name: "/ada/a", argv: ["true"], webhook: receiver.url });
+    await until(() => receiver.received.length === 1, "a call that gets no answer");
+    const beganAt = performance.now();
+    await stop(cluster);
+    assert(performance.now() - beganAt < 5_000);
+  },
 });
 
-Deno.test("a redirect is not followed", async () => {
-  using world = makeWorld();
-  await using receiver = new Receiver(302);
-  const cluster = start(world, [receiver.host]);
-  const client = await clientOf(world, cluster);
-  await client.submit({ name: "/ada/a", argv: ["true"], webhook: receiver.url });
-  await until(() => receiver.received.length === 2, "another try at the same place");
-  assertEquals(
-    receiver.received.map(({ method, path, attempt }) => `${method} ${path} ${attempt}`),
-    [
-      ...["POST /done 1", "POST /done 2"],
-    ],
-  );
-  await stop(cluster);
+Deno.test({
+  name: "a redirect is not followed",
+  ...inGate(),
+  fn: async () => {
+    using world = makeWorld();
+    await using receiver = new Receiver(302);
+    const cluster = start(world, [receiver.host]);
+    const client = await clientOf(world, cluster);
+    await client.submit({ name: "/ada/a", argv: ["true"], webhook: receiver.url });
+    await until(() => receiver.received.length === 2, "another try at the same place");
+    assertEquals(
+      receiver.received.map(({ method, path, attempt }) => `${method} ${path} ${attempt}`),
+      [
+        ...["POST /done 1", "POST /done 2"],
+      ],
+    );
+    await stop(cluster);
+  },
 });
 
 Deno.test("a controller that was not told of a host takes no job that names it", async () => {

@@ -19,7 +19,7 @@ export async function showTree(
   options: { json: boolean; workers: number },
 ): Promise<number> {
   const tree = await client.tree({ workers: options.workers });
-  context.out(options.json ? JSON.stringify(tree) : formatTree(tree));
+  context.out(options.json ? JSON.stringify(tree) : formatTree(tree, context.columns));
   return 0;
 }
 

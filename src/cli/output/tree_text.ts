@@ -1,12 +1,16 @@
 /** The ownership tree as text. */
 import type { TreeNode } from "../../lifecycle/part.ts";
-import { formatDuration } from "./table.ts";
+import { cut, formatDuration } from "./table.ts";
 
-/** One line a node, with branches drawn. */
-export function formatTree(node: TreeNode): string {
+/**
+ * One line a node, with branches drawn.
+ *
+ * @param columns longer lines are cut; none when left out
+ */
+export function formatTree(node: TreeNode, columns = Infinity): string {
   const lines = [describe(node)];
   branch(node.children, "", lines);
-  return lines.join("\n");
+  return lines.map((line) => cut(line, columns)).join("\n");
 }
 
 function branch(children: readonly TreeNode[], indent: string, lines: string[]): void {
