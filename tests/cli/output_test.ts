@@ -98,7 +98,7 @@ Deno.test("the tree draws its branches and says what stalls", () => {
     ],
   });
   const cut = formatTree({ ...leaf, name: "a", children: [{ ...leaf, name: "b" }] }, 12);
-  assertEquals(cut, "a  loop, run…\n└─ b  loop, …");
+  assertEquals(cut, "a  loop, ru…\n└─ b  loop,…");
   assertEquals(text.split("\n"), [
     "iris  component, stopping, age 2.0 s, 900 ms left",
     "├─ core  loop, running, age 10 ms, tick 5 ms ago",
