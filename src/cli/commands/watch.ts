@@ -88,7 +88,9 @@ async function onScreen(
   const ended = new AbortController();
   const draw = () =>
     screen.draw(watchLines(moment, {
-      ...screen.size,
+      rows: screen.size.rows,
+      // What is erased behind a line that fills its row would take its last letter along.
+      columns: Math.max(1, screen.size.columns - 1),
       ...{ color: context.color === true, url: client.url, problem },
     }));
   const screen = new FullScreen({

@@ -91,7 +91,7 @@ function typedWords<Context>(command: Command<Context>, argv: readonly string[])
   const switches = flags.filter(({ flag }) => flag.kind === "switch");
   const valued = flags.filter(({ flag }) => flag.kind !== "switch");
   const unknown: string[] = [];
-  const args = parseArgs([...argv], {
+  const args = parseArgs(withDashes(argv, words(valued)), {
     "--": true,
     string: words(valued).concat("_"),
     boolean: words(switches),
@@ -116,6 +116,20 @@ function typedWords<Context>(command: Command<Context>, argv: readonly string[])
     operands: args._.map(String),
     argv: args["--"] ?? [],
   };
+}
+
+/** `--flag -` means stdin: a hyphen alone is a value, and would be taken for an operand. */
+function withDashes(argv: readonly string[], valued: readonly string[]): string[] {
+  const end = argv.indexOf("--");
+  const joined: string[] = [];
+  for (const [at, word] of argv.entries()) {
+    const last = joined.at(-1);
+    const isValue = word === "-" && (end < 0 || at < end) && last?.startsWith("--") === true &&
+      valued.includes(last.slice(2));
+    if (isValue) joined.push(`${joined.pop()}=-`);
+    else joined.push(word);
+  }
+  return joined;
 }
 
 function resolveFlag(

@@ -57,6 +57,7 @@ Deno.test("values are resolved from what is typed, then the environment, then th
     ...{ replicas: 3, tokenFile: "f", env: [], json: true, quiet: false },
   });
   assertEquals(typed.argv, ["cmd", "--replicas", "7"]);
+  assertEquals(invocation("job run --token-file - -- cmd --token-file -").values.tokenFile, "-");
   const left = invocation("job run -- true", { TOKEN: "from-env" });
   assertEquals(left.values, {
     ...{ replicas: 1, tokenFile: "from-env", env: [], json: false, quiet: false },
