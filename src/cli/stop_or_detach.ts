@@ -2,7 +2,7 @@
  * Ctrl-C while jobs of a cluster are followed: at a terminal it asks whether to stop them or to leave
  * them alone, elsewhere it does what the command says. Owns the signals meanwhile.
  */
-import { systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { type CliContext, note } from "./context.ts";
 import { onInterrupt } from "./interrupt.ts";
 
@@ -13,10 +13,20 @@ const DETACH = "d";
 /** Whatever else is typed is no answer. */
 const KEYS = [STOP, DETACH];
 
+/** What Ctrl-C means for a command. */
+export interface StopOrDetachOptions {
+  /** Whether it is our affair to stop jobs where nobody can be asked. */
+  readonly ownsJobs: boolean;
+  readonly clock?: Clock;
+  /** Where signals come from. */
+  readonly listen?: typeof onInterrupt;
+}
+
 /** See the head of this file. */
 export class StopOrDetach implements AsyncDisposable {
   readonly #context: CliContext;
   readonly #ownsJobs: boolean;
+  readonly #clock: Clock;
   readonly #stop = new AbortController();
   readonly #leave = new AbortController();
   readonly #release: () => void;
@@ -25,11 +35,13 @@ export class StopOrDetach implements AsyncDisposable {
   #lastMs = -Infinity;
   #reading = false;
 
-  /** @param options.ownsJobs whether it is our affair to stop them where nobody can be asked */
-  constructor(context: CliContext, options: { readonly ownsJobs: boolean }) {
+  /** @param options what Ctrl-C means */
+  constructor(context: CliContext, options: StopOrDetachOptions) {
+    const { ownsJobs, clock = systemClock, listen = onInterrupt } = options;
     this.#context = context;
-    this.#ownsJobs = options.ownsJobs;
-    this.#release = onInterrupt((signal) => this.#onSignal(signal));
+    this.#clock = clock;
+    this.#ownsJobs = ownsJobs;
+    this.#release = listen((signal) => this.#onSignal(signal));
   }
 
   /** Aborted when the jobs are to be stopped. */
@@ -71,17 +83,21 @@ export class StopOrDetach implements AsyncDisposable {
   }
 
   #onSignal(signal: "SIGINT" | "SIGTERM"): void {
-    const nowMs = systemClock.now();
     // Under npx one Ctrl-C arrives twice.
-    const repeated = signal === "SIGINT" && nowMs - this.#lastMs < REPEAT_MS;
-    this.#lastMs = nowMs;
-    if (repeated) return;
+    if (signal === "SIGINT" && this.#isRepeated()) return;
     const names = this.#names;
     if (names === null) this.#stop.abort();
     else if (this.#stop.signal.aborted) this.#leave.abort();
     else if (signal === "SIGTERM" || this.#asked) this.#decide(STOP);
     else if (Deno.stdin.isTerminal() && Deno.stderr.isTerminal()) this.#ask(names);
     else this.#decide(this.#ownsJobs ? STOP : DETACH);
+  }
+
+  #isRepeated(): boolean {
+    const nowMs = this.#clock.now();
+    const isRepeated = nowMs - this.#lastMs < REPEAT_MS;
+    this.#lastMs = nowMs;
+    return isRepeated;
   }
 
   #ask(names: readonly string[]): void {

@@ -71,6 +71,7 @@ Deno.test("SIGINT without a terminal stops what job run submitted, and leaves al
   assertEquals((await cluster.client.job("/ada/a")).state, "RUNNING");
   Deno.kill(run.pid, "SIGINT");
   assertEquals((await run.ended).code, 130);
+  assertStringIncludes(run.output().stderr, "job /ada/a killed");
   assertEquals((await cluster.client.job("/ada/a")).state, "KILLED");
 });
 
