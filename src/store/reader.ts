@@ -6,6 +6,7 @@ import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { IrisError, messageOf } from "../base/errors.ts";
 import type { EventView, JobState, JobView, TaskState, TaskView } from "../wire/api.ts";
 import type { EndpointView } from "../wire/endpoints.ts";
+import { shownSpec } from "../wire/secrets.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { BoardReader } from "./board_reader.ts";
 import { fromBlob } from "./columns.ts";
@@ -333,7 +334,7 @@ function jobViewOf(row: Row): JobView {
     held: row.held === 1,
     parent: numberOrNull(row.parent),
     retryOf: numberOrNull(row.retry_of),
-    spec,
+    spec: shownSpec(spec),
   };
 }
 

@@ -64,6 +64,8 @@ export interface JobSpec extends TaskOptions {
   readonly resources: Readonly<Record<string, number>>;
   readonly constraints: readonly Constraint[];
   readonly env: Readonly<Record<string, string>>;
+  /** Variables of `env` that are never shown, beside those whose names tell that they are secret. */
+  readonly secrets?: readonly string[];
   readonly cwd: string | null;
   readonly graceMs: number;
   readonly timeoutMs: number | null;

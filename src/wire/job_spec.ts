@@ -176,6 +176,8 @@ function checkTogether(spec: JobSpec): void {
   if (gang !== null && spec.maxTaskFailures > 0) {
     refuse("maxTaskFailures", "must be 0 for a gang: a member that fails ends all of it");
   }
+  const unset = spec.secrets?.find((variable) => !Object.hasOwn(spec.env, variable));
+  if (unset !== undefined) refuse("secrets", `names ${show(unset)}, which env does not have`);
   const problem = optionProblem(spec);
   if (problem !== null) refuse(problem.field, problem.why);
   const [i, why] = conflictOf(spec.constraints) ?? [];
@@ -257,8 +259,9 @@ const env = v.pipe(
       v.regex(ENV_NAME, "has letters, digits and '_' in a variable's name, and no digit first"),
       v.check((name) => !name.startsWith("IRIS_"), "is set by Iris: IRIS_* cannot be given"),
     ),
-    text("a text"),
-    must("an object of names and texts"),
+    // What was given is not repeated: it may be a secret.
+    v.pipe(v.string("must be a text"), text("a text")),
+    "must be an object of names and texts",
   ),
   v.check(
     (vars) => Object.keys(vars).length <= MAX_ENV_ENTRIES,
@@ -353,6 +356,13 @@ export const JOB_SPEC_SCHEMA = v.strictObject({
     [],
   ),
   env: v.optional(env, {}),
+  secrets: v.optional(
+    v.pipe(
+      v.array(text("a variable's name"), "must be a list of names of variables"),
+      v.check((list) => list.length <= MAX_ENV_ENTRIES, "has too many names"),
+    ),
+    [],
+  ),
   cwd: v.optional(v.nullable(cwd), null),
   graceMs: v.optional(whole(0, MAX_GRACE_MS), JOB_DEFAULTS.graceMs),
   timeoutMs: v.optional(v.nullable(whole(1, MAX_TIMEOUT_MS)), null),

@@ -52,6 +52,7 @@ const spec = v.strictObject({
     required: v.boolean(),
   })),
   env: texts,
+  secrets: v.exactOptional(v.array(text)),
   cwd: orNull(text),
   graceMs: count,
   timeoutMs: orNull(count),

@@ -42,6 +42,7 @@ const SAID: Readonly<Record<string, readonly [typed: readonly string[], means: o
   hold: [[], { hold: true }],
   maxRunning: [["7"], { maxRunning: 7 }],
   env: [["A=b=c"], { env: { A: "b=c" } }],
+  secretEnv: [["A=b=c"], { env: { A: "b=c" }, secrets: ["A"] }],
   cwd: [["/tmp"], { cwd: "/tmp" }],
   timeout: [["2m"], { timeoutMs: 120_000 }],
   startTimeout: [["1s"], { startTimeoutMs: 1_000 }],

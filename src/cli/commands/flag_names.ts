@@ -11,6 +11,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   resources: "--resource",
   constraints: "--constraint",
   env: "--env",
+  secrets: "--secret-env",
   cwd: "--cwd",
   graceMs: "--grace",
   timeoutMs: "--timeout",

@@ -22,15 +22,8 @@ export function jobRequest(
     entries?: readonly string[] | undefined;
   },
 ): SubmitRequest {
-  const env: Record<string, string> = {};
-  for (const [name, value] of values.env) {
-    if (!/^[A-Za-z_]\w*$/.test(name)) {
-      throw new IrisError("usage", `Invalid --env: "${name}" is not a name of a variable`, {
-        field: "--env",
-      });
-    }
-    env[name] = value;
-  }
+  const env = { ...variables(values.env, "--env"), ...variables(values.secretEnv, "--secret-env") };
+  const secrets = values.secretEnv.map(([name]) => name);
   const given = {
     name: values.name,
     replicas: values.replicas,
@@ -49,6 +42,7 @@ export function jobRequest(
     resources: resourcesOf(values),
     constraints: constraintsOf(values),
     env,
+    ...(secrets.length > 0 && { secrets }),
     cwd: values.cwd ?? options.cwd,
     retries: values.retries,
     backoffMs: values.backoff,
@@ -63,6 +57,19 @@ export function jobRequest(
     ...taskOptions(values),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   };
+}
+
+function variables(
+  given: readonly (readonly [name: string, value: string])[],
+  field: string,
+): Record<string, string> {
+  for (const [name] of given) {
+    if (/^[A-Za-z_]\w*$/.test(name)) continue;
+    throw new IrisError("usage", `Invalid ${field}: "${name}" is not a name of a variable`, {
+      field,
+    });
+  }
+  return Object.fromEntries(given);
 }
 
 function resourcesOf({ gpu, disk, resource }: Values): Record<string, number> {

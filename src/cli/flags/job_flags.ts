@@ -29,6 +29,11 @@ const env: RepeatedFlag<readonly [string, string]> = {
   help: "a variable of each task's environment",
 };
 
+const secretEnv: RepeatedFlag<readonly [string, string]> = {
+  ...env,
+  help: "the same, and its value is shown to nobody but the tasks",
+};
+
 const OWN_FLAGS = {
   name: flagText("NAME", "the job's name; made from the command when left out"),
   replicas: {
@@ -39,6 +44,7 @@ const OWN_FLAGS = {
   },
   eachLine: flagText("FILE", "one task for each line of it, in IRIS_ENTRY; - for stdin"),
   env,
+  secretEnv,
   cwd: flagText("DIR", "working directory of each task"),
   webhook: {
     kind: "value",
