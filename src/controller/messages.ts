@@ -4,6 +4,7 @@
  * well (`src/autoscaler/messages.ts`): about VMs the core decides nothing.
  */
 import type { KnownVm } from "./manager_book.ts";
+import type { TlsIdentity } from "../host/tls.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { StopReport, TreeNode } from "../lifecycle/part.ts";
 import type { PassInput, Placement, PlacementPolicy } from "../scheduler/pass.ts";
@@ -178,6 +179,8 @@ export type MainToServer =
     readonly closing: boolean;
     /** What callers are known by now. */
     readonly tokens?: ClusterTokens;
+    /** What the server is to show from now on; left out as long as that is what it began with. */
+    readonly tls?: TlsIdentity;
   }
   | { readonly type: "rotated"; readonly id: number; readonly tokens: ClusterTokens }
   /** VM managers elsewhere are to end all that is theirs, within so many ms. */

@@ -39,6 +39,7 @@ import type {
   WorkerView,
 } from "../wire/api.ts";
 import type { Actor } from "../wire/audit.ts";
+import type { TlsIdentity } from "../host/tls.ts";
 import { parseJobCursor } from "../wire/log_chunks.ts";
 import type { ForgottenResponse } from "../wire/logs.ts";
 import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
@@ -340,6 +341,11 @@ export class ServerBridge implements ControllerApi {
   ): Promise<ClusterStopAnswer> {
     const { main } = this.#options;
     return this.#wait((id) => main.post({ type: "stop_cluster", id, request, asker }));
+  }
+
+  /** What the server is to show; null for what it began with. */
+  identity(): TlsIdentity | null {
+    return this.#status?.tls ?? null;
   }
 
   /** What the cluster's own callers show. */

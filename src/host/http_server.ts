@@ -9,6 +9,9 @@ import { type HostPort, urlHost } from "./address.ts";
 import { ourListeners } from "./ports.ts";
 import type { TlsIdentity } from "./tls.ts";
 
+/** How often, and how soon, it is tried to listen anew where one's own socket is just being closed. */
+const LISTEN_TRIES = 400;
+const LISTEN_PAUSE_MS = 5;
 /** What the last answers get to reach the kernel, in ms, before connections are closed. */
 const FLUSH_MS = 20;
 /** How often the kernel's table is looked at for our socket, in ms. */
@@ -47,7 +50,8 @@ export class HttpServer implements Part {
   readonly name = "http";
   readonly kind = "server";
   readonly #options: HttpServerOptions;
-  readonly #kill = new AbortController();
+  /** Closes all connections of the listener that there is now. */
+  #kill = new AbortController();
   #server: Deno.HttpServer<Deno.NetAddr> | null = null;
   #port = 0;
   /** Requests whose answer is not on its way in full. */
@@ -69,12 +73,39 @@ export class HttpServer implements Part {
   }
 
   start(): void {
-    const { hostname, port, tls } = this.#options;
+    const { port, tls = null } = this.#options;
+    this.#listen(port, tls);
+  }
+
+  /**
+   * Listens anew, with another certificate: `Deno.serve` takes one once. What is under way goes on with
+   * the one of before; for some ms nobody listens, and who connects then has to try again.
+   *
+   * @throws {IrisError} `port_in_use` when somebody else listens there now
+   */
+  async show(tls: TlsIdentity): Promise<void> {
+    const { clock } = this.#options;
+    const old = this.#server;
+    this.#kill = new AbortController();
+    // owner: this, whose end ends what is under way there.
+    if (old !== null) void old.shutdown().catch(() => {});
+    for (let tries = 1;; tries++) {
+      try {
+        return this.#listen(this.#port, tls);
+      } catch (error) {
+        if (tries === LISTEN_TRIES) throw error;
+        await sleep(clock, LISTEN_PAUSE_MS);
+      }
+    }
+  }
+
+  #listen(port: number, tls: TlsIdentity | null): void {
+    const { hostname } = this.#options;
     try {
       this.#server = Deno.serve({
         hostname,
         port,
-        ...(tls ? { cert: tls.cert, key: tls.key } : {}),
+        ...(tls === null ? {} : { cert: tls.cert, key: tls.key }),
         signal: this.#kill.signal,
         onListen: () => {},
       }, (request, info) => this.#answer(request, info));

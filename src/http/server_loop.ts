@@ -3,7 +3,9 @@
  * owns the listening socket and the streams of whoever follows.
  */
 import { sleep } from "../base/clock.ts";
+import { logger } from "../base/log.ts";
 import { HttpServer, type ListenConfig } from "../host/http_server.ts";
+import type { TlsIdentity } from "../host/tls.ts";
 import { FIGURES_CHANNEL, ProcessFigures } from "../lifecycle/figures_channel.ts";
 import type { LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import { createApp } from "./app.ts";
@@ -38,6 +40,8 @@ export interface ControllerServerConfig {
 export interface ServedApi extends ControllerApi {
   /** What the cluster's own callers show. @throws `unavailable` as long as main did not say */
   credentials(): ClusterTokens;
+  /** What the server is to show; null for what it began with. */
+  identity(): TlsIdentity | null;
   /** Ends every stream and wait that is under way. */
   close(): void;
 }
@@ -75,8 +79,14 @@ export function controllerServerLoop(ports: {
     });
     await owner.own(server);
     context.ready({ url: server.url });
+    let shown = config.listen.tls ?? null;
     do {
       context.tick();
+      const wanted = api.identity();
+      if (wanted === null || wanted.cert === shown?.cert) continue;
+      await server.show(wanted);
+      shown = wanted;
+      logger("http").info("another certificate is shown to new connections");
     } while (await sleep(clock, TICK_MS, signal));
   };
 }

@@ -1,7 +1,8 @@
 /** `--mode=controller`: the controller alone. Workers register with it. Runs in main. */
 import { randomHex } from "../../base/ids.ts";
-import { IrisError } from "../../base/errors.ts";
+import { IrisError, messageOf } from "../../base/errors.ts";
 import type { ListenConfig } from "../../host/http_server.ts";
+import type { TlsIdentity } from "../../host/tls.ts";
 import { timingFor } from "../../heartbeat/timing.ts";
 import { openStateDir } from "../../host/state_dir.ts";
 import type { PlacementPolicy } from "../../scheduler/pass.ts";
@@ -67,6 +68,7 @@ function controllerRoot(
   of: { options: ControllerOptions; files: TlsFiles; ports: DaemonPorts },
 ): Part {
   const { options, files, ports: { control, requests } } = of;
+  const identity = readAgain(context, of);
   return {
     name: "controller-process",
     kind: "component",
@@ -84,15 +86,16 @@ function controllerRoot(
       const tokens = new TokenFiles(state);
       const timing = timingFor(options.workerLostAfter);
       const listening = Promise.withResolvers<string>();
-      const main = new MessageChannel();
       // No VM manager here: those elsewhere come over HTTP.
-      const vm = new MessageChannel();
+      const [main, vm] = [new MessageChannel(), new MessageChannel()];
       const status = statusPart({
         port: main.port2,
         root: control.owner,
-        tokens,
-        onStop: (request, asker) =>
-          requests.ask(request, { listen, token: tokens.current.admin, asker }),
+        ...{ tokens, identity },
+        onStop(request, asker) {
+          const at = { ...listen, tls: identity() ?? tls };
+          return requests.ask(request, { listen: at, token: tokens.current.admin, asker });
+        },
       });
       await owner.own(status, { stage: 1 });
       const database = `${state.path}/iris.db`;
@@ -129,6 +132,22 @@ function controllerRoot(
       context.out(url);
     },
   };
+}
+
+/** What `--tls-cert` and `--tls-key` held at the last SIGHUP; null when there was none, or nothing good. */
+function readAgain(
+  context: CliContext,
+  { options, ports }: { options: ControllerOptions; ports: DaemonPorts },
+): () => TlsIdentity | null {
+  let identity: TlsIdentity | null = null;
+  ports.onHangup(() => {
+    try {
+      identity = readTlsFiles(options).identity ?? identity;
+    } catch (error) {
+      context.err(`${messageOf(error)}; the certificate of before is shown on`);
+    }
+  });
+  return () => identity;
 }
 
 /** What commands of this user on this host need to trust the controller; null without TLS. */

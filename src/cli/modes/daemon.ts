@@ -34,6 +34,8 @@ export interface DaemonOptions {
 export interface DaemonPorts {
   readonly control: RootControl;
   readonly requests: StopRequests;
+  /** Sets what else a SIGHUP does, replacing an earlier one. */
+  onHangup(handler: () => void): void;
 }
 
 /** Runs a tree until a signal, a request or a failure stops it; answers with the exit code. */
@@ -44,6 +46,7 @@ export async function runDaemon(
 ): Promise<number> {
   configureLog({ level: options.logLevel, format: options.logFormat ?? "pretty" }, "iris");
   const requests = new StopRequests(() => control);
+  let hangup = () => {};
   const control: RootControl = new RootControl({
     clock: systemClock,
     stopTimeoutMs: options.stopTimeoutMs,
@@ -58,11 +61,16 @@ export async function runDaemon(
       outlastSignals();
       return requests.deliver(report);
     },
-    // owner: the process, which goes on until it is told to stop.
-    onHangup: () => void options.reload?.run(),
+    onHangup() {
+      // owner: the process, which goes on until it is told to stop.
+      void options.reload?.run();
+      hangup();
+    },
   });
   try {
-    await control.start(tree({ control, requests }));
+    await control.start(
+      tree({ control, requests, onHangup: (handler) => void (hangup = handler) }),
+    );
   } catch (error) {
     const report = await control.stop("crash");
     if (control.signals === 0) return endProcess(context, report, startFailure(context, error));

@@ -5,6 +5,7 @@
 import { systemClock, type Timer } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import type { MainToServer, ManagerStop, ServerToMain } from "../../controller/messages.ts";
+import type { TlsIdentity } from "../../host/tls.ts";
 import { PortChannel } from "../../lifecycle/channel.ts";
 import type { Owner } from "../../lifecycle/owner.ts";
 import type { Part, StartContext } from "../../lifecycle/part.ts";
@@ -26,6 +27,8 @@ export interface StatusOptions {
     asker: string | null,
   ) => Promise<ClusterStopAnswer>;
   readonly tokens: TokenFiles;
+  /** What the server is to show instead of what it began with. */
+  readonly identity?: () => TlsIdentity | null;
 }
 
 /** The publisher, which also carries what else main asks of the server. */
@@ -42,7 +45,9 @@ export function statusPart(options: StatusOptions): StatusPart {
   const publish = () => {
     const tree = options.root.tree();
     const tokens = options.tokens.current;
-    channel.post({ type: "status", tree, problems: unwell(tree), closing, tokens });
+    const tls = options.identity?.() ?? null;
+    const status = { tree, problems: unwell(tree), closing, tokens, ...(tls !== null && { tls }) };
+    channel.post({ type: "status", ...status });
   };
   const managers = Promise.withResolvers<readonly ManagerStop[]>();
   const answer = async (message: ServerToMain) => {
