@@ -141,9 +141,9 @@ export function controllerUrl(given: string, from = "--controller"): string {
 }
 
 /** The token in a file. @throws {IrisError} `usage` when it cannot be read */
-export function readToken(file: string): string {
+export function readToken(file: string, flag = "--token-file"): string {
   const bad = (what: string, cause?: unknown) =>
-    new IrisError("usage", `The token file ${file} ${what}`, { field: "--token-file", cause });
+    new IrisError("usage", `The token file ${file} ${what}`, { field: flag, cause });
   let token: string;
   try {
     token = Deno.readTextFileSync(file).trim();

@@ -37,9 +37,10 @@ export async function controllerUp(world: World, port = 0) {
 export function managerStarted(
   world: World,
   controller: { url: string; folder: string },
-  of: { name: string; group: string; min?: number; state?: string },
+  of: { name: string; group: string; min?: number; state?: string; tokens?: string[] },
 ): IrisProcess {
   const { name, group, min = 1, state = name } = of;
+  const tokens = of.tokens ?? [`--token-file=${controller.folder}/worker-token`];
   const file = `${world.dir}/${name}.yaml`;
   Deno.writeTextFileSync(
     file,
@@ -48,7 +49,7 @@ export function managerStarted(
   );
   return startIris(world, [
     ...["--mode=vm-manager", `--name=${name}`, `--controller=${controller.url}`],
-    ...[`--token-file=${controller.folder}/worker-token`, `--config=${file}`],
+    ...[...tokens, `--config=${file}`],
     ...[`--state-dir=${world.dir}/m-${state}`, "--log-level=info"],
   ]);
 }

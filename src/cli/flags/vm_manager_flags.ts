@@ -7,6 +7,11 @@ import { flagText } from "./shared.ts";
 export const VM_MANAGER_FLAGS = {
   ...WORKS_FOR_FLAGS,
   name: flagText("NAME", "its name, which no other VM manager may have; the host's when left out"),
+  workerTokenFile: flagText(
+    "FILE",
+    "a file with the token that its VMs' workers get, where --token-file has one of the role " +
+      "vm-manager; the same when left out",
+  ),
   metricsPort: {
     kind: "value",
     parse: parseCount(1, 65_535),

@@ -43,6 +43,8 @@ export interface VmManagerOptions extends DaemonOptions {
   /** Where its controller is, or may be: not empty. */
   readonly controllerUrls: readonly string[];
   readonly tokenFile: string;
+  /** What its VMs' workers get; the same as its own when left out. */
+  readonly workerTokenFile?: string | undefined;
   readonly tlsCa?: string | undefined;
   readonly insecure: boolean;
   readonly name?: string | undefined;
@@ -55,7 +57,8 @@ export interface VmManagerOptions extends DaemonOptions {
 
 /** Runs a VM manager until a signal, its controller or a failure stops it. */
 export function runVmManager(context: CliContext, options: VmManagerOptions): Promise<number> {
-  const token = readToken(options.tokenFile);
+  readToken(options.tokenFile);
+  const token = readToken(workerTokenFile(options), "--worker-token-file");
   const trust = options.tlsCa === undefined ? null : readCertificates(options.tlsCa, "--tls-ca");
   checkGroups(options.groups);
   const far = options.controllerUrls.find((url) =>
@@ -105,6 +108,10 @@ interface ManagerParts {
   readonly name: string;
   readonly token: string;
   readonly trust: string | null;
+}
+
+function workerTokenFile({ workerTokenFile, tokenFile }: VmManagerOptions): string {
+  return workerTokenFile ?? tokenFile;
 }
 
 function managerRoot(context: CliContext, of: ManagerParts): Part {
@@ -157,7 +164,7 @@ function managerRoot(context: CliContext, of: ManagerParts): Part {
       // The link reads the file at each call; what VMs' workers get has to follow.
       const onChange = (token: string) =>
         manager.relaunch(launchOf({ controllerUrls, token, trust, options }));
-      await owner.own(tokenWatch(tokenFile, { token, onChange }), { stage: 2 });
+      await owner.own(tokenWatch(workerTokenFile(options), { token, onChange }), { stage: 2 });
       let loop: Owner | null = null;
       await owner.own(link.handOver(() => loop), { stage: 3 });
       loop = await owner.own(manager.loop, { stage: 4 });
