@@ -120,3 +120,34 @@ Deno.test("the cluster's own tokens are rotated while it runs, with time for wor
   assertEquals(stop.code, 0, stop.err);
   assertEquals((await process.ended).code, 0);
 });
+
+Deno.test("a command beside a task ends with the token that it was asked with, and another user's never begins", async () => {
+  using world = makeWorld();
+  const cluster = startIris(world, [
+    ...["--mode=local", "--port=0", `--state-dir=${world.stateDir}`],
+  ]);
+  const [url] = await cluster.printed(/http:\/\/127\.0\.0\.1:\d+/, UP_MS);
+  const admin = new IrisClient({ url, token: tokenIn(world, "token") });
+  const [ada, bob] = await Promise.all(
+    ["ada", "bob"].map((user) => admin.tokens.create({ user, role: "user" })),
+  );
+  const client = new IrisClient({ url, token: ada!.token });
+  await client.submit({ argv: ["sleep", "600"], name: "long" });
+  const end = performance.now() + UP_MS;
+  while ((await client.task("/ada/long", 0)).state !== "RUNNING") {
+    assert(performance.now() < end, "the task does not begin");
+  }
+  const started = Promise.withResolvers<void>();
+  const request = { argv: ["sh", "-c", "echo begun; exec sleep 600"], terminal: null, term: null };
+  const shell = client.exec("/ada/long", 0, { ...request, output: () => started.resolve() });
+  await started.promise;
+  const other = new IrisClient({ url, token: bob!.token });
+  const refused = other.exec("/ada/long", 0, { ...request, output: () => {} });
+  assertEquals(await codeOf(refused.ended), "unavailable");
+  await admin.tokens.revoke(ada!.id);
+  assertEquals(await codeOf(shell.ended), "unavailable");
+  await admin.stopJob("/ada/long");
+  await admin.wait("/ada/long");
+  Deno.kill(cluster.pid, "SIGTERM");
+  assertEquals((await cluster.ended).code, 0, cluster.output().stderr);
+});
