@@ -66,12 +66,13 @@ async function help(
     commands: readonly IrisCommand[];
   },
 ): Promise<number> {
-  const { commandHelp, groupHelp } = await import("./flags/help.ts");
+  const { commandHelp, groupHelp, overview } = await import("./flags/help.ts");
   const { columns } = context;
   if (of.command !== null) context.out(commandHelp(of.command, { columns }));
+  else if (of.path.length > 0) context.out(groupHelp(of.commands, { path: of.path, columns }));
   else {
     const { MODES } = await import("./modes/all.ts");
-    context.out(groupHelp(of.commands, { path: of.path, modes: MODES, columns }));
+    context.out(overview(of.commands, { modes: MODES, columns }));
   }
   return 0;
 }

@@ -60,7 +60,7 @@ const wait = command({
 
 const register = command({
   path: ["endpoint", "register"],
-  summary: "Inside a task: say where it can be reached, until its attempt is over.",
+  summary: "Say where a task can be reached, from inside it, until its attempt is over.",
   flags: { ...TARGET_FLAGS, json: JSON_FLAG },
   operands: ["NAME", "ADDRESS"],
   example: "iris endpoint register web 8080",

@@ -19,7 +19,7 @@ const ROLE_FLAG = {
 
 const tokenCreate = command({
   path: ["token", "create"],
-  summary: "Give a user, a viewer or a machine a token; it is shown this once.",
+  summary: "Give out a token, to a user, a viewer or a machine; it is shown this once.",
   flags: {
     user: flagText("NAME", "whose it is: the first part of the names of that user's jobs"),
     role: ROLE_FLAG,

@@ -6,7 +6,7 @@ import { flagSwitch, flagText, JSON_FLAG, LISTEN_FLAGS, TARGET_FLAGS } from "../
 /** See the head of this file. */
 export const DOCTOR_COMMAND = command({
   path: ["doctor"],
-  summary: "Look at this host, or at a cluster, and say what is wrong and what to do.",
+  summary: "Say what is wrong with this host or a cluster, and what to do.",
   flags: {
     cluster: flagSwitch("look at a running cluster instead of this host"),
     stateDir: flagText("DIR", "where state lies or is to lie; the XDG state folder when left out"),

@@ -58,39 +58,60 @@ export function flagGroups(flags: Flags): { title: string; flags: [string, Flag]
     .sort((a, b) => order(a.title) - order(b.title));
 }
 
-/** Help for the whole program, or for the commands below a path. */
+/** Help for the commands below a path. */
 export function groupHelp<Context>(
   commands: readonly Command<Context>[],
-  options: HelpOptions & { path: readonly string[]; modes: readonly Command<Context>[] },
+  options: HelpOptions & { path: readonly string[] },
 ): string {
-  const columns = columnsOf(options);
   const below = shown(commands).filter((one) =>
     options.path.every((word, at) => one.path[at] === word)
   );
-  const width = Math.max(...below.map((one) => commandName(one).length)) + 2;
-  const lines = below.map((one) =>
-    wrap(`${INDENT}${commandName(one).padEnd(width)}${one.summary}`, {
-      ...{ indent: width + INDENT.length, columns },
-    })
-  );
-  const top = options.path.length === 0;
-  const parts = [
-    top
-      ? "Iris runs jobs on a cluster, and ends cleanly."
-      : `Commands of iris ${options.path.join(" ")}.`,
-    `Usage: iris COMMAND [FLAGS]${top ? "\n       iris --mode=MODE [FLAGS]" : ""}`,
-    `Commands:\n${lines.join("\n")}`,
-  ];
-  if (top) {
-    const modes = options.modes.map((mode) =>
-      `${wrap(mode.summary, { indent: 0, columns })}\n${
-        flagLines(flagGroups(mode.flags).flatMap(({ flags }) => flags), columns)
-      }`
-    );
-    parts.push(...modes);
-  }
-  parts.push(`${commandName({ path: options.path })} COMMAND --help says more.`);
-  return parts.join("\n\n");
+  const rows = below.map((one) => [commandName(one), one.summary] as const);
+  return [
+    `Commands of iris ${options.path.join(" ")}.`,
+    "Usage: iris COMMAND [FLAGS]",
+    `Commands:\n${summaryLines(rows, options)}`,
+    `${commandName({ path: options.path })} COMMAND --help says more.`,
+  ].join("\n\n");
+}
+
+/** Help for the whole program: a line for each command and mode; their own help has the rest. */
+export function overview<Context>(
+  commands: readonly Command<Context>[],
+  options: HelpOptions & { modes: readonly Command<Context>[] },
+): string {
+  const nouns = Map.groupBy(shown(commands), ({ path }) => path.length > 1 ? path[0] : undefined);
+  const alone = nouns.get(undefined) ?? [];
+  const width = Math.max(...shown(commands).map((one) => commandName(one).length));
+  const linesOf = (some: readonly Command<Context>[]) =>
+    summaryLines(some.map((one) => [commandName(one).padEnd(width), gist(one.summary)]), options);
+  const modes = options.modes.map(({ summary }) => {
+    const [, name = "", what = ""] = /^(--mode=\S+?): (.*)$/.exec(summary) ?? [];
+    return [`iris ${name}`.padEnd(width), gist(what)] as const;
+  });
+  return [
+    "Iris runs jobs on a cluster, and ends cleanly.",
+    "Usage: iris COMMAND [FLAGS]\n       iris --mode=MODE [FLAGS]",
+    ...[...nouns].filter(([noun]) => noun !== undefined).map(([, some]) => linesOf(some)),
+    linesOf(alone),
+    summaryLines(modes, options),
+    "With --help each command and mode says more; iris man has all of it.",
+  ].join("\n\n");
+}
+
+/** The first thing that a summary says. */
+function gist(summary: string): string {
+  return summary.split(/[,;:]/)[0]!.replace(/\.$/, "");
+}
+
+function summaryLines(
+  rows: readonly (readonly [name: string, summary: string])[],
+  options: HelpOptions,
+): string {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  const of = { indent: width + INDENT.length, columns: columnsOf(options) };
+  return rows.map(([name, summary]) => wrap(`${INDENT}${name.padEnd(width)}${summary}`, of))
+    .join("\n");
 }
 
 /** The commands that are shown to people. */

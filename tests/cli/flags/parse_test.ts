@@ -114,7 +114,7 @@ Deno.test("help shows usage, flags with their defaults, an example and what Ctrl
     ]
   ) assertStringIncludes(text, part);
   for (const line of text.split("\n")) assertEquals(line.length <= 80, true, line);
-  const group = groupHelp(commands, { path: [], modes: [] });
+  const group = groupHelp(commands, { path: ["job"] });
   assertStringIncludes(group, "iris job show");
 });
 
