@@ -117,6 +117,7 @@ function chargeLoss(turn: Turn, lane: AttemptLane, { part, end }: PartEnd): void
         `${worker}: no further one is risked`;
       finish(turn, lane, { part: one, end, event: "lose" });
     } else if (charges.losses <= lossRetries) {
+      noteTried(turn, lane, { part: one, end });
       again(turn, lane, one);
     } else if (end.cause === "preempted") {
       job.endReason ??= `task ${one.from} had to make room once more than ${lossRetries} times`;
@@ -140,12 +141,21 @@ function chargeFailure(turn: Turn, lane: AttemptLane, { part, end }: PartEnd): v
       fail(turn, lane, { part: one, end });
       continue;
     }
+    noteTried(turn, lane, { part: one, end });
     job.tally.move(part.state, "retry", 1);
     const of = { generation: job.generation, index, failures };
     const until = restUntil(backoffMs, of, turn.now.wallMs);
     job.pending.add([index, index + 1, attempt + 1, job.avoidId(worker), until]);
   }
   touchLane(turn, lane);
+}
+
+/** The store keeps how the last attempt of a task ended: those before are told by events alone. */
+function noteTried(turn: Turn, lane: AttemptLane, { part, end }: PartEnd): void {
+  turn.log.tried.set(`${lane.job.generation}/${part.from}`, {
+    ...{ attempt: lane.attempt, worker: lane.worker, cause: end.cause, code: end.code },
+    ...{ detail: end.detail, startedAtMs: part.startedAtMs, endedAtMs: end.atMs },
+  });
 }
 
 function* oneByOne(part: EndedPart): Iterable<EndedPart> {

@@ -5,7 +5,7 @@
 import type { Desired, WorkerLink } from "../heartbeat/messages.ts";
 import type { AttemptLane } from "../model/attempt_lane.ts";
 import type { Job } from "../model/job.ts";
-import { eventsOf } from "./events.ts";
+import { eventsOf, type TriedAttempt } from "./events.ts";
 import type {
   ChargeRow,
   DetailRow,
@@ -89,6 +89,8 @@ export class EffectLog {
   readonly tokens = { given: [] as TokenRow[], revoked: [] as string[], used: [] as TokenUse[] };
   /** Who submitted new jobs. */
   readonly by = new Map<Job<JobSpec>, Actor>();
+  /** How attempts ended whose tasks are tried again, by generation and task. */
+  readonly tried = new Map<string, TriedAttempt>();
   /** What is to be told beside what follows from the rest. */
   readonly events: EventRow[] = [];
   readonly links: WorkerLink[] = [];

@@ -4,14 +4,28 @@
  */
 import type { Job } from "../model/job.ts";
 import type { ChargeRow, EndpointRow, EventRow, ResultRow } from "../store/rows.ts";
+import type { EndCause } from "../wire/reconcile.ts";
 import type { JobSpec } from "../wire/api.ts";
 import type { Actor } from "../wire/audit.ts";
 
 /** A transaction tells of at most so many ends or retries of a job's tasks; then how many more. */
 const MAX_TASK_EVENTS = 100;
 
+/** How an attempt ended whose task is tried again: nothing else keeps that. */
+export interface TriedAttempt {
+  readonly attempt: number;
+  readonly worker: string;
+  readonly cause: EndCause;
+  readonly code: number;
+  readonly detail: string | null;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number;
+}
+
 /** What a transaction is about. */
 interface Changed {
+  /** By generation and task: `7/3`. */
+  readonly tried: ReadonlyMap<string, TriedAttempt>;
   readonly jobs: ReadonlySet<Job<JobSpec>>;
   readonly newJobs: ReadonlySet<Job<JobSpec>>;
   readonly results: readonly ResultRow[];
@@ -22,7 +36,7 @@ interface Changed {
 
 /** The events of a transaction. Notes on each job what was told of it. */
 export function eventsOf(
-  { jobs, newJobs, results, endpoints, by }: Changed,
+  { jobs, newJobs, results, endpoints, tried, by }: Changed,
   { charges, wallMs }: { charges: readonly ChargeRow[]; wallMs: number },
 ): EventRow[] {
   const names = new Map<number, Job<JobSpec>>();
@@ -33,10 +47,10 @@ export function eventsOf(
     told.add("task_ended", { generation, worker, data: { from, to, state, attempt, cause, code } });
   }
   for (const [generation, task, failures, losses, crashes] of charges) {
+    const { worker = null, ...end } = tried.get(`${generation}/${task}`) ?? {};
     told.add("task_retried", {
-      generation,
-      worker: null,
-      data: { task, failures, losses, crashes },
+      ...{ generation, worker },
+      data: { task, failures, losses, crashes, ...end },
     });
   }
   for (const [row, there] of endpoints.values()) {

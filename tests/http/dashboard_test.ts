@@ -77,14 +77,16 @@ Deno.test("the page of a task shows what happened, and its own output alone", as
   await submit({ replicas: 2 });
   api.write(JOB, chunk("of another\n"));
   api.write(JOB, chunk("mine\n", { task: 1 }));
-  const data = { task: 1, failures: 1, losses: 0, crashes: 0 };
+  const end = { attempt: 0, cause: "exit", code: 3, detail: "no space", startedAtMs: 1_200 };
+  const data = { task: 1, failures: 1, losses: 0, crashes: 0, ...end };
   api.board.story = [{
     ...{ cursor: "fake.1", atMs: 2_000, kind: "task_retried", job: JOB, generation: 1 },
-    ...{ worker: null, data },
+    ...{ worker: "w1", data },
   }];
   const text = await (await get(page(1))).text();
   assertStringIncludes(text, '<div class="">mine</div>');
   assertEquals(text.includes("of another"), false);
+  assertMatch(text, /attempt 0 ended on <a[^>]+>w1<\/a> after 800 ms: <b>exit 3<\/b>: no space; /);
   assertStringIncludes(text, "failed: tried again (1 of 0 retries)");
   assertStringIncludes(text, "<code>{\n &quot;n&quot;: 1\n}</code>");
 });

@@ -17,7 +17,8 @@ export function counted(n: number, what: string): string {
 /** Cores from thousandths: `1.5`, `12`. */
 export function cores(milli: number): string {
   const value = milli / 1_000;
-  return NUMBER.format(value >= 100 ? Math.round(value) : Math.round(value * 10) / 10);
+  const places = value >= 100 ? 1 : value >= 10 ? 10 : 100;
+  return NUMBER.format(Math.round(value * places) / places);
 }
 
 /** A size for people: `12.3 MiB`. */

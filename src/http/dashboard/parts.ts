@@ -70,7 +70,7 @@ export function factList(facts: readonly (readonly [name: string, value: Part | 
 /** A column of a table: numbers stand to the right, what phones have no room for is left out there. */
 export interface Column {
   readonly head: Part;
-  readonly kind?: "n" | "wide" | "main";
+  readonly kind?: "n" | "wide" | "main" | "brief";
 }
 
 /** A table that scrolls by itself where it is too wide. Rows have a key, so that they are told apart. */

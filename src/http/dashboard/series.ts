@@ -7,6 +7,8 @@
 const MAX_POINTS = 300;
 /** Things of which there is a past; the one that was seen longest ago goes first. */
 const MAX_KEYS = 500;
+/** Points that are further apart than so many steps are not joined. */
+const HOLE = 6;
 /** A past with a hole of so long is another one, in ms. */
 const MAX_GAP_MS = 60_000;
 
@@ -27,8 +29,10 @@ export class Series {
     this.#points.delete(key);
     const last = before.at(-1)?.[0] ?? -Infinity;
     const points = point[0] - last > MAX_GAP_MS ? [] : before;
+    // Where nobody looked the line has a hole.
+    if (points.length > 0 && point[0] - last > HOLE * everyMs) points.push([last + 1]);
     if (points.length === 0 || point[0] - last >= everyMs) points.push(point);
-    if (points.length > MAX_POINTS) points.shift();
+    while (points.length > MAX_POINTS) points.shift();
     for (const oldest of this.#points.keys()) {
       if (this.#points.size < MAX_KEYS) break;
       this.#points.delete(oldest);

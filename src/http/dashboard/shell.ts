@@ -16,6 +16,19 @@ export const THEME_COOKIE = "iris_theme";
 /** Readers without a script get a new page so often, in seconds. */
 const REFRESH_SECONDS = 5;
 
+/** An arrow that leaves a box. */
+const LOG_OUT =
+  markup`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="M6 2H2v12h4M6 8h8M11 5l3 3-3 3"/></svg>`;
+
+const THEME_ICONS: Readonly<Record<Theme, Html>> = {
+  auto:
+    markup`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6"/><path class="full" d="M8 2a6 6 0 0 1 0 12z"/></svg>`,
+  light:
+    markup`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="3"/><path d="M8 1v2M8 13v2M1 8h2M13 8h2M3 3l1.5 1.5M11.500 11.500L13 13M13 3l-1.500 1.500M4.500 11.500L3 13"/></svg>`,
+  dark:
+    markup`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="M13.500 10A6 6 0 0 1 6 2.500a6 6 0 1 0 7.500 7.500z"/></svg>`,
+};
+
 /** What a page is made of. */
 export interface ShellPage {
   readonly title: string;
@@ -75,7 +88,9 @@ ${
     when(viewer !== null, () =>
       markup`<form method="post" action="/logout"><button class="quiet" title="Log out (${
         viewer!.role
-      }${viewer!.user === null ? "" : ` ${viewer!.user}`})" aria-label="Log out">⏻</button></form>`)
+      }${
+        viewer!.user === null ? "" : ` ${viewer!.user}`
+      })" aria-label="Log out">${LOG_OUT}</button></form>`)
   }
 </header>
 <main id="main" tabindex="-1">
@@ -99,6 +114,7 @@ ${
 
 function themeForm(theme: Theme, path: string): Html {
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
-  const shown = { auto: "◐", light: "☀", dark: "☾" }[theme];
-  return markup`<form class="theme" method="post" action="/dashboard/theme"><input type="hidden" name="back" value="${path}"><button name="theme" value="${next}" class="quiet" title="Theme: ${theme}. Change to ${next}" aria-label="Theme: ${theme}. Change to ${next}">${shown}</button></form>`;
+  return markup`<form class="theme" method="post" action="/dashboard/theme"><input type="hidden" name="back" value="${path}"><button name="theme" value="${next}" class="quiet" title="Theme: ${theme}. Change to ${next}" aria-label="Theme: ${theme}. Change to ${next}">${
+    THEME_ICONS[theme]
+  }</button></form>`;
 }

@@ -33,7 +33,7 @@ const POWERS = Array.from({ length: 50 }, (_, at) => 2 ** at);
 const UNITS = {
   bytes,
   count: (value) => String(Math.round(value * 100) / 100),
-  cores: (value) => `${Math.round(value * 100) / 100}`,
+  cores: (value) => String(Number(value.toPrecision(2))),
   rate: (value) => `${Math.round(value * 100) / 100}/s`,
 };
 
@@ -51,12 +51,14 @@ function options({ unit, series }, width) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
     scales: {
       x: { range: (_, min, max) => (max - min < SHORT_S ? [max - SHORT_S, max] : [min, max]) },
-      y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
+      y: {
+        range: (_, __, max) => [0, max > 0 ? Math.max(max * 1.1, unit === "cores" ? 0.1 : 0) : 1],
+      },
     },
     axes: [
       {

@@ -86,13 +86,13 @@ function said({ kind, data }: EventView): Part {
         wordOf(text("cause"))
       }${code}${attempt}</span>`;
     }
-    case "task_retried":
-      return `${counted(Number(data.failures ?? 0), "failure")}, ${
-        counted(Number(data.losses ?? 0) + Number(data.crashes ?? 0), "loss").replace(
-          /losss$/,
-          "losses",
-        )
+    case "task_retried": {
+      const cause = text("cause") === "" ? "" : `${wordOf(text("cause"))} ${text("code")}: `;
+      const losses = Number(data.losses ?? 0);
+      return `${cause}${counted(Number(data.failures ?? 0), "failure")}, ${losses} ${
+        losses === 1 ? "loss" : "losses"
       } so far`;
+    }
     case "token_created":
     case "token_revoked":
       return `${text("token")}: ${text("role")} ${text("user")}, by ${whoOf(data.by)}`;

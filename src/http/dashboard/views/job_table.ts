@@ -12,7 +12,7 @@ function columns(heads: Partial<Record<"name" | "submitted" | "ended", Html>>): 
     { head: "Tasks", kind: "n" },
     { head: "Progress" },
     { head: heads.submitted ?? "Submitted" },
-    { head: heads.ended ?? "Took", kind: "wide" },
+    { head: heads.ended ?? "Took", kind: "brief" },
     { head: "Why", kind: "wide" },
   ];
 }

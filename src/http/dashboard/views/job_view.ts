@@ -133,7 +133,8 @@ function facts(job: JobView): Html {
     factList([
       [
         "reason",
-        reason === null
+        // What waits has a part of its own that says why.
+        reason === null || job.state === "PENDING"
           ? null
           : markup`<span class="${/FAIL|UNSCHED/.test(job.state) ? "bad" : ""}">${reason}</span>`,
       ],

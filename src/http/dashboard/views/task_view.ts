@@ -2,18 +2,7 @@
 import { IrisError } from "../../../base/errors.ts";
 import type { JobView, TaskDetail } from "../../../wire/api.ts";
 import type { TaskProgress } from "../../../wire/returned.ts";
-import {
-  ago,
-  bytesText,
-  clockTime,
-  count,
-  durationText,
-  lasted,
-  linkTo,
-  pathOf,
-  percent,
-  wordOf,
-} from "../format.ts";
+import { ago, bytesText, count, durationText, lasted, linkTo, pathOf, percent } from "../format.ts";
 import { logSection } from "../log_section.ts";
 import { linesPerTask, readTail } from "../log_tail.ts";
 import { type Html, markup, NOTHING, type Part } from "../markup.ts";
@@ -21,12 +10,11 @@ import { badge, chart, factList, meter } from "../parts.ts";
 import { columnsOf, type Point } from "../series.ts";
 import { fixed, live, type ViewContext, type ViewPage } from "../view.ts";
 import { endOf, jobOf } from "./job_view.ts";
+import { storyPanel } from "./task_story.ts";
 
 /** What a worker said of a task is good for so long, and looked for so often, in ms. */
 const DETAIL_MS = 900;
 const PERIOD_MS = 1_000;
-/** Tries that are told of, at most. */
-const MAX_STORY = 200;
 /** What a terminal calls. */
 const EXEC = "GET /api/v1/jobs/:name/tasks/:index/exec";
 /** The longest result that is shown, in characters. */
@@ -51,7 +39,7 @@ export function taskView(context: ViewContext): ViewPage {
       live("head", async () => head(job, await detail())),
       live("facts", async () => facts(await detail(), job)),
       live("usage", async () => usage(context, await detail())),
-      live("story", async () => story(context, job, await detail())),
+      live("story", async () => storyPanel(context, job, await detail())),
       fixed("terminal", () => context.viewer.may(EXEC) ? terminal(`/api/v1${path}/exec`) : NOTHING),
       fixed("log-part", async () => {
         const lines = linesPerTask(1);
@@ -154,51 +142,6 @@ function busy(points: readonly Point[]): Point[] {
     ) return [at, null];
     return [at, Math.max(0, (cpu - cpuBefore) / (at - before))];
   });
-}
-
-function story({ api }: ViewContext, job: JobView, task: TaskDetail): Html {
-  const events = api.board.taskStory(job.generation, task.index, MAX_STORY);
-  let [failures, losses, crashes] = [0, 0, 0];
-  const items: { key: string; state: string; atMs: number; text: Part }[] = [
-    { key: "submitted", state: "PENDING", atMs: job.submittedAtMs, text: "submitted" },
-  ];
-  for (const { kind, data, atMs, cursor } of events) {
-    if (kind !== "task_retried") continue;
-    const now = {
-      failures: Number(data.failures),
-      losses: Number(data.losses),
-      crashes: Number(data.crashes),
-    };
-    const [state, text] = now.failures > failures
-      ? ["FAILED", `failed: tried again (${now.failures} of ${job.spec.retries} retries)`]
-      : now.crashes > crashes
-      ? [
-        "WORKER_FAILED",
-        `its worker died under it: tried again (${now.crashes} of ${job.spec.crashRetries})`,
-      ]
-      : now.losses > losses
-      ? ["PREEMPTED", `lost or preempted: started anew (${now.losses} of ${job.spec.lossRetries})`]
-      : ["PENDING", "to be run again"];
-    ({ failures, losses, crashes } = now);
-    items.push({ key: cursor, state, atMs, text });
-  }
-  if (task.startedAtMs !== null) {
-    const where = task.worker === null ? NOTHING : markup` on ${linkTo("/workers", task.worker)}`;
-    const text = markup`attempt ${task.attempt ?? 0} started${where}`;
-    items.push({ key: `start-${task.attempt}`, state: "RUNNING", atMs: task.startedAtMs, text });
-  }
-  if (task.endedAtMs !== null) {
-    const text = markup`${wordOf(task.state)} ${endOf(task, undefined)}`;
-    items.push({ key: "end", state: task.state, atMs: task.endedAtMs, text });
-  }
-  items.sort((a, b) => a.atMs - b.atMs);
-  return markup`<div class="panel"><h2>What happened</h2><ol class="story">${
-    items.map(({ key, state, atMs, text }) =>
-      markup`<li data-key="${key}" class="s-${state}"><span class="dim">${
-        clockTime(atMs)
-      }</span> ${text}</li>`
-    )
-  }</ol></div>`;
 }
 
 function terminal(path: string): Html {
