@@ -13,6 +13,9 @@ const AT_ONCE = 64;
 const UP_MS = 20_000;
 /** Pages whose first paint is measured. */
 const PAGES = ["/", "/jobs"];
+/** Pages that are asked for, so far apart that nothing of the last one is used again, in ms. */
+const ANSWERS = 20;
+const KEPT_MS = 1_000;
 /** Changes that are waited for. */
 const CHANGES = 10;
 const VIEW = { width: 1_280, height: 900, theme: "light" } as const;
@@ -32,6 +35,7 @@ export async function benchDashboard(runs: number): Promise<Figure[]> {
     while (next < JOBS) await client.submit({ argv: ["true"], name: `j${next++}`, replicas: 10 });
   }));
   const figures: Figure[] = [];
+  for (const path of PAGES) figures.push(await answers(`${url}${path}`, { path, token }));
   {
     await using browser = await Chromium.start();
     const page = await browser.open((await client.loginLink()).url);
@@ -42,6 +46,22 @@ export async function benchDashboard(runs: number): Promise<Figure[]> {
   Deno.kill(controller.pid, "SIGTERM");
   await controller.ended;
   return figures;
+}
+
+/** How long the controller's server takes for a page, everything that it keeps being old. */
+async function answers(
+  url: string,
+  { path, token }: { path: string; token: string },
+): Promise<Figure> {
+  const took: number[] = [];
+  for (let at = 0; at < ANSWERS; at++) {
+    await new Promise((resolve) => setTimeout(resolve, KEPT_MS));
+    const from = performance.now();
+    await (await fetch(url, { headers: { Authorization: `Bearer ${token}` } })).text();
+    took.push(performance.now() - from);
+  }
+  const name = `${path} with ${JOBS} jobs: answered by the server`;
+  return figure({ name, unit: "ms", target: "" }, took);
 }
 
 /** Loads a page again and again, with nothing kept from before. */

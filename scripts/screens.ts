@@ -38,7 +38,7 @@ async function submitAll(client: IrisClient): Promise<void> {
   await client.submit({
     ...small,
     name: "sweep",
-    replicas: 1_500,
+    replicas: 4_000,
     argv: sh("sleep 1"),
   });
   const fails = sh("[ $IRIS_TASK_INDEX -ne 7 ] || { echo 'no such file: eval.csv' >&2; exit 2; }");

@@ -7,6 +7,9 @@ export type Tree = ReadonlyMap<string, string>;
 const SKIPPED = new Set([".git", "node_modules", "dist", ".coverage"]);
 const TEXT = /(\.(ts|tsx|js|mjs|json|jsonc|md|txt|c|h|sh|yaml|yml|css|html|sql)|\.ci\/\w+|ignore)$/;
 
+/** There, since documents show them, and empty. */
+const PICTURE = /\.png$/;
+
 /** Reads every text file of the repository. */
 export async function readTree(root: string = ROOT): Promise<Tree> {
   const tree = new Map<string, string>();
@@ -17,7 +20,7 @@ export async function readTree(root: string = ROOT): Promise<Tree> {
       if (entry.isDirectory) await walk(path);
       else if (entry.isFile && TEXT.test(path)) {
         tree.set(path, await Deno.readTextFile(`${root}/${path}`));
-      }
+      } else if (entry.isFile && PICTURE.test(path)) tree.set(path, "");
     }
   };
   await walk("");

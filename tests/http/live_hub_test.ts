@@ -4,6 +4,7 @@ import { deadline } from "@std/async/deadline";
 import { systemClock } from "../../src/base/clock.ts";
 import { IrisError } from "../../src/base/errors.ts";
 import { viewerOf } from "../../src/http/dashboard/viewer.ts";
+import { ManualClock } from "../fakes/manual_clock.ts";
 import { LiveHub, MAX_STREAMS, tagOf } from "../../src/http/dashboard/live_hub.ts";
 
 /** Something that was to come is given up for lost after so long, in ms. */
@@ -145,4 +146,22 @@ Deno.test("no more streams are open than there may be", async () => {
   closed.abort();
   for (const each of [...open.slice(1), more]) await each.body!.cancel();
   assert(hub.streams === 0);
+});
+
+Deno.test("who reads for long has to ask again, and nobody waits for a reader that went", async () => {
+  const clock = new ManualClock();
+  const hub = new LiveHub({
+    render: () => Promise.resolve({ blocks: new Map([["a", "one"]]), periodMs: null }),
+    version: () => "1",
+    ...{ build: "b1", clock, closed: new AbortController().signal },
+  });
+  const events = new Events(hub.open(page, null));
+  await events.next();
+  await events.upToTag();
+  await clock.advance(5 * 60_000);
+  let last = await events.next();
+  while (last?.[0] === "beat") last = await events.next();
+  assertEquals([last, await events.next()], [["again", null], null]);
+  await clock.advance(1_000);
+  assertEquals([hub.streams, hub.watched, clock.timers], [0, 0, 0]);
 });

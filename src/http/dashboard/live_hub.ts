@@ -16,6 +16,8 @@ const MAX_GAP_MS = 5_000;
 const SHARE = 5;
 /** A stream says so often that it is there, in ms. */
 const BEAT_MS = 5_000;
+/** After so long whoever reads has to ask again, and is looked at again, in ms. */
+const MAX_AGE_MS = 5 * 60_000;
 /** Open streams, and addresses that are rendered for them. */
 export const MAX_STREAMS = 500;
 const MAX_WATCHES = 200;
@@ -92,7 +94,14 @@ export class LiveHub {
     if (closed.aborted) throw new IrisError("closing", "The server is stopping");
     const watch = known ??
       { key, of, readers: new Set(), end: new AbortController(), blocks: new Map(), tag: null };
-    const reader = new Reader(clock, have, () => this.#leave(watch, reader));
+    const reader = new Reader(clock, have, () => {
+      old.cancel();
+      this.#leave(watch, reader);
+    });
+    const old = clock.setTimer(MAX_AGE_MS, () => {
+      reader.send("again", encoded("again", null));
+      reader.end();
+    });
     watch.readers.add(reader);
     this.#streams++;
     reader.send("hello", encoded("hello", { build, atMs: clock.wall() }));

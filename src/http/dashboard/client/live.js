@@ -92,6 +92,8 @@ async function once(path, { build, signal, abort }) {
   }
   if (!response.ok) throw new Error(`the controller answers ${response.status}`);
   for await (const event of eventsOf(response, { abort, silenceMs: SILENCE_MS })) {
+    // Now and then the server wants to see again who reads.
+    if (event.event === "again") return true;
     take(event, build);
   }
   throw new Error("the controller ended the connection");

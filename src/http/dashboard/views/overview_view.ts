@@ -101,8 +101,13 @@ function roomTiles({ api, usages, viewer: { user } }: ViewContext): Html[] {
   const total = (of: (worker: (typeof there)[number]) => number) =>
     there.reduce((sum, worker) => sum + of(worker), 0);
   const [allCpu, allMemory] = [total((w) => w.cpuMilli), total((w) => w.memoryBytes)];
-  const known = [...usages.known(there).values()];
-  const busy = known.reduce((sum, { cpuMilli }) => sum + (cpuMilli ?? 0), 0);
+  // Workers of one host say the same of it.
+  const used = usages.known(there);
+  const known = new Map(there.flatMap(({ name, hostname }) => {
+    const usage = used.get(name);
+    return usage === undefined ? [] : [[hostname, usage.cpuMilli ?? 0] as const];
+  }));
+  const busy = [...known.values()].reduce((sum, cpu) => sum + cpu, 0) / 1_000;
   return [
     tile({
       name: "Cores asked for",
@@ -112,8 +117,8 @@ function roomTiles({ api, usages, viewer: { user } }: ViewContext): Html[] {
         meter(cpuMilli, allCpu, `${percent(cpuMilli, allCpu)} of all cores are asked for`)
       }${
         when(
-          known.length > 0,
-          () => markup`${cores(busy)} busy on ${counted(known.length, "host")}`,
+          known.size > 0,
+          () => markup`${busy.toFixed(1)} busy on ${counted(known.size, "host")}`,
         )
       }`,
     }),
