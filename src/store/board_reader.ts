@@ -37,6 +37,8 @@ export interface JobQuery {
   /** Empty for any. */
   readonly states: readonly JobState[];
   readonly user: string | null;
+  /** Only those that are done, and ended at or after this moment; null for any. */
+  readonly endedSinceMs: number | null;
   readonly sort: JobSort;
   readonly offset: number;
   readonly limit: number;
@@ -52,7 +54,7 @@ export interface JobLines {
 export interface BoardCounts {
   /** Jobs by state, done or not. */
   readonly jobs: Readonly<Partial<Record<JobState, number>>>;
-  /** Tasks by state, of jobs that are not done. */
+  /** Tasks by state, of jobs that run or wait. */
   readonly tasks: TaskCounts;
   /** What running tasks asked for, in thousandths of a core and in bytes. */
   readonly cpuMilli: number;
@@ -103,7 +105,8 @@ const ORDER: Readonly<Record<JobSort, string>> = {
   new: "generation DESC",
   old: "generation ASC",
   name: "name ASC, generation DESC",
-  ended: "ended_ms IS NULL, ended_ms DESC, generation DESC",
+  // Those that have not ended come last: null is less than any number.
+  ended: "ended_ms DESC, generation DESC",
 };
 
 const LINE = `generation, name, user, state, done, held, counts, submitted_ms, started_ms, ended_ms,
@@ -191,7 +194,7 @@ export class BoardReader {
     let [cpuMilli, memoryBytes] = [0, 0];
     const { and, of } = ofUser(user);
     const under = this.#sql(
-      `SELECT generation, counts FROM jobs WHERE done = 0 AND state <> 'PENDING'${and}`,
+      `SELECT generation, counts FROM jobs WHERE done = 0 AND state = 'RUNNING'${and}`,
     );
     for (const row of under.iterate(...of)) {
       const counts = JSON.parse(String(row.counts)) as TaskCounts;
@@ -427,13 +430,17 @@ function ofUser(user: string | null): { and: string; of: string[] } {
   return user === null ? { and: "", of: [] } : { and: " AND user = ?", of: [user] };
 }
 
-function whereOf({ text, states, user }: JobQuery): { where: string; values: SQLInputValue[] } {
+function whereOf(
+  { text, states, user, endedSinceMs }: JobQuery,
+): { where: string; values: SQLInputValue[] } {
   const parts: [string, SQLInputValue[]][] = [];
   if (text !== "") parts.push(["instr(lower(name), ?) > 0", [text.toLowerCase()]]);
   if (states.length > 0) {
     parts.push([`state IN (${states.map(() => "?").join(", ")})`, [...states]]);
   }
   if (user !== null) parts.push(["user = ?", [user]]);
+  // What is done has an index by its end.
+  if (endedSinceMs !== null) parts.push(["done = 1 AND ended_ms >= ?", [endedSinceMs]]);
   if (parts.length === 0) return { where: "", values: [] };
   return {
     where: `WHERE ${parts.map(([part]) => part).join(" AND ")}`,

@@ -39,10 +39,11 @@ export class FakeBoard implements BoardApi {
     return String(this.changes);
   }
 
-  jobs({ text, states, user, sort, offset, limit }: JobQuery): JobLines {
+  jobs({ text, states, user, endedSinceMs, sort, offset, limit }: JobQuery): JobLines {
     const found = this.#lines().filter((job) =>
       job.name.toLowerCase().includes(text.toLowerCase()) &&
-      (states.length === 0 || states.includes(job.state)) && (user === null || job.user === user)
+      (states.length === 0 || states.includes(job.state)) && (user === null || job.user === user) &&
+      (endedSinceMs === null || job.done && (job.endedAtMs ?? 0) >= endedSinceMs)
     );
     if (sort === "old") found.reverse();
     if (sort === "name") found.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

@@ -49,3 +49,8 @@ export function jobRow(generation: number, more: Partial<JobRow> = {}): JobRow {
     ...more,
   };
 }
+
+/** The same under a full name, and of its user. */
+export function namedRow(generation: number, name: string, more: Partial<JobRow> = {}): JobRow {
+  return jobRow(generation, { name, user: name.split("/")[1] ?? "", ...more });
+}

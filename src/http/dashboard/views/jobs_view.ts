@@ -50,6 +50,7 @@ function queryOf({ url: { searchParams: given }, viewer }: ViewContext): JobQuer
   return {
     text: (given.get("q") ?? "").trim().slice(0, MAX_TEXT),
     states: states as JobState[],
+    endedSinceMs: null,
     user: viewer.user ?? (given.get("user") || null),
     sort,
     offset: numberIn(given, "offset", MAX_OFFSET),

@@ -212,8 +212,11 @@ function charts({ api, series, nowMs, viewer: { user } }: ViewContext): Html {
 }
 
 function active({ api, viewer: { user } }: ViewContext): Html {
-  const query = { text: "", user, sort: "new", offset: 0, limit: JOBS } as const;
-  const { jobs, total } = api.board.jobs({ ...query, states: ["RUNNING", "PENDING"] });
+  const query = { text: "", user, endedSinceMs: null, offset: 0, limit: JOBS };
+  const { jobs, total } = api.board.jobs({
+    ...{ ...query, sort: "new" },
+    states: ["RUNNING", "PENDING"],
+  });
   const inside = total === 0
     ? empty("No job runs or waits.", markup`Start one: <code>iris job run -- COMMAND</code>`)
     : jobTable(jobs, "Jobs that run or wait");
@@ -224,9 +227,8 @@ function active({ api, viewer: { user } }: ViewContext): Html {
 }
 
 function ended({ api, viewer: { user } }: ViewContext): Html {
-  const query = { text: "", user, sort: "ended", offset: 0, limit: JOBS } as const;
-  const states = ["SUCCEEDED", "FAILED", "KILLED", "WORKER_FAILED", "UNSCHEDULABLE"] as const;
-  const { jobs } = api.board.jobs({ ...query, states });
+  const query = { text: "", states: [], user, endedSinceMs: 0, offset: 0, limit: JOBS };
+  const { jobs } = api.board.jobs({ ...query, sort: "ended" });
   return when(
     jobs.length > 0,
     () =>

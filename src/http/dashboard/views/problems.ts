@@ -11,6 +11,8 @@ const EACH = 5;
 /** Jobs that failed lately are told for so long, in ms. */
 const LATELY_MS = 15 * 60_000;
 
+const STEP_MS = 10_000;
+
 /** Something that is wrong. */
 export interface Problem {
   readonly key: string;
@@ -138,11 +140,13 @@ function groupProblem({ name, heard, manager, availability }: GroupView): Proble
 }
 
 function failedLately({ api, nowMs, viewer }: ViewContext): Problem[] {
+  // The same question for some seconds, so that it is answered once.
+  const endedSinceMs = Math.floor(nowMs / STEP_MS) * STEP_MS - LATELY_MS;
   const { jobs } = api.board.jobs({
-    ...{ text: "", user: viewer.user, sort: "ended", offset: 0, limit: 4 * EACH },
+    ...{ text: "", user: viewer.user, endedSinceMs, sort: "ended", offset: 0, limit: 4 * EACH },
     states: ["FAILED", "WORKER_FAILED", "UNSCHEDULABLE"],
   });
-  return jobs.filter(({ endedAtMs }) => endedAtMs !== null && nowMs - endedAtMs < LATELY_MS)
+  return jobs
     .map(({ name, generation, state, reason, counts }): Problem => {
       const failed = (counts.FAILED ?? 0) + (counts.WORKER_FAILED ?? 0);
       const what = reason ?? `${counted(failed, "task")} failed`;
