@@ -161,6 +161,52 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a log has its colours, is searched, and stays where its reader is",
+  ...hasBrowser,
+  async fn() {
+    await using world = new PageWorld({ many: 1 });
+    const write = (text: string, offset: number) => {
+      const data = new TextEncoder().encode(text).toBase64();
+      world.fake.write(RICH_JOB, { task: 0, attempt: 0, stream: "stdout", offset, data });
+    };
+    const first = "\x1b[31mred\x1b[0m one\n" + "line\n".repeat(300) + "needle\nan end";
+    write(first, 0);
+    await using browser = await Chromium.start();
+    const page = await opened(browser, world);
+    await page.go(`${world.url}${RICH}`);
+    const lines = `document.querySelectorAll("#log > div").length`;
+    await page.until(
+      `document.querySelector("#log-tools").hidden === false && ${lines} >= 50`,
+      UP_MS,
+    );
+    const state = `document.querySelector("#log-state").textContent`;
+    await page.until(`${state} === "Live."`, UP_MS);
+    const box = `document.querySelector("#log")`;
+    const atEnd = `${box}.scrollTop + ${box}.clientHeight >= ${box}.scrollHeight - 2`;
+    assertEquals(await page.evaluate(atEnd), true);
+    write(" of it\n\x1b[32mgreen\x1b[0m\n", new TextEncoder().encode(first).length);
+    await page.until(`document.querySelector("#log .fg-c2")?.textContent === "green"`, UP_MS);
+    assertEquals(
+      await page.evaluate(`${box}.children[${lines} - 2].textContent`),
+      "0 | an end of it",
+    );
+    assertEquals(await page.evaluate(atEnd), true, "it follows");
+    await page.press("/", ..."needle");
+    await page.until(
+      `/^1 of \\d+ lines$/.test(document.querySelector("#log-matches").textContent)`,
+      UP_MS,
+    );
+    assertEquals(
+      await page.evaluate(
+        `[...document.querySelectorAll("#log > div:not([hidden])")].map((l) => l.textContent)`,
+      ),
+      ["0 | needle"],
+    );
+    assertEquals(await page.evaluate("wrong"), []);
+  },
+});
+
 for (const many of [0, 1, 10_000]) {
   Deno.test({
     name:

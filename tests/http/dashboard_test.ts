@@ -258,6 +258,22 @@ Deno.test("jobs are found by part of their name, state and user, and shown page 
   }
 });
 
+Deno.test("pages are as bright as their reader chose, and go back to where he was", async () => {
+  const { app, get, Cookie } = setup();
+  const answer = await app.request("/dashboard/theme", {
+    method: "POST",
+    body: new URLSearchParams({ theme: "dark", back: "/jobs?q=x" }),
+    headers: { Cookie, Origin: "http://localhost" },
+  });
+  assertEquals([answer.status, answer.headers.get("Location")], [303, "/jobs?q=x"]);
+  const [theme = ""] = (answer.headers.get("Set-Cookie") ?? "").split(";");
+  assertEquals(theme, "iris_theme=dark");
+  const page = await get("/jobs", { Cookie: `${Cookie}; ${theme}` });
+  assertStringIncludes(await page.text(), '<html lang="en" data-theme="dark">');
+  const plain = await get("/jobs", { Cookie: `${Cookie}; iris_theme="><script>` });
+  assertStringIncludes(await plain.text(), '<html lang="en">');
+});
+
 Deno.test("a user sees own jobs alone, on every page and on what keeps it alive", async () => {
   const { api, app, submit } = setup();
   await submit({ name: "/ada/ring" });
