@@ -35,14 +35,14 @@ async function submitAll(client: IrisClient): Promise<void> {
   const sh = (script: string) => ["sh", "-c", script];
   const small = { cpuMilli: 250 };
   await client.submit({ ...small, name: "train", replicas: 4, argv: sh(TRAIN) });
+  const fails = sh("[ $IRIS_TASK_INDEX -ne 7 ] || { echo 'no such file: eval.csv' >&2; exit 2; }");
+  await client.submit({ ...small, name: "eval", replicas: 20, argv: fails, retries: 1 });
   await client.submit({
     ...small,
     name: "sweep",
     replicas: 4_000,
     argv: sh("sleep 1"),
   });
-  const fails = sh("[ $IRIS_TASK_INDEX -ne 7 ] || { echo 'no such file: eval.csv' >&2; exit 2; }");
-  await client.submit({ ...small, name: "eval", replicas: 20, argv: fails, retries: 1 });
   await client.submit({ name: "finetune", argv: ["true"], resources: { gpu: 8_000 } });
   await client.submit({
     ...{ ...small, name: "report", argv: ["true"] },

@@ -233,6 +233,21 @@ Deno.test("what is wrong is said with the way to mend it", async () => {
   assertMatch(wrongs, /set aside: tasks cannot start there\.[^]*action="\/workers\/w2\/release"/);
 });
 
+Deno.test("a job that no worker could ever run is a problem, and what would help is said", async () => {
+  const { api, get, submit } = setup();
+  await submit();
+  const before = await api.explain(JOB);
+  const placement = {
+    ...{ line: "", place: 1, workers: 1, ruledOut: [], nearest: null, impossible: true },
+    unblock: "a worker with 64 cores",
+  };
+  api.explain = () =>
+    Promise.resolve({ ...before, reason: "needs 64 cores", placement, scaling: "no group has it" });
+  const text = await (await get("/")).text();
+  assertMatch(text, /can run on no worker that there is: needs 64 cores/);
+  assertMatch(text, /To go on: a worker with 64 cores\. Scaling: no group has it/);
+});
+
 Deno.test("jobs are found by part of their name, state and user, and shown page by page", async () => {
   const { api, get, submit } = setup();
   for (let at = 0; at < 120; at++) await submit({ name: `/u/many-${at}` });

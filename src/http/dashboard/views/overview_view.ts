@@ -42,8 +42,8 @@ function head({ api, version }: ViewContext): Html {
   return markup`<div class="head"><h1>Overview</h1>${state}<span class="dim">Iris ${version}</span></div>`;
 }
 
-function wrong(context: ViewContext): Html {
-  const problems = problemsOf(context);
+async function wrong(context: ViewContext): Promise<Html> {
+  const problems = await problemsOf(context);
   if (problems.length === 0) {
     return markup`<div class="panel well"><span class="badge s-well">Nothing is wrong now</span></div>`;
   }

@@ -4,6 +4,7 @@ import type { WorkerView } from "../../../wire/api.ts";
 import { counted, linkTo, pathOf } from "../format.ts";
 import { type Html, markup, type Part } from "../markup.ts";
 import { action } from "../parts.ts";
+import { soon } from "../../soon.ts";
 import type { ViewContext } from "../view.ts";
 
 /** More of a kind are only counted. */
@@ -12,6 +13,9 @@ const EACH = 5;
 const LATELY_MS = 15 * 60_000;
 
 const STEP_MS = 10_000;
+/** Why a job waits is asked again after so long, and waited for this long, in ms. */
+const EXPLAIN_MS = 5_000;
+const WAIT_MS = 150;
 
 /** Something that is wrong. */
 export interface Problem {
@@ -24,7 +28,7 @@ export interface Problem {
 }
 
 /** All of it. */
-export function problemsOf(context: ViewContext): Problem[] {
+export async function problemsOf(context: ViewContext): Promise<Problem[]> {
   const { api } = context;
   const { problems, closing } = api.health();
   const workers = api.workers();
@@ -54,6 +58,7 @@ export function problemsOf(context: ViewContext): Problem[] {
   }
   found.push(...limited("workers", workers.flatMap((worker) => workerProblem(worker, context))));
   found.push(...limited("groups", api.fleet.groups().flatMap(groupProblem)));
+  found.push(...await stuckJobs(context));
   found.push(...limited("jobs", failedLately(context)));
   return found.sort((a, b) => Number(a.mild) - Number(b.mild));
 }
@@ -137,6 +142,28 @@ function groupProblem({ name, heard, manager, availability }: GroupView): Proble
       ? markup`Its VMs fail: see why with <code>iris vm logs VM</code>, then change its part of iris.yaml or start the VM manager anew.`
       : "It is asked for more again by itself.",
   }];
+}
+
+/** Jobs that wait for what no worker has: of those that wait longest, some are looked at. */
+async function stuckJobs({ api, recent, viewer }: ViewContext): Promise<Problem[]> {
+  const { jobs } = api.board.jobs({
+    ...{ text: "", states: ["PENDING"], user: viewer.user, endedSinceMs: null },
+    ...{ sort: "old", offset: 0, limit: EACH },
+  });
+  const found = await Promise.all(jobs.map(async ({ name, generation }): Promise<Problem[]> => {
+    const asked = recent.get(`explain ${generation}`, EXPLAIN_MS, () => api.explain(name));
+    const why = await soon(asked.catch(() => null), WAIT_MS);
+    if (why?.placement?.impossible !== true) return [];
+    const { reason, placement, scaling } = why;
+    return [{
+      ...{ key: `stuck-${generation}`, mild: false },
+      what: markup`Job ${linkTo("/jobs", name)} can run on no worker that there is: ${reason}`,
+      mend: markup`To go on: ${placement.unblock}${
+        scaling === null ? "" : markup`. Scaling: ${scaling}`
+      }`,
+    }];
+  }));
+  return found.flat();
 }
 
 function failedLately({ api, nowMs, viewer }: ViewContext): Problem[] {

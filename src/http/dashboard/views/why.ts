@@ -37,7 +37,7 @@ function placementPart(placement: NonNullable<JobExplanation["placement"]>): Htm
   }));
   return markup`<p>Place ${count(place)} in the queue. ${
     impossible ? markup`<b class="bad">No known worker could ever hold a task of it.</b> ` : NOTHING
-  }<b>What would help:</b> ${unblock}</p>${
+  }<b>To go on:</b> ${unblock}</p>${
     when(nearest !== null, () =>
       markup`<p>Nearest: worker ${linkTo("/workers", nearest!.worker)}, which lacks ${
         nearest!.missing.map(({ what, needs, has }) =>
