@@ -56,7 +56,10 @@ export async function problemsOf(context: ViewContext): Promise<Problem[]> {
         markup`Start one: <code>iris --mode=worker --controller URL --token-file FILE</code>, or give scale groups with <code>--config iris.yaml</code>.`,
     });
   }
-  found.push(...limited("workers", workers.flatMap((worker) => workerProblem(worker, context))));
+  found.push(
+    ...lostWorkers(workers),
+    ...limited("workers", workers.flatMap((worker) => workerProblem(worker, context))),
+  );
   found.push(...limited("groups", api.fleet.groups().flatMap(groupProblem)));
   found.push(...await stuckJobs(context));
   found.push(...limited("jobs", failedLately(context)));
@@ -75,18 +78,32 @@ function limited(key: string, problems: Problem[]): Problem[] {
   return [...problems.slice(0, EACH), rest];
 }
 
+/** Those that are lost, in one: they have the same remedy, and often the same reason. */
+function lostWorkers(workers: readonly WorkerView[]): Problem[] {
+  const lost = workers.filter(({ state }) => state === "lost");
+  if (lost.length === 0) return [];
+  const names = lost.slice(0, EACH).map(({ name }, at) =>
+    markup`${at === 0 ? "" : ", "}${linkTo("/workers", name)}`
+  );
+  const more = lost.length <= EACH
+    ? ""
+    : markup` and <a href="/workers?state=lost">${lost.length - EACH} more</a>`;
+  const reasons = [...new Set(lost.flatMap(({ reason }) => reason ?? []))].slice(0, 2);
+  const why = reasons.length === 0 ? "" : `: ${reasons.join("; ")}`;
+  return [{
+    ...{ key: "workers-lost", mild: false },
+    what: markup`${lost.length === 1 ? "Worker" : "Workers"} ${names}${more} ${
+      lost.length === 1 ? "is" : "are"
+    } lost${why}.`,
+    mend:
+      markup`Tasks run elsewhere. Look whether the host is up; on it <code>iris worker clear --state-dir DIR</code> ends what is left, and a new start brings a worker back.`,
+  }];
+}
+
 function workerProblem(worker: WorkerView, { viewer }: ViewContext): Problem[] {
   const { name, state, reason, setAside } = worker;
   const link = linkTo("/workers", name);
   const of = { key: `worker-${name}`, mild: false };
-  if (state === "lost") {
-    return [{
-      ...of,
-      what: markup`Worker ${link} is lost${reason === null ? "" : `: ${reason}`}.`,
-      mend:
-        markup`Its tasks run elsewhere. Look whether its host is up; on it <code>iris worker clear --state-dir DIR</code> ends what is left, a new start brings it back.`,
-    }];
-  }
   if (state === "refused") {
     return [{
       ...of,
@@ -122,6 +139,13 @@ function workerProblem(worker: WorkerView, { viewer }: ViewContext): Problem[] {
   return [];
 }
 
+const GROUP_WORDS = {
+  slowed: "is slowed down",
+  backoff: "rests for a while",
+  quota: "is out of quota",
+  halted: "is halted",
+} as const;
+
 function groupProblem({ name, heard, manager, availability }: GroupView): Problem[] {
   const link = markup`<a href="/vms#group-${name}">${name}</a>`;
   const of = { key: `group-${name}` };
@@ -137,7 +161,7 @@ function groupProblem({ name, heard, manager, availability }: GroupView): Proble
   if (state === "ok") return [];
   return [{
     ...{ ...of, mild: state !== "halted" },
-    what: markup`Scale group ${link} is ${state === "quota" ? "out of quota" : state}: ${reason}`,
+    what: markup`Scale group ${link} ${GROUP_WORDS[state]}: ${reason}`,
     mend: state === "halted"
       ? markup`Its VMs fail: see why with <code>iris vm logs VM</code>, then change its part of iris.yaml or start the VM manager anew.`
       : "It is asked for more again by itself.",

@@ -40,7 +40,10 @@ export function taskView(context: ViewContext): ViewPage {
       live("facts", async () => facts(await detail(), job)),
       live("usage", async () => usage(context, await detail())),
       live("story", async () => storyPanel(context, job, await detail())),
-      fixed("terminal", () => context.viewer.may(EXEC) ? terminal(`/api/v1${path}/exec`) : NOTHING),
+      fixed("terminal", async () => {
+        const open = context.viewer.may(EXEC) && (await detail()).endedAtMs === null;
+        return open ? terminal(`/api/v1${path}/exec`) : NOTHING;
+      }),
       fixed("log-part", async () => {
         const lines = linesPerTask(1);
         const tail = await readTail(api, name, { task: index, tail: lines });

@@ -129,9 +129,9 @@ const COLUMNS: readonly Column[] = [
   { head: "State" },
   { head: "Worker", kind: "main" },
   { head: "Running", kind: "n" },
-  { head: "Given ahead", kind: "n" },
+  { head: "Given ahead", kind: "brief" },
   { head: "Cores busy" },
-  { head: "Memory in use" },
+  { head: "Memory in use", kind: "brief" },
   { head: "Heard", kind: "wide" },
   { head: "Why", kind: "wide" },
 ];
