@@ -16,7 +16,7 @@ import type {
 import type { EndpointView } from "../wire/endpoints.ts";
 import { ConnectionError, JobError, TaskError } from "./errors.ts";
 import type { IrisClient } from "./iris_client.ts";
-import { logLines } from "./log_lines.ts";
+import { type LogLine, logLines, type LogPiece } from "./log_lines.ts";
 import type { LogsRequest } from "./log_stream.ts";
 import { Sequence } from "./sequence.ts";
 import { endOf, type TaskEnd } from "./task_end.ts";
@@ -41,21 +41,6 @@ export interface EndedTask extends TaskResult {
 
 /** Which of a job's output. */
 export type LogOptions = Omit<LogsRequest, "giveUpMs">;
-
-/** A piece of what a task wrote. */
-export interface LogPiece {
-  readonly task: number;
-  readonly attempt: number;
-  readonly stream: "stdout" | "stderr";
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** When it was first seen, in ms since the Unix epoch; null when nobody knows. */
-  readonly atMs: number | null;
-}
-
-/** A line of what a task wrote, without its end. */
-export interface LogLine extends Omit<LogPiece, "bytes"> {
-  readonly text: string;
-}
 
 /** One call waits at most this long, in ms. */
 const WAIT_MS = 20_000;

@@ -1,7 +1,21 @@
-/** Whole lines out of the pieces of a log. */
+/** What a log is read as: pieces, and whole lines out of them. */
 import { fromBase64 } from "../base/base64.ts";
 import type { LogChunk } from "../wire/api.ts";
-import type { LogLine } from "./job_handle.ts";
+
+/** A piece of what a task wrote. */
+export interface LogPiece {
+  readonly task: number;
+  readonly attempt: number;
+  readonly stream: "stdout" | "stderr";
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** When it was first seen, in ms since the Unix epoch; null when nobody knows. */
+  readonly atMs: number | null;
+}
+
+/** A line of what a task wrote, without its end. */
+export interface LogLine extends Omit<LogPiece, "bytes"> {
+  readonly text: string;
+}
 
 /** The longest line, in characters; what is longer comes as several. */
 const MAX_LINE_CHARS = 1024 * 1024;

@@ -26,12 +26,11 @@ export { ApiError, ConnectionError, JobError, TaskError } from "./errors.ts";
 export {
   type EndedTask,
   type JobHandle,
-  type LogLine,
   type LogOptions,
-  type LogPiece,
   type Until,
   type WaitOptions,
 } from "./job_handle.ts";
+export type { LogLine, LogPiece } from "./log_lines.ts";
 export type {
   ConstraintRequest,
   DependencyRequest,
