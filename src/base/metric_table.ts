@@ -112,6 +112,14 @@ export const METRICS = {
     ...{ kind: "gauge", of: controller, labels: [] },
     help: "Memory that workers offer which answer.",
   },
+  iris_used_cpu_cores: {
+    ...{ kind: "gauge", of: controller, labels: [] },
+    help: "Cores that attempts hold which run or are being stopped, as their jobs asked for them.",
+  },
+  iris_used_memory_bytes: {
+    ...{ kind: "gauge", of: controller, labels: [] },
+    help: "Memory that attempts hold which run or are being stopped, as their jobs asked for it.",
+  },
   iris_attempts: {
     ...{ kind: "gauge", of: controller, labels: ["state"] },
     help: "Attempts that workers hold: running, or waiting there.",

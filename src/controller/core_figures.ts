@@ -41,6 +41,21 @@ export class CoreFigures {
     }
   }
 
+  /** Sums up what is held of the workers now: by lanes, of which there are few. */
+  look({ workers }: Pick<ClusterState, "workers">): void {
+    let cpuMilli = 0;
+    let memoryBytes = 0;
+    for (const { lanes } of workers.values()) {
+      for (const { job: { spec }, running, evicting, stopping } of lanes.values()) {
+        const held = running.size + evicting + stopping.size;
+        cpuMilli += held * spec.cpuMilli;
+        memoryBytes += held * spec.memoryBytes;
+      }
+    }
+    setGauge("iris_used_cpu_cores", cpuMilli / 1_000);
+    setGauge("iris_used_memory_bytes", memoryBytes);
+  }
+
   /** Counts what a turn did, once it is stored. */
   committed({ store, figures }: Pick<Effects, "store" | "figures">): void {
     for (const [cause, count] of figures.ended) {

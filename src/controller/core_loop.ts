@@ -46,6 +46,8 @@ const CALLS_PER_HEARTBEAT = 2 ** 36;
 const MAX_CLOCK_STEP_MS = 100;
 /** How often the core looks at itself without being told anything, in ms. */
 const TICK_MS = 250;
+/** ... and in every so many of these sums up what is held of the workers. */
+const TICKS_PER_LOOK = 4;
 /** The autoscaler is told at most this often, in ms. */
 const DEMAND_GAP_MS = 200;
 /** A pass over so many jobs and workers may come every ms: a large one must not fill the core. */
@@ -101,6 +103,7 @@ class Core {
   readonly #keeping: StoreKeeping;
   readonly #figures: CoreFigures;
   #demandAtMs = -Infinity;
+  #ticks = 0;
   /** How many heartbeat loops there were in this epoch. */
   #heartbeats = 0;
   /** Wall time less the time since the start, in ms: it changes when somebody sets the clock. */
@@ -137,6 +140,7 @@ class Core {
       this.#context.tick();
       this.#event({ type: "tick" });
       this.#keepStore();
+      if (this.#ticks++ % TICKS_PER_LOOK === 0) this.#figures.look(this.#reactor.state);
       timer = clock.setTimer(TICK_MS, tick);
     };
     let timer = clock.setTimer(TICK_MS, tick);

@@ -102,3 +102,22 @@ Deno.test("a core that begins anew counts what there is, and nothing twice", () 
   world.settle();
   assertEquals(world.more("iris_tasks_ended_total KILLED"), 7);
 });
+
+Deno.test("what runs holds what its job asked for, and what only waits holds nothing", () => {
+  const world = new CountedWorld();
+  const worker = world.join("w", { cpuMilli: 2_000, memoryBytes: 1e9 });
+  const used = () => {
+    world.figures.look(world.state);
+    return [now().get("iris_used_cpu_cores"), now().get("iris_used_memory_bytes")];
+  };
+  world.submit("a", { replicas: 5, cpuMilli: 1_000, memoryBytes: 1_000 });
+  assertEquals(used(), [0, 0]);
+  world.settle();
+  assertEquals(used(), [2, 2_000]);
+  world.stop("a");
+  // Two more were to wait there: whether they began is known when they are gone.
+  assertEquals(used(), [4, 4_000]);
+  world.settle();
+  assertEquals(used(), [0, 0]);
+  assertEquals(worker.running, 0);
+});
