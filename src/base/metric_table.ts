@@ -164,6 +164,14 @@ export const METRICS = {
     ...{ kind: "counter", of: worker, labels: ["cause"] },
     help: "Attempts that ended on this worker, by cause.",
   },
+  iris_worker_attempts_forced_total: {
+    ...{ kind: "counter", of: worker, labels: [] },
+    help: "Attempts that had to be killed: they did not end when they were asked to.",
+  },
+  iris_worker_attempt_stop_seconds: {
+    ...{ kind: "histogram", of: worker, labels: [], upTo: WAITS },
+    help: "From when an attempt was asked to end to when it was proved gone.",
+  },
   iris_worker_unwell: {
     ...{ kind: "gauge", of: worker, labels: [] },
     help: "1 while this worker takes no new tasks since its host is not well.",

@@ -2,10 +2,12 @@
  * The worker's way to its keeper, past the gate that holds attempts back while their bundle is
  * fetched. Carries out what the gate says. Lives in the lifecycle isolate, which owns the cache.
  */
+import { type Clock, systemClock } from "../base/clock.ts";
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { AttemptSpec } from "../wire/reconcile.ts";
 import type { Run } from "../wire/runs.ts";
+import { AttemptFigures } from "./attempt_figures.ts";
 import type { BundleCache } from "./bundle_cache.ts";
 import type { KeeperCommand } from "./desired_state.ts";
 import type { KeeperFacts, KeeperLink, KeeperSpec } from "./keeper_link.ts";
@@ -21,16 +23,20 @@ export interface BundleStartsOptions {
   readonly plan: (spec: AttemptSpec) => KeeperSpec;
   /** Null where there is none, and jobs with bundles cannot start. */
   readonly cache: BundleShelf | null;
+  /** For how long attempts take to end. */
+  readonly clock?: Pick<Clock, "now">;
 }
 
 /** See the head of this file. */
 export class BundleStarts {
   readonly #options: BundleStartsOptions;
   readonly #gate = new StartGate();
+  readonly #figures: AttemptFigures;
 
   /** Takes over what the keeper has. */
   constructor(options: BundleStartsOptions) {
     this.#options = options;
+    this.#figures = new AttemptFigures(options.clock ?? systemClock);
     this.#do(this.#gate.adopt(options.link.hello));
   }
 
@@ -46,11 +52,13 @@ export class BundleStarts {
 
   /** Tells the keeper, or holds it back. */
   command(command: KeeperCommand): void {
+    if (command.kind === "stop") this.#figures.asked(command.runs);
     this.#do(this.#gate.apply(command));
   }
 
   /** Takes in what the keeper saw. */
   observe(facts: KeeperFacts): void {
+    this.#figures.ended(facts);
     this.#do(this.#gate.observe(facts));
   }
 

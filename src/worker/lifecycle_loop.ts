@@ -5,7 +5,7 @@
  */
 import { IrisError, messageOf } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
-import { countUp, setGauge } from "../base/metrics.ts";
+import { setGauge } from "../base/metrics.ts";
 import type { Deadline } from "../lifecycle/deadline.ts";
 import type { Channel, LoopBody, LoopContext } from "../lifecycle/loop.ts";
 import type { StopRequest } from "../lifecycle/part.ts";
@@ -110,7 +110,8 @@ class Lifecycle {
     this.#context = context;
     this.#ports = ports;
     this.#link = link;
-    this.#starts = new BundleStarts({ link, plan: (spec) => this.#plan(spec), cache });
+    const { clock } = context;
+    this.#starts = new BundleStarts({ link, plan: (spec) => this.#plan(spec), cache, clock });
     this.#state = new DesiredState(context.config.worker);
     this.#server = context.channel<ToLifecycle, ToServer>(WORKER_CHANNEL);
     this.#end = new KeeperEnd(link, {
@@ -362,10 +363,7 @@ class Lifecycle {
   #onFacts(facts: KeeperFacts): void {
     if (this.#keeperLost !== null) return;
     for (const fact of facts.started) this.#running.set(keyOf(fact), fact);
-    for (const fact of facts.ended) {
-      this.#running.delete(keyOf(fact));
-      countUp("iris_worker_attempts_ended_total", 1, fact.cause);
-    }
+    for (const fact of facts.ended) this.#running.delete(keyOf(fact));
     setGauge("iris_worker_attempts", this.#running.size, "running");
     setGauge("iris_worker_attempts", this.#state.backlog, "waiting");
     this.#starts.observe(facts);
