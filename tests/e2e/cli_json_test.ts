@@ -82,6 +82,7 @@ const EXAMPLES: readonly Example[] = [
   { of: "worker clear", args: ["--state-dir={dir}/old", "--dry-run"], as: "--dry-run" },
   { of: "watch", args: ["--count=2", "--interval=100ms"] },
   { of: "tree" },
+  { of: "doctor", args: ["--cluster"] },
   { of: "cluster status" },
   { of: "cluster backup", args: ["{dir}/backup.db"] },
   {

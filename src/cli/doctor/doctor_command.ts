@@ -146,7 +146,7 @@ function print(context: CliContext, findings: readonly Finding[]): void {
       ? paint(verdict.padEnd(4), COLORS[verdict])
       : verdict.padEnd(4);
     context.out(`${word}  ${check.padEnd(width)}  ${says}`);
-    if (remedy !== null) context.out(`${" ".repeat(width + 8)}${remedy}`);
+    if (remedy !== "") context.out(`${" ".repeat(width + 8)}${remedy}`);
   }
   const count = (of: Verdict) => findings.filter(({ verdict }) => verdict === of).length;
   if (context.quiet === true) return;

@@ -10,13 +10,13 @@ export interface Finding {
   readonly verdict: Verdict;
   /** What was seen, and what that means: one line. */
   readonly says: string;
-  /** What to do; null where there is nothing to be done. */
-  readonly remedy: string | null;
+  /** What to do; empty where there is nothing to be done. */
+  readonly remedy: string;
 }
 
 /** It is well. */
 export function ok(check: string, says: string): Finding {
-  return { check, verdict: "ok", says, remedy: null };
+  return { check, verdict: "ok", says, remedy: "" };
 }
 
 /** It works, and may surprise. */

@@ -109,7 +109,7 @@ Deno.test("a check that throws or hangs spoils no other", async () => {
   const running = runChecks([
     { name: "breaks", run: () => Promise.reject(new Error("it broke")) },
     { name: "hangs", run: () => hanging.promise },
-    { name: "works", run: () => [{ check: "works", verdict: "ok", says: "so", remedy: null }] },
+    { name: "works", run: () => [{ check: "works", verdict: "ok", says: "so", remedy: "" }] },
   ], clock);
   await clock.advance(60_000);
   const found = await running;
