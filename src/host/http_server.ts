@@ -12,6 +12,8 @@ import type { TlsIdentity } from "./tls.ts";
 /** How often, and how soon, it is tried to listen anew where one's own socket is just being closed. */
 const LISTEN_TRIES = 400;
 const LISTEN_PAUSE_MS = 5;
+/** What answers that are under way get to their end, in ms, when the server stops. */
+const LAST_MS = 2_000;
 /** What the last answers get to reach the kernel, in ms, before connections are closed. */
 const FLUSH_MS = 20;
 /** How often the kernel's table is looked at for our socket, in ms. */
@@ -143,7 +145,7 @@ export class HttpServer implements Part {
   /**
    * Ends what is held, waits until everybody is answered, and ends. A connection on which a body was never
    * read to its end would be waited for by `shutdown()`, and nothing ends it after that: where there may
-   * be one, all connections are closed instead.
+   * be one, or one whose reader takes nothing, all connections are closed instead.
    */
   async ask({ deadline }: Pick<StopRequest, "deadline">): Promise<void> {
     this.#options.endHeld();
@@ -151,11 +153,11 @@ export class HttpServer implements Part {
     if (this.#answering > 0) {
       const quiet = Promise.withResolvers<void>();
       this.#quiet = quiet.resolve;
-      const timer = clock.setTimer(deadline.remainingMs() / 2, quiet.resolve);
+      const timer = clock.setTimer(Math.min(LAST_MS, deadline.remainingMs() / 2), quiet.resolve);
       await quiet.promise;
       timer.cancel();
     }
-    if (!this.#unread) return await this.#server?.shutdown();
+    if (!this.#unread && this.#answering === 0) return await this.#server?.shutdown();
     await sleep(clock, FLUSH_MS);
     this.#kill.abort();
     await this.#server?.finished;

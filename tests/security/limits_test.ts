@@ -200,6 +200,30 @@ Deno.test("connections on which a request never gets done keep nobody else from 
   for (const connection of connections) connection.close();
 });
 
+Deno.test("a reader who takes nothing of what is followed holds up no stop", async () => {
+  using world = makeWorld();
+  const cluster = startIris(world, [
+    ...["--mode=local", "--port=0", `--state-dir=${world.stateDir}`],
+  ]);
+  const [url] = await cluster.printed(/http:\/\/127\.0\.0\.1:\d+/, 30_000);
+  const token = Deno.readTextFileSync(`${world.stateDir}/token`).trim();
+  const client = new IrisClient({ url, token });
+  const { name } = await client.submit({ argv: ["sh", "-c", "seq 3000000"], name: "/u/much" });
+  await client.wait(name);
+  const port = Number(new URL(url).port);
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const path = `/api/v1/jobs/${encodeURIComponent(name)}/logs`;
+  await connection.write(encoder.encode(
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+  ));
+  // It has begun: more than the kernel holds comes, and is not taken.
+  await connection.read(new Uint8Array(1_024));
+  const began = performance.now();
+  Deno.kill(cluster.pid, "SIGTERM");
+  assertEquals((await cluster.ended).code, 0, cluster.output().stderr);
+  assert(performance.now() - began < 5_000);
+});
+
 Deno.test("what is no request is refused by the listener: headers without end, too many, two hosts", async () => {
   using world = makeWorld();
   const cluster = await up(world);
