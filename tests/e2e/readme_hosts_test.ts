@@ -1,4 +1,7 @@
-/** The README's section "On other hosts", followed to the letter on hosts that have nothing yet. */
+/**
+ * The README's section "On other hosts" and then docs/howto/other-hosts.md ("From a third host", "Without TLS"),
+ * followed to the letter on hosts that have nothing yet.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "../../src/base/file_url.ts";
 import { makeWorld } from "../support/iris_process.ts";
@@ -11,12 +14,14 @@ const NETWORKS = await needs(
 );
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const README = fromFileUrl(new URL("../../README.md", import.meta.url));
+const HOWTO = fromFileUrl(new URL("../../docs/howto/other-hosts.md", import.meta.url));
 const UP_MS = 30_000;
 
-/** The blocks of commands of the section, in order. */
+/** The blocks of commands of the section, in order, and those of the page that goes on from there. */
 function blocks(): string[] {
   const [, section = ""] = Deno.readTextFileSync(README).split("\n## On other hosts\n");
-  return [...section.split("\n## ")[0]!.matchAll(/```sh\n([^]*?)```/g)].map((match) => match[1]!);
+  const text = section.split("\n## ")[0]! + Deno.readTextFileSync(HOWTO);
+  return [...text.matchAll(/```sh\n([^]*?)```/g)].map((match) => match[1]!);
 }
 
 /** A shell on one of the hosts, in a folder of its own that stands for the folder of Iris. */

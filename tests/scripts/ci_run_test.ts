@@ -42,7 +42,7 @@ Deno.test("the build runs the test command, then the gate, and sums what passed"
   assertEquals([last, code], ["24 passed, 0 failed", 0]);
 });
 
-Deno.test("the build runs the test command that the README shows", async () => {
+Deno.test("the build runs the test command that the README shows under Developing", async () => {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const run = await Deno.readTextFile(`${ROOT}/.ci/run`);
   const command = "npx -y deno@2.9.6 task test";
