@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "../../src/base/file_url.ts";
+import { readClientConfig } from "../../src/cli/config/client_config.ts";
 import { checkConfig } from "../../src/cli/config/config_file.ts";
 import { jobsOf } from "../../src/cli/config/job_file.ts";
 import { sections } from "../../src/cli/modes/all.ts";
@@ -25,7 +26,7 @@ const UP_MS = 60_000;
 /** What one block may take. */
 const BLOCK_MS = 120_000;
 
-/** Blocks that another test follows to the letter: all of a page, or those of a section. */
+/** Blocks that another test follows to the letter: all of a page or a folder, or those of a section. */
 const FOLLOWED: readonly { page: string; section?: string; by: string }[] = [
   { page: "README.md", section: "Download and run", by: "tests/e2e/single_file_test.ts" },
   { page: "README.md", section: "On other hosts", by: "tests/e2e/readme_hosts_test.ts" },
@@ -37,19 +38,21 @@ const FOLLOWED: readonly { page: string; section?: string; by: string }[] = [
   },
   { page: "README.md", section: "Hosts over ssh", by: "tests/e2e/ssh_hosts_test.ts" },
   { page: "README.md", section: "Inside Slurm", by: "tests/e2e/readme_slurm_test.ts" },
+  { page: "examples/", by: "tests/e2e/examples_test.ts" },
   { page: "README.md", section: "Developing", by: "tests/scripts/ci_run_test.ts" },
 ];
 
 const tree = await readTree();
 const pages = [...tree].filter(([path]) =>
-  path === "README.md" || path === "CONTRIBUTING.md" ||
+  /^(examples\/.*)?README\.md$/.test(path) || path === "CONTRIBUTING.md" ||
   (/^docs\/.*\.md$/.test(path) && !/^docs\/(adr|plan)\//.test(path))
 );
 const blocks = pages.flatMap(([path, text]) => docBlocks(path, text));
 
 function followed({ page, section }: DocBlock) {
   return FOLLOWED.find((one) =>
-    one.page === page && (one.section === undefined || one.section === section)
+    (one.page.endsWith("/") ? page.startsWith(one.page) : one.page === page) &&
+    (one.section === undefined || one.section === section)
   );
 }
 
@@ -67,7 +70,8 @@ class Reader {
     Deno.mkdirSync(bin);
     Deno.mkdirSync(`${world.dir}/here`);
     // Other clusters of this machine may have the port that is the default.
-    const anyPort = 'case "$*" in *--port*) ;; *--mode=local*) set -- "$@" --port 0 ;; esac';
+    const anyPort =
+      'case "$*" in *--port*) ;; *--mode=local* | *--mode=controller*) set -- "$@" --port 0 ;; esac';
     const iris = `${anyPort}\nexec '${Deno.execPath()}' run -A -q '${MAIN}' "$@"`;
     writeProgram(`${bin}/iris`, iris);
     writeProgram(`${bin}/npx`, `[ "$3 $4" = "task iris" ] || exit 9\nshift 4\nexec iris "$@"`);
@@ -95,7 +99,9 @@ class Reader {
   }
 
   async #startUp(block: DocBlock): Promise<void> {
-    const child = this.#spawn(`exec ${block.text.replace(/^exec /, "")}`);
+    const child = this.#spawn(
+      block.text.replace(/^(?:exec )?(\S*iris|npx .*) --mode=/m, "exec $1 --mode="),
+    );
     const errors = new Response(child.stderr).text();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const timer = setTimeout(() => child.kill("SIGKILL"), UP_MS);
@@ -139,7 +145,8 @@ Deno.test("a block that no test here runs names one that is there and reads that
   for (const { page, section, by } of FOLLOWED) {
     const test = tree.get(by);
     assert(test !== undefined, `${by} is not there`);
-    assert(test.includes(page.split("/").at(-1)!), `${by} reads no ${page}`);
+    const name = page.split("/").findLast((part) => part !== "")!;
+    assert(test.includes(name), `${by} reads no ${page}`);
     if (section !== undefined) {
       assert(test.includes(section), `${by} reads no section ${section} of ${page}`);
       const any = blocks.some((block) => block.page === page && block.section === section);
@@ -148,12 +155,25 @@ Deno.test("a block that no test here runs names one that is there and reads that
   }
 });
 
+Deno.test("a line that did not come is found out, but for numbers, times and ids", () => {
+  const real = "job /ada/x succeeded: 4 of 4 tasks succeeded in 1.2 s\n0  FAILED  w0\n";
+  const shown = "job /ada/x succeeded: 4 of 4 tasks succeeded in 77 ms\n...\n0     FAILED  w0\n";
+  assertEquals(missingLines(shown, real), []);
+  assertEquals(missingLines("job /ada/y succeeded: 4 of 4\n", real).length, 1);
+});
+
 Deno.test("every file that a page shows is one that Iris takes", () => {
   for (const block of blocks.filter(({ language }) => language === "yaml")) {
     if (/^(groups|local|controller|worker|vmManager):/m.test(block.text)) {
       const { findings } = checkConfig("iris.yaml", { text: block.text, modes: sections() });
       assertEquals(findings, [], where(block));
-    } else if (!/^(contexts|controller): ?/m.test(block.text)) {
+    } else if (/^contexts:/m.test(block.text)) {
+      const file = Deno.makeTempFileSync();
+      Deno.writeTextFileSync(file, block.text);
+      const { contexts } = readClientConfig(file, () => undefined);
+      Deno.removeSync(file);
+      assert(Object.keys(contexts).length > 0, where(block));
+    } else if (!/^scrape_configs:/m.test(block.text)) {
       assert(jobsOf("job.yaml", block.text).length > 0, where(block));
     }
   }

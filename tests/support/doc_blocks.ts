@@ -57,7 +57,7 @@ export function endOf({ text }: DocBlock): number {
 
 /** Whether a block starts something that stays up. */
 export function staysUp({ text }: DocBlock): boolean {
-  return /^(exec )?(\S*iris|npx -y deno@[\d.]+ task iris) --mode=/.test(text) &&
+  return /^(exec )?(\S*iris|npx -y deno@[\d.]+ task iris) --mode=/m.test(text) &&
     !text.includes("--dry-run");
 }
 
