@@ -4,27 +4,15 @@
  * come of it, but for numbers, times and ids. What cannot be run here names the test that follows it.
  */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "../../src/base/file_url.ts";
 import { readClientConfig } from "../../src/cli/config/client_config.ts";
 import { checkConfig } from "../../src/cli/config/config_file.ts";
 import { jobsOf } from "../../src/cli/config/job_file.ts";
 import { sections } from "../../src/cli/modes/all.ts";
 import { readTree } from "../../scripts/lint/tree.ts";
-import {
-  type DocBlock,
-  docBlocks,
-  endOf,
-  fileOf,
-  missingLines,
-  staysUp,
-} from "../support/doc_blocks.ts";
-import { makeWorld, type World } from "../support/iris_process.ts";
+import { type DocBlock, docBlocks, missingLines, placeOf } from "../support/doc_blocks.ts";
+import { DocReader } from "../support/doc_reader.ts";
+import { makeWorld } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
-
-const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
-const UP_MS = 60_000;
-/** What one block may take. */
-const BLOCK_MS = 120_000;
 
 /** Blocks that another test follows to the letter: all of a page or a folder, or those of a section. */
 const FOLLOWED: readonly { page: string; section?: string; by: string }[] = [
@@ -34,7 +22,12 @@ const FOLLOWED: readonly { page: string; section?: string; by: string }[] = [
   {
     page: "docs/howto/vm-manager.md",
     section: "With a controller elsewhere",
-    by: "tests/e2e/docs_vm_manager_test.ts",
+    by: "tests/e2e/docs_elsewhere_test.ts",
+  },
+  {
+    page: "docs/SECURITY.md",
+    section: "How somebody is given access",
+    by: "tests/e2e/docs_elsewhere_test.ts",
   },
   { page: "README.md", section: "Hosts over ssh", by: "tests/e2e/ssh_hosts_test.ts" },
   { page: "README.md", section: "Inside Slurm", by: "tests/e2e/readme_slurm_test.ts" },
@@ -54,97 +47,6 @@ function followed({ page, section }: DocBlock) {
     (one.page.endsWith("/") ? page.startsWith(one.page) : one.page === page) &&
     (one.section === undefined || one.section === section)
   );
-}
-
-const where = ({ page, line }: DocBlock) => `${page}:${line}`;
-
-/** One page at work. */
-class Reader {
-  readonly #world: World;
-  readonly #env: Record<string, string>;
-  readonly #staying: { child: Deno.ChildProcess; drained: Promise<unknown> }[] = [];
-
-  constructor(world: World) {
-    this.#world = world;
-    const bin = `${world.dir}/bin`;
-    Deno.mkdirSync(bin);
-    Deno.mkdirSync(`${world.dir}/here`);
-    // Other clusters of this machine may have the port that is the default.
-    const anyPort =
-      'case "$*" in *--port*) ;; *--mode=local* | *--mode=controller*) set -- "$@" --port 0 ;; esac';
-    const command = `'${Deno.execPath()}' run -A -q '${MAIN}' "$@"`;
-    // A reader takes longer from one command to the next than a task to begin; a busy machine may not.
-    const patient = `if [ "$1 $2" = "task exec" ]; then for try in 1 2 3 4 5 6 7 8 9 10; do
-      ${command} >"$TMPDIR/said" 2>&1; code=$?
-      grep -q "is not running: it is [AB]" "$TMPDIR/said" || break; sleep 1
-    done; cat "$TMPDIR/said"; rm "$TMPDIR/said"; exit $code; fi`;
-    const iris = `${anyPort}\n${patient}\nexec ${command}`;
-    writeProgram(`${bin}/iris`, iris);
-    writeProgram(`${bin}/npx`, `[ "$3 $4" = "task iris" ] || exit 9\nshift 4\nexec iris "$@"`);
-    this.#env = { ...world.env, PATH: `${bin}:${world.env.PATH}`, IRIS_USER: "ada" };
-  }
-
-  /** Writes or runs a block. @param expected what the page shows below it, or null */
-  async follow(block: DocBlock, expected: string | null): Promise<void> {
-    const file = fileOf(block);
-    if (file !== null) return Deno.writeTextFileSync(`${this.#world.dir}/here/${file}`, block.text);
-    if (block.language !== "sh") return;
-    if (staysUp(block)) return await this.#startUp(block);
-    const { code, said } = await this.#run(block);
-    assertEquals(code, endOf(block), `${where(block)}: ${block.text}${said}`);
-    const missing = expected === null ? [] : missingLines(expected, said);
-    assertEquals(missing, [], `${where(block)}: what came was\n${said}`);
-  }
-
-  async #run(block: DocBlock): Promise<{ code: number; said: string }> {
-    const child = this.#spawn(`exec 2>&1\n${block.text}`);
-    const timer = setTimeout(() => child.kill("SIGKILL"), BLOCK_MS);
-    const { code, stdout } = await child.output();
-    clearTimeout(timer);
-    return { code, said: new TextDecoder().decode(stdout) };
-  }
-
-  async #startUp(block: DocBlock): Promise<void> {
-    const child = this.#spawn(
-      block.text.replace(/^(?:exec )?(\S*iris|npx .*) --mode=/m, "exec $1 --mode="),
-    );
-    const errors = new Response(child.stderr).text();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const timer = setTimeout(() => child.kill("SIGKILL"), UP_MS);
-    const { value } = await reader.read();
-    clearTimeout(timer);
-    const rest = (async () => {
-      while (!(await reader.read()).done);
-      await errors;
-    })();
-    this.#staying.push({ child, drained: rest });
-    if (value === undefined) throw new Error(`${where(block)} does not come up: ${await errors}`);
-  }
-
-  #spawn(script: string): Deno.ChildProcess {
-    return new Deno.Command("sh", {
-      args: ["-ec", script],
-      ...{ cwd: `${this.#world.dir}/here`, env: this.#env, clearEnv: true },
-      ...{ stdin: "null", stdout: "piped", stderr: "piped" },
-    }).spawn();
-  }
-
-  /** Ends what a page left up, newest first. */
-  async close(): Promise<void> {
-    for (const { child, drained } of this.#staying.reverse()) {
-      try {
-        child.kill("SIGTERM");
-      } catch {
-        // The page has stopped it.
-      }
-      await drained;
-      await child.status;
-    }
-  }
-}
-
-function writeProgram(path: string, script: string): void {
-  Deno.writeTextFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
 Deno.test("a block that no test here runs names one that is there and reads that page", () => {
@@ -172,15 +74,15 @@ Deno.test("every file that a page shows is one that Iris takes", () => {
   for (const block of blocks.filter(({ language }) => language === "yaml")) {
     if (/^(groups|local|controller|worker|vmManager):/m.test(block.text)) {
       const { findings } = checkConfig("iris.yaml", { text: block.text, modes: sections() });
-      assertEquals(findings, [], where(block));
+      assertEquals(findings, [], placeOf(block));
     } else if (/^contexts:/m.test(block.text)) {
       const file = Deno.makeTempFileSync();
       Deno.writeTextFileSync(file, block.text);
       const { contexts } = readClientConfig(file, () => undefined);
       Deno.removeSync(file);
-      assert(Object.keys(contexts).length > 0, where(block));
+      assert(Object.keys(contexts).length > 0, placeOf(block));
     } else if (!/^scrape_configs:/m.test(block.text)) {
-      assert(jobsOf("job.yaml", block.text).length > 0, where(block));
+      assert(jobsOf("job.yaml", block.text).length > 0, placeOf(block));
     }
   }
 });
@@ -193,7 +95,7 @@ for (const page of new Set(blocks.map((block) => block.page))) {
     ...inGate(),
     async fn() {
       using world = makeWorld();
-      const reader = new Reader(world);
+      const reader = new DocReader(world);
       try {
         for (const [at, block] of own.entries()) {
           const next = own[at + 1];

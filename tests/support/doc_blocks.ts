@@ -44,6 +44,11 @@ export function docBlocks(page: string, markdown: string): DocBlock[] {
   return blocks;
 }
 
+/** Where a block stands, for messages. */
+export function placeOf({ page, line }: DocBlock): string {
+  return `${page}:${line}`;
+}
+
 /** The file that a block is to be written to: the one that the line before it names at its end. */
 export function fileOf({ lead, language }: DocBlock): string | null {
   if (language === "sh" || language === "") return null;
