@@ -1,4 +1,7 @@
-/** What every answer says to a browser, whatever it is an answer to. Used in servers of every kind. */
+/**
+ * What every answer of a controller says to a browser, whatever it is an answer to. A worker's server has
+ * no browser: there they only made answers come in two pieces, of which a connection that broke lost one.
+ */
 import type { MiddlewareHandler } from "hono";
 
 /** Nothing in a page is run or styled but by files of this server; nothing is shown inside others. */

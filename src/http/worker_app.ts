@@ -16,7 +16,6 @@ import {
 } from "../wire/shipping.ts";
 import { parseSignalRequest, parseUsageRequest } from "../wire/usage_schema.ts";
 import type { WorkerApi, WorkerAppOptions } from "../worker/worker_api.ts";
-import { answerHeaders } from "./answer_headers.ts";
 import { bearerOf, sameSecret } from "./auth.ts";
 import { jsonBody } from "./body.ts";
 import { errorAnswer, notFoundAnswer } from "./errors.ts";
@@ -37,7 +36,6 @@ export function createWorkerApp(api: WorkerApi, options: WorkerAppOptions): Hono
   app.onError(errorAnswer);
   app.notFound(notFoundAnswer);
   app.use(countRequests(systemClock));
-  app.use(answerHeaders());
   app.get("/healthz", (c) => {
     const health = api.health();
     return c.json(health, health.ok ? 200 : 503);
