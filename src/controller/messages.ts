@@ -21,7 +21,7 @@ import type { EndpointRequest, EndpointView } from "../wire/endpoints.ts";
 import type { RegisterRequest, RegisterResponse } from "../wire/reconcile.ts";
 import type { Actor } from "../wire/audit.ts";
 import type { BuiltInToken } from "../wire/token_roles.ts";
-import type { AuditCall, CreateTokenCall, RevokeTokenCall, TokensUsed } from "./token_book.ts";
+import type { AuditCall, CreateTokenCall, RevokeTokenCall, TokensUsed } from "./token_messages.ts";
 
 /** The names of the core's channels, at its own end. */
 export const CORE_CHANNELS = {

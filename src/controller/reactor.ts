@@ -24,16 +24,8 @@ import {
   watch,
 } from "./jobs.ts";
 import { type RetryCall, retryJob, submit, type SubmitCall } from "./submit.ts";
-import {
-  audit,
-  type AuditCall,
-  createToken,
-  type CreateTokenCall,
-  noteUses,
-  revokeToken,
-  type RevokeTokenCall,
-  type TokensUsed,
-} from "./token_book.ts";
+import { audit, createToken, noteUses, revokeToken } from "./token_book.ts";
+import type { AuditCall, CreateTokenCall, RevokeTokenCall, TokensUsed } from "./token_messages.ts";
 import type { Now, Turn } from "./turn.ts";
 import {
   type DrainCall,

@@ -3,34 +3,8 @@
  * whoever checks a token reads the store, so both are effective with the commit. A part of the reactor.
  */
 import type { EventRow } from "../store/rows.ts";
-import type { TokenRow } from "../store/token_row.ts";
-import type { Actor, AuditEntry } from "../wire/audit.ts";
+import type { AuditCall, CreateTokenCall, RevokeTokenCall, TokensUsed } from "./token_messages.ts";
 import type { Turn } from "./turn.ts";
-
-/** A call to give a token out. */
-export interface CreateTokenCall {
-  readonly id: number;
-  readonly row: TokenRow;
-  readonly by: Actor;
-}
-
-/** A call to take one back that there is. */
-export interface RevokeTokenCall {
-  readonly id: number;
-  readonly token: TokenRow;
-  readonly by: Actor;
-}
-
-/** When tokens were used last. */
-export interface TokensUsed {
-  readonly uses: readonly (readonly [token: string, atMs: number])[];
-}
-
-/** Something to be written down, and told to nobody but those who read events. */
-export interface AuditCall {
-  readonly id: number;
-  readonly entry: AuditEntry;
-}
 
 /** From its commit on a token is good for what it is for. */
 export function createToken(turn: Turn, { id, row, by }: CreateTokenCall): void {

@@ -1,15 +1,10 @@
 /** How much each of many may do: a token bucket for each, of which a bounded number is kept. */
-import type { MiddlewareHandler } from "hono";
 import type { Clock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
 import { TokenBucket } from "../vm/token_bucket.ts";
-import { callerIn } from "./gate.ts";
 
 /** Whose buckets are kept at most; the one that was there first goes first. */
 const MAX_KEYS = 10_000;
-
-/** Calls of one user, viewer or job's tasks in a minute; a quarter of it at once. */
-const CALLS = 60_000;
 
 /** What is limited. */
 export interface RatesOptions {
@@ -55,19 +50,4 @@ export class Rates {
     this.#buckets.set(key, bucket);
     return bucket;
   }
-}
-
-/**
- * Bounds the calls of those who share a cluster. Admins, workers and VM managers are what it consists of:
- * they are not bounded.
- */
-export function callRates(clock: Clock, perMinute = CALLS): MiddlewareHandler {
-  const rates = new Rates({ clock, perMinute, what: "calls" });
-  return async (c, next) => {
-    const caller = callerIn(c);
-    if (caller !== null && ["user", "viewer", "task"].includes(caller.role)) {
-      rates.take(caller.job ?? caller.token);
-    }
-    await next();
-  };
 }

@@ -173,7 +173,8 @@ Deno.test({
     const task = tasks();
     await crashed(systemd, "iris-vm-manager", () => ups() === 2);
     assertEquals(tasks(), task);
-    assertMatch(await iris(systemd, "vm", "list"), /cpu-0 +READY/);
+    const ready = async () => /cpu-0 +READY/.test(await iris(systemd, "vm", "list"));
+    await until("the VM is known as ready", ready, UP_MS);
     await stopped(systemd, "iris-vm-manager");
     assertEquals(systemd.pids("iris-vm-manager"), []);
     await stopped(systemd, "iris-controller");

@@ -1,5 +1,6 @@
 /** VM managers in processes of their own, as their users see them. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { until } from "../support/cli_cluster.ts";
 import { makeWorld, type World } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
 import {
@@ -107,6 +108,9 @@ Deno.test(
     const controller = await controllerUp(world);
     const rack = managerStarted(world, controller, { name: "rack", group: "cpu" });
     await untilVms(world, areReady("cpu-0"));
+    // What it has is written down about a second after it said so.
+    const book = `${world.dir}/state/vm-managers/known.json`;
+    await until(() => Deno.readTextFileSync(book).includes("cpu-0"), "the book of VM managers");
     Deno.kill(rack.pid, "SIGKILL");
     Deno.kill(controller.process.pid, "SIGKILL");
     await Promise.all([rack.ended, controller.process.ended]);

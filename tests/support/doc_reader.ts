@@ -29,7 +29,13 @@ export class DocReader {
       ${command} >"$TMPDIR/said" 2>&1; code=$?
       grep -q "is not running: it is [AB]" "$TMPDIR/said" || break; sleep 1
     done; cat "$TMPDIR/said"; rm "$TMPDIR/said"; exit $code; fi`;
-    const iris = `${anyPort}\n${patient}\nexec ${command}`;
+    // ... and than a VM that has its worker to be told of everywhere.
+    const vms = `case "$1 $2" in "vm list" | "vm logs" | "vm explain") sleep 1
+      for try in 1 2 3 4 5 6 7 8 9 10; do
+        ${command.replace('"$@"', "vm list")} | grep -qE "REQUESTED|BOOTING|INITIALIZING" || break
+        sleep 1
+      done ;; esac`;
+    const iris = `${anyPort}\n${patient}\n${vms}\nexec ${command}`;
     writeProgram(`${bin}/iris`, iris);
     writeProgram(`${bin}/npx`, `[ "$3 $4" = "task iris" ] || exit 9\nshift 4\nexec iris "$@"`);
     this.#env = { ...world.env, PATH: `${bin}:${world.env.PATH}`, IRIS_USER: "ada" };
