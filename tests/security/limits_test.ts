@@ -1,5 +1,6 @@
 /** What one caller may take, so that something is left for others. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { Hono } from "hono";
 import { IrisError } from "../../src/base/errors.ts";
 import { IrisClient } from "../../src/client/iris_client.ts";
@@ -14,6 +15,8 @@ import { inGate } from "../support/require.ts";
 import { ADMIN_TOKEN, secureApp } from "../support/secure_app.ts";
 
 const FOLLOW = "/api/v1/events?follow=true";
+/** A stream that is ended is over within, in ms. */
+const OVER_MS = 5_000;
 
 Deno.test("a caller has so many streams open and no more, and others have theirs", async () => {
   const { api, as, tokens } = secureApp();
@@ -52,6 +55,22 @@ Deno.test("streams end with the token that they were asked with: revoked, rotate
   const body = JSON.stringify({ which: "admin" });
   await (await as(ADMIN_TOKEN)("/api/v1/tokens/rotate", { method: "POST", body })).body?.cancel();
   assertEquals(await rotated(), "");
+});
+
+Deno.test("a page that is open hears nothing more once its token is revoked", async () => {
+  const { as, tokens } = secureApp();
+  const answer = await as(tokens.user)("/dashboard/live?view=%2Fjobs");
+  assertEquals(answer.status, 200);
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  assertStringIncludes((await reader.read()).value ?? "", "event: hello");
+  const [, id = ""] = tokens.user.split(".");
+  await (await as(ADMIN_TOKEN)(`/api/v1/tokens/${id}/revoke`, { method: "POST" })).body?.cancel();
+  // What was under way may still come; then it is over.
+  const over = async () => {
+    while (!(await reader.read()).done);
+  };
+  await deadline(over(), OVER_MS);
+  assertEquals((await as(tokens.user)("/dashboard/live?view=%2Fjobs")).status, 401);
 });
 
 Deno.test("a user calls so often and no more; the cluster's own are not bounded", async () => {

@@ -7,6 +7,7 @@
 import { type Clock, sleep } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import { logger } from "../../base/log.ts";
+import { staysOpen } from "../streams.ts";
 import type { Viewer } from "./viewer.ts";
 
 /** The least time between two renderings of an address, and the most that one can be put off, in ms. */
@@ -110,6 +111,7 @@ export class LiveHub {
       // owner: its readers, the last of whom ends it; and the server.
       void this.#run(watch);
     } else if (watch.tag !== null) reader.catchUp(watch.blocks, watch.tag);
+    staysOpen(reader.body, { over: reader.over, end: () => reader.drop() });
     return new Response(reader.body, {
       headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store" },
     });
@@ -188,6 +190,8 @@ export class LiveHub {
 /** Somebody who has a page open. */
 class Reader {
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Resolves when it has ended, or has left. */
+  readonly over: Promise<void>;
   readonly #clock: Clock;
   #have: string | null;
   /** What is to be sent, the newest of each kind, in the order in which kinds first came. */
@@ -198,6 +202,12 @@ class Reader {
   constructor(clock: Clock, have: string | null, left: () => void) {
     this.#clock = clock;
     this.#have = have;
+    const over = Promise.withResolvers<void>();
+    this.over = over.promise;
+    const gone = () => {
+      over.resolve();
+      left();
+    };
     this.body = new ReadableStream({
       pull: async (controller) => {
         if (this.#pending.size === 0 && !this.#over) await this.#more();
@@ -206,13 +216,12 @@ class Reader {
           this.#pending.clear();
         } else if (!this.#over) controller.enqueue(encoded("beat", this.#clock.wall()));
         if (!this.#over) return;
-        left();
+        gone();
         controller.close();
       },
       cancel: () => {
-        this.#over = true;
-        this.#wake?.();
-        left();
+        this.end();
+        gone();
       },
     }, { highWaterMark: 0 });
   }
@@ -229,6 +238,12 @@ class Reader {
     this.#have = tag;
     for (const [id, html] of blocks) this.send(id, blockEvent(id, html));
     this.send("tag", encoded("tag", tag));
+  }
+
+  /** Nothing more comes, not even what waits: the reader may not see it any more. */
+  drop(): void {
+    this.#pending.clear();
+    this.end();
   }
 
   /** Nothing more comes. */
