@@ -33,10 +33,12 @@ import { sweepNoted } from "./cleanup_note.ts";
 
 /** How long the sweep of what an earlier keeper left may take, in ms. */
 const SWEEP_MS = 5_000;
-/** So many looks in a row find no orphan before there is none; between two of them, in ms; at most. */
+/** So many looks in a row find no orphan before there is none; between two of them, in ms. */
 const CALM_LOOKS = 2;
 const CALM_MS = 3;
-const MAX_LOOKS = 50;
+/** How long is looked for orphans that were killed and are about to end; where some do not go, in ms. */
+const DYING_MS = 2_000;
+const STUCK_MS = 150;
 /** Keepers that are lost one after another: so many within the window are replaced. */
 const REPLACE_LIMIT = 5;
 const REPLACE_WINDOW_MS = 60_000;
@@ -239,11 +241,13 @@ export class KeeperProcess implements Part {
    * What died between the last reaping and the last look is still a zombie, and on a busy machine comes
    * back a moment later: a parent of it that was killed has to be gone first.
    */
-  async #reapLast(): Promise<void> {
-    for (let looks = 0, calm = 0; calm < CALM_LOOKS && looks < MAX_LOOKS; looks++) {
+  async #reapLast(limitMs: number): Promise<void> {
+    const { clock } = this.#context!;
+    const giveUp = clock.now() + limitMs;
+    for (let calm = 0; calm < CALM_LOOKS && clock.now() < giveUp;) {
       this.#reaper.reap();
       calm = this.#reaper.orphans().length === 0 ? calm + 1 : 0;
-      if (calm < CALM_LOOKS) await sleep(this.#context!.clock, CALM_MS);
+      if (calm < CALM_LOOKS) await sleep(clock, CALM_MS);
     }
   }
 
@@ -262,7 +266,8 @@ export class KeeperProcess implements Part {
         return [...(ours.alive ? [ours.pid] : []), ...this.#reaper.orphans()];
       },
     });
-    await this.#reapLast();
+    // Before the first keeper there is nothing of ours that could be dying.
+    await this.#reapLast(ours !== null && result.left.length === 0 ? DYING_MS : STUCK_MS);
     return result;
   }
 }
