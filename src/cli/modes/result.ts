@@ -1,4 +1,5 @@
 /** How a process that owned a tree ends: its last lines, `last-stop.json`, and the exit code. */
+import { systemClock } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
 import { ignoreSignals } from "../../host/ignore_signals.ts";
 import { IsolateFailure } from "../../lifecycle/isolate.ts";
@@ -33,8 +34,12 @@ export function saveReport(context: CliContext, stateDir: string, report: StopRe
  * thread would keep it alive for ever. Otherwise it ends by itself, and if something keeps it from
  * that for a second, that is said, and it is ended.
  */
-export function endProcess(context: CliContext, report: StopReport, code: number): number {
-  ignoreSignals();
+export async function endProcess(
+  context: CliContext,
+  report: StopReport,
+  code: number,
+): Promise<number> {
+  await ignoreSignals(systemClock);
   if (report.outcome === "leaked") Deno.exit(code);
   const timer = setTimeout(() => {
     context.err("Something that was released keeps the process alive; ending it");

@@ -246,7 +246,9 @@ export class KeeperProcess implements Part {
     const giveUp = clock.now() + limitMs;
     for (let calm = 0; calm < CALM_LOOKS && clock.now() < giveUp;) {
       this.#reaper.reap();
-      calm = this.#reaper.orphans().length === 0 ? calm + 1 : 0;
+      // The kernel takes a killed keeper's memory first, and gives its children to us only then.
+      const dies = this.#keeper?.alive === true;
+      calm = !dies && this.#reaper.orphans().length === 0 ? calm + 1 : 0;
       if (calm < CALM_LOOKS) await sleep(clock, CALM_MS);
     }
   }
