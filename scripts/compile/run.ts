@@ -35,7 +35,8 @@ export async function runProgram(argv: readonly string[], options: RunOptions): 
   const timer = setTimeout(() => {
     late = true;
     // What it started may hold the other end of its pipes, which are read to their end.
-    for (const pid of [...descendants(child.pid), child.pid]) kill(pid);
+    // Itself first: a shell goes on when what it waits for is killed.
+    for (const pid of [child.pid, ...descendants(child.pid)]) kill(pid);
   }, options.limitMs);
   try {
     const { code, stdout, stderr } = await child.output();

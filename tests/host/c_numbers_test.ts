@@ -17,6 +17,7 @@ const INCLUDES = [
 /** By what C names what a constant says; null for what is ours to choose. */
 const NAMES: Readonly<Record<string, string | null>> = {
   ADDRESS_BYTES: "sizeof(struct sockaddr_storage)",
+  HANDLED_MS: null,
   CUTIME_END: null,
   ENTRY_BYTES: "sizeof(struct pollfd)",
   EVENT_BYTES: "sizeof(struct inotify_event)",
