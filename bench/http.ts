@@ -116,7 +116,11 @@ async function usedBy(client: IrisClient, pid: number): Promise<{ server: number
     node.name === "server" && node.kind === "loop"
       ? node
       : node.children.map(find).find((one) => one !== null) ?? null;
-  const thread = /thread (\d+)/.exec(find(await client.tree())?.detail ?? "")?.[1];
+  let thread: string | undefined;
+  // The tree is told a moment after the address.
+  while (thread === undefined) {
+    thread = /thread (\d+)/.exec(find(await client.tree())?.detail ?? "")?.[1];
+  }
   const stat = Deno.readTextFileSync(`/proc/${pid}/task/${thread}/stat`);
   const cells = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return { server: (Number(cells[11]) + Number(cells[12])) / TICKS_PER_SECOND };
