@@ -3,6 +3,7 @@
  * more it costs the less often. Used in the server isolate, over its own connection to the store.
  */
 import type { Clock } from "../base/clock.ts";
+import { isTerminalTask, TASK_STATES } from "../model/task_state.ts";
 import type { StoreReader } from "../store/reader.ts";
 import type { EventView, TaskCounts, TaskState, TaskView } from "../wire/api.ts";
 import type {
@@ -33,10 +34,7 @@ const STEP_MS = 5_000;
 const GAP_MS = 3 * STEP_MS;
 
 /** States in which a task has ended. */
-const ENDED: readonly TaskState[] = [
-  ...["SUCCEEDED", "FAILED", "KILLED", "WORKER_FAILED"] as const,
-  ...["UNSCHEDULABLE", "PREEMPTED", "COSCHED_FAILED"] as const,
-];
+const ENDED: readonly TaskState[] = TASK_STATES.filter(isTerminalTask);
 
 interface Kept {
   readonly value: unknown;

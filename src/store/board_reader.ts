@@ -4,8 +4,10 @@
  * server isolate.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { type Range, RangeSet } from "../model/range_set.ts";
 import type { EventKind, EventView, JobState, TaskCounts, TaskState } from "../wire/api.ts";
 import { fromBlob } from "./columns.ts";
+import { eventOf } from "./event_row.ts";
 import { numberOrNull, pendingOf, type Row, textOrNull } from "./job_row.ts";
 
 /** A job as a list shows it: without its spec. Times are wall time in ms. */
@@ -166,12 +168,7 @@ export class BoardReader {
     for (const row of byState.all(...of)) {
       jobs[String(row.state) as JobState] = Number(row.n);
     }
-    const tasks: Partial<Record<TaskState, number>> = {};
-    const add = (counts: TaskCounts, times: number) => {
-      for (const [state, n] of Object.entries(counts) as [TaskState, number][]) {
-        tasks[state] = (tasks[state] ?? 0) + n * times;
-      }
-    };
+    const tasks: Tally = {};
     // Thousands of jobs that wait have the same few numbers of tasks.
     const waiting = this.#sql(
       `SELECT counts, count(*) AS n, min(submitted_ms) AS oldest FROM jobs
@@ -179,18 +176,15 @@ export class BoardReader {
     ).all(...of);
     let oldestPendingMs: number | null = null;
     for (const { counts, n, oldest } of waiting) {
-      add(JSON.parse(String(counts)) as TaskCounts, Number(n));
+      addAll(tasks, JSON.parse(String(counts)) as TaskCounts, Number(n));
       oldestPendingMs = Math.min(oldestPendingMs ?? Infinity, Number(oldest));
     }
-    const { cpuMilli, memoryBytes } = this.#running(user, (counts) => add(counts, 1));
+    const { cpuMilli, memoryBytes } = this.#running(user, tasks);
     return { jobs, tasks, cpuMilli, memoryBytes, oldestPendingMs };
   }
 
   /** What the tasks of jobs asked for that run, and what is where in these jobs. */
-  #running(
-    user: string | null,
-    add: (counts: TaskCounts) => void,
-  ): { cpuMilli: number; memoryBytes: number } {
+  #running(user: string | null, tasks: Tally): { cpuMilli: number; memoryBytes: number } {
     let [cpuMilli, memoryBytes] = [0, 0];
     const { and, of } = ofUser(user);
     const under = this.#sql(
@@ -198,7 +192,7 @@ export class BoardReader {
     );
     for (const row of under.iterate(...of)) {
       const counts = JSON.parse(String(row.counts)) as TaskCounts;
-      add(counts);
+      addAll(tasks, counts);
       const running = (counts.RUNNING ?? 0) + (counts.BUILDING ?? 0);
       if (running === 0) continue;
       const [cpu, memory] = this.#asked(Number(row.generation));
@@ -211,16 +205,12 @@ export class BoardReader {
   /** Tasks by state, of every job (of a user): what it grows by is what ended. */
   totals(user: string | null): TaskCounts {
     const { and, of } = ofUser(user);
-    const tasks: Partial<Record<TaskState, number>> = {};
+    const tasks: Tally = {};
     const rows = this.#sql(
       `SELECT counts, count(*) AS n FROM jobs WHERE true${and} GROUP BY counts`,
     ).all(...of);
     for (const { counts, n } of rows) {
-      const each = Object.entries(JSON.parse(String(counts)) as TaskCounts) as [
-        TaskState,
-        number,
-      ][];
-      for (const [state, tasksOf] of each) tasks[state] = (tasks[state] ?? 0) + tasksOf * Number(n);
+      addAll(tasks, JSON.parse(String(counts)) as TaskCounts, Number(n));
     }
     return tasks;
   }
@@ -240,7 +230,7 @@ export class BoardReader {
          ) AND ended_ms >= ? LIMIT ${MAX_RESULT_ROWS}
        ) GROUP BY 1, 2 ORDER BY 1`,
     ).all(stepMs, sinceMs, ...of, sinceMs) as Row[];
-    const found = new Map<number, Partial<Record<TaskState, number>>>();
+    const found = new Map<number, Tally>();
     for (const { step, state, n } of rows) {
       const atMs = Number(step) * stepMs;
       const counts = found.get(atMs) ?? {};
@@ -257,15 +247,12 @@ export class BoardReader {
    */
   cells(generation: number, of: { replicas: number; cells: number }): TaskCounts[] {
     const size = of.replicas / of.cells;
-    const cells: Partial<Record<TaskState, number>>[] = Array.from(
-      { length: of.cells },
-      () => ({}),
-    );
+    const cells = Array.from({ length: of.cells }, (): Tally => ({}));
     const add = (state: TaskState, from: number, to: number) => {
       for (let cell = Math.floor(from / size); cell < of.cells && cell * size < to; cell++) {
         const n = Math.min(to, Math.ceil((cell + 1) * size)) -
           Math.max(from, Math.ceil(cell * size));
-        if (n > 0) cells[cell]![state] = (cells[cell]![state] ?? 0) + n;
+        if (n > 0) addAll(cells[cell]!, { [state]: n });
       }
     };
     // Ends of single tasks are many: SQLite counts them.
@@ -274,9 +261,7 @@ export class BoardReader {
        WHERE generation = ? AND hi = lo + 1 GROUP BY 1, 2`,
     ).all(size, generation) as Row[];
     for (const { cell, state, n } of single) {
-      const counts = cells[Math.min(of.cells - 1, Number(cell))]!;
-      const key = String(state) as TaskState;
-      counts[key] = (counts[key] ?? 0) + Number(n);
+      addAll(cells[Math.min(of.cells - 1, Number(cell))]!, { [String(state)]: Number(n) });
     }
     const ranges = this.#sql(
       "SELECT lo, hi, state FROM results WHERE generation = ? AND hi > lo + 1",
@@ -298,12 +283,12 @@ export class BoardReader {
       states.includes(state)
     );
     if (states.includes("PENDING")) ranges.push(...this.#pending(generation));
-    const marks = states.map(() => "?").join(", ");
+    const [isOne, values] = oneOf("state", states);
     const enough = page.offset + page.limit;
     const ended = this.#sql(
-      `SELECT lo, hi, state FROM results WHERE generation = ? AND state IN (${marks})
+      `SELECT lo, hi, state FROM results WHERE generation = ? AND ${isOne}
        ORDER BY lo LIMIT ?`,
-    ).all(generation, ...states, enough) as Row[];
+    ).all(generation, ...values, enough) as Row[];
     for (const { lo, hi, state } of ended) {
       ranges.push({ from: Number(lo), to: Number(hi), state: String(state) as TaskState });
     }
@@ -327,7 +312,8 @@ export class BoardReader {
       const running = [row.running, row.preempted, row.disbanded].flatMap((cells) =>
         tripled(cells)
       );
-      const waiting = [row.assigned, row.recalled].flatMap((cells) => paired(cells));
+      const waiting = [row.assigned, row.recalled]
+        .flatMap((cells) => [...RangeSet.fromBounds(fromBlob(cells))]);
       return [
         ...(running.length === 0 ? [] : [{ ...one, state: "RUNNING" as const, ranges: running }]),
         ...(waiting.length === 0 ? [] : [{ ...one, state: "ASSIGNED" as const, ranges: waiting }]),
@@ -337,18 +323,17 @@ export class BoardReader {
 
   /** Events, newest first. */
   events({ before, kinds, job, worker, user, limit }: EventQuery): EventView[] {
-    const parts: [string, SQLInputValue[]][] = [];
+    const parts: Condition[] = [];
     if (before !== null) parts.push(["seq < ?", [before]]);
-    if (kinds.length > 0) parts.push([`kind IN (${kinds.map(() => "?").join(", ")})`, [...kinds]]);
+    if (kinds.length > 0) parts.push(oneOf("kind", kinds));
     if (job !== null) parts.push(["instr(lower(job), ?) > 0", [job.toLowerCase()]]);
     if (worker !== null) parts.push(["worker = ?", [worker]]);
     // All names between `/user/` and `/user0` begin with the former.
     if (user !== null) parts.push(["job > ? AND job < ?", [`/${user}/`, `/${user}0`]]);
-    const where = parts.length === 0 ? "" : `WHERE ${parts.map(([text]) => text).join(" AND ")}`;
-    const values = parts.flatMap(([, given]) => given);
+    const { where, values } = allOf(parts);
     const rows = this.#sql(`SELECT * FROM events ${where} ORDER BY seq DESC LIMIT ?`)
       .all(...values, limit) as Row[];
-    return rows.map((row) => this.#event(row));
+    return rows.map((row) => eventOf(row, this.#cluster()));
   }
 
   /** What was told of one task, oldest first. */
@@ -359,20 +344,7 @@ export class BoardReader {
          OR (json_extract(data, '$.from') <= ? AND json_extract(data, '$.to') > ?)
        ) ORDER BY seq DESC LIMIT ?`,
     ).all(generation, task, task, task, limit) as Row[];
-    return rows.reverse().map((row) => this.#event(row));
-  }
-
-  #event(row: Row): EventView {
-    return {
-      cursor: `${this.#cluster()}.${row.seq}`,
-      atMs: Number(row.at_ms),
-      kind: String(row.kind) as EventKind,
-      job: textOrNull(row.job),
-      generation: numberOrNull(row.generation),
-      worker: textOrNull(row.worker),
-      // Written by this program.
-      data: JSON.parse(String(row.data)) as EventView["data"],
-    };
+    return rows.reverse().map((row) => eventOf(row, this.#cluster()));
   }
 
   #pending(generation: number): StateRange[] {
@@ -387,13 +359,15 @@ export class BoardReader {
     const found: StateRange[] = [];
     const rows = this.#sql("SELECT * FROM lanes WHERE generation = ?").all(generation) as Row[];
     for (const row of rows) {
-      const building = paired(row.building);
-      const put = (state: TaskState, ranges: readonly (readonly [number, number])[]) => {
+      const building = RangeSet.fromBounds(fromBlob(row.building));
+      const put = (state: TaskState, ranges: Iterable<Range>) => {
         for (const [from, to] of ranges) found.push({ from, to, state });
       };
       put("BUILDING", building);
       for (const cells of [row.assigned, row.recalled]) {
-        put("ASSIGNED", without(paired(cells), building));
+        const waiting = RangeSet.fromBounds(fromBlob(cells));
+        for (const [from, to] of building) waiting.remove(from, to);
+        put("ASSIGNED", waiting);
       }
       for (const cells of [row.running, row.preempted, row.disbanded]) {
         put("RUNNING", tripled(cells));
@@ -425,27 +399,45 @@ export class BoardReader {
   }
 }
 
+/** Counts that grow. */
+type Tally = Partial<Record<TaskState, number>>;
+
+function addAll(tally: Tally, counts: TaskCounts, times = 1): void {
+  for (const [state, n] of Object.entries(counts) as [TaskState, number][]) {
+    tally[state] = (tally[state] ?? 0) + n * times;
+  }
+}
+
 /** The part of a condition that is about whose jobs are looked at. */
 function ofUser(user: string | null): { and: string; of: string[] } {
   return user === null ? { and: "", of: [] } : { and: " AND user = ?", of: [user] };
 }
 
+/** A part of a condition, and what stands for its question marks. */
+type Condition = readonly [text: string, values: readonly SQLInputValue[]];
+
+function oneOf(column: string, values: readonly string[]): Condition {
+  return [`${column} IN (${values.map(() => "?").join(", ")})`, values];
+}
+
+/** All of them together; without any everything is meant. */
+function allOf(parts: readonly Condition[]): { where: string; values: SQLInputValue[] } {
+  return {
+    where: parts.length === 0 ? "" : `WHERE ${parts.map(([text]) => text).join(" AND ")}`,
+    values: parts.flatMap(([, given]) => given),
+  };
+}
+
 function whereOf(
   { text, states, user, endedSinceMs }: JobQuery,
 ): { where: string; values: SQLInputValue[] } {
-  const parts: [string, SQLInputValue[]][] = [];
+  const parts: Condition[] = [];
   if (text !== "") parts.push(["instr(lower(name), ?) > 0", [text.toLowerCase()]]);
-  if (states.length > 0) {
-    parts.push([`state IN (${states.map(() => "?").join(", ")})`, [...states]]);
-  }
+  if (states.length > 0) parts.push(oneOf("state", states));
   if (user !== null) parts.push(["user = ?", [user]]);
   // What is done has an index by its end.
   if (endedSinceMs !== null) parts.push(["done = 1 AND ended_ms >= ?", [endedSinceMs]]);
-  if (parts.length === 0) return { where: "", values: [] };
-  return {
-    where: `WHERE ${parts.map(([part]) => part).join(" AND ")}`,
-    values: parts.flatMap(([, given]) => given),
-  };
+  return allOf(parts);
 }
 
 function lineOf(row: Row): JobLine {
@@ -465,33 +457,9 @@ function lineOf(row: Row): JobLine {
   };
 }
 
-function paired(cells: unknown): [number, number][] {
-  const numbers = fromBlob(cells);
-  return Array.from({ length: numbers.length / 2 }, (_, at) => {
-    return [numbers[2 * at]!, numbers[2 * at + 1]!];
-  });
-}
-
 function tripled(cells: unknown): [number, number][] {
   const numbers = fromBlob(cells);
   return Array.from({ length: numbers.length / 3 }, (_, at) => {
     return [numbers[3 * at]!, numbers[3 * at + 1]!];
   });
-}
-
-/** What of some ranges is in none of the others. */
-function without(
-  ranges: readonly (readonly [number, number])[],
-  others: readonly (readonly [number, number])[],
-): [number, number][] {
-  let left: [number, number][] = ranges.map(([from, to]) => [from, to]);
-  for (const [lo, hi] of others) {
-    left = left.flatMap(([from, to]): [number, number][] => {
-      if (hi <= from || lo >= to) return [[from, to]];
-      const before: [number, number] = [from, lo];
-      const after: [number, number] = [hi, to];
-      return [before, after].filter(([a, b]) => a < b);
-    });
-  }
-  return left;
 }

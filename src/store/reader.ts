@@ -9,6 +9,7 @@ import type { EndpointView } from "../wire/endpoints.ts";
 import { shownSpec } from "../wire/secrets.ts";
 import type { EndCause } from "../wire/reconcile.ts";
 import { BoardReader } from "./board_reader.ts";
+import { eventOf } from "./event_row.ts";
 import { fromBlob } from "./columns.ts";
 import { specFromStore } from "../wire/job_spec.ts";
 import { endpointRowOf, jobRowOf, numberOrNull, type Row, textOrNull } from "./job_row.ts";
@@ -302,19 +303,6 @@ function prepareAll(db: DatabaseSync) {
     )),
     returned: p("SELECT text FROM returned WHERE generation = ? AND task = ? AND attempt = ?"),
     details: p("SELECT * FROM details WHERE generation = ? AND task >= ? AND task < ?"),
-  };
-}
-
-function eventOf(row: Row, cluster: string): EventView {
-  return {
-    cursor: `${cluster}.${row.seq}`,
-    atMs: Number(row.at_ms),
-    kind: String(row.kind) as EventView["kind"],
-    job: textOrNull(row.job),
-    generation: numberOrNull(row.generation),
-    worker: textOrNull(row.worker),
-    // Written by this program.
-    data: JSON.parse(String(row.data)) as EventView["data"],
   };
 }
 
