@@ -2,6 +2,7 @@
 import { pathProblem } from "../archive/safe_path.ts";
 import { paddingOf, TAR_END, type TarEntry, tarHeader } from "../archive/tar_format.ts";
 import { IrisError } from "../base/errors.ts";
+import { joinBytes } from "../base/join_bytes.ts";
 
 /** What is in a bundle: by their paths, texts or bytes. */
 export type BundleFiles = Readonly<Record<string, string | Uint8Array>>;
@@ -29,7 +30,7 @@ export async function bundleOf(files: BundleFiles): Promise<Bundle> {
     parts.push(tarHeader(entry));
     if (content !== undefined) parts.push(content, new Uint8Array(paddingOf(content.length)));
   }
-  const archive = joined([...parts, TAR_END]);
+  const archive = joinBytes([...parts, TAR_END]);
   // Browsers have it in pages that came by TLS, or from this machine.
   if (globalThis.crypto?.subtle === undefined) {
     throw new IrisError("usage", "A bundle needs a page that came by TLS: there is no SHA-256");
@@ -63,14 +64,4 @@ function compare(a: readonly string[], b: readonly string[]): number {
     if (a[i] !== b[i]) return a[i]! < b[i]! ? -1 : 1;
   }
   return a.length - b.length;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,11 +1,8 @@
 /** Reading a job's logs over connections that may be lost. */
-import { messageOf } from "../base/errors.ts";
-import type { ErrorBody, LogChunk, LogMark } from "../wire/api.ts";
+import type { LogChunk, LogMark } from "../wire/api.ts";
 import { LogPlaces } from "../wire/log_chunks.ts";
-import { ConnectionError, errorOf } from "./errors.ts";
-import { lines } from "./json_stream.ts";
-import { Losses, mayPass } from "./retry.ts";
 import type { Opened } from "./transport.ts";
+import { unbroken } from "./unbroken.ts";
 
 /** Which of a job's logs, and how long. */
 export interface LogsRequest {
@@ -31,49 +28,30 @@ export type OpenLogs = (
 ) => Promise<Opened>;
 
 const GIVE_UP_MS = 30_000;
-/** A connection that says nothing for so long is lost: the server speaks every 10 s. */
-const SILENCE_MS = 30_000;
 
 /** See {@linkcode IrisClient.logs}. */
-export async function* readLogs(open: OpenLogs, options: LogsRequest): AsyncGenerator<LogChunk> {
-  const { signal } = options;
+export async function* readLogs(openOne: OpenLogs, options: LogsRequest): AsyncGenerator<LogChunk> {
+  const { signal, giveUpMs = GIVE_UP_MS } = options;
   const query = queryOf(options);
   const places = new LogPlaces();
   let cursor: string | null = null;
-  const losses = new Losses(options.giveUpMs ?? GIVE_UP_MS);
-  for (;;) {
-    let why = "the connection ended";
-    let opened: Opened | null = null;
-    try {
-      opened = await open(query, { cursor, signal });
-      losses.opened();
-      for await (const line of lines(opened.response, SILENCE_MS)) {
-        const value = JSON.parse(line) as LogChunk | LogMark | ErrorBody;
-        if ("error" in value) throw errorOf(value);
-        losses.heard();
-        if ("cursor" in value) {
-          if (value.done === true) return;
-          ({ cursor } = value);
-          places.covered();
-          continue;
-        }
-        const unseen = places.take(value);
-        if (unseen !== null) yield unseen;
-      }
-    } catch (error) {
-      if (signal?.aborted || !mayPass(error)) throw error;
-      why = messageOf(error);
-    } finally {
-      opened?.done();
-    }
-    signal?.throwIfAborted();
-    if (losses.lost()) options.onLost?.(why);
-    if (losses.isHopeless) {
-      throw new ConnectionError("unavailable", `The logs broke off: ${why}`);
-    }
+  const open = () => openOne(query, { cursor, signal });
+  const onLost = (why: string, isNews: boolean) => {
+    if (isNews) options.onLost?.(why);
     places.again();
-    await losses.pause(signal);
-    signal?.throwIfAborted();
+  };
+  const values = unbroken<LogChunk | LogMark>({
+    ...{ open, what: "The logs", giveUpMs, signal, onLost },
+  });
+  for await (const value of values) {
+    if ("cursor" in value) {
+      if (value.done === true) return;
+      ({ cursor } = value);
+      places.covered();
+      continue;
+    }
+    const unseen = places.take(value);
+    if (unseen !== null) yield unseen;
   }
 }
 

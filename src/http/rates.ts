@@ -1,7 +1,7 @@
 /** How much each of many may do: a token bucket for each, of which a bounded number is kept. */
 import type { Clock } from "../base/clock.ts";
 import { IrisError } from "../base/errors.ts";
-import { TokenBucket } from "../vm/token_bucket.ts";
+import { TokenBucket } from "../base/token_bucket.ts";
 
 /** Whose buckets are kept at most; the one that was there first goes first. */
 const MAX_KEYS = 10_000;

@@ -4,7 +4,7 @@ import type { Random } from "../base/random.ts";
 import type { Owner } from "../lifecycle/owner.ts";
 import type { EndedVm } from "./fleet.ts";
 import type { SliceNames } from "./slice_names.ts";
-import type { TokenBucket } from "./token_bucket.ts";
+import type { TokenBucket } from "../base/token_bucket.ts";
 import type { VmBook } from "./vm_book.ts";
 import type { VmLogs } from "./vm_logs.ts";
 import type { ProviderReceiver, VmProvider } from "./vm_provider.ts";

@@ -11,7 +11,7 @@ import { backoffMs } from "../base/backoff.ts";
 import type { Random } from "../base/random.ts";
 import type { Availability } from "./fleet.ts";
 import type { GroupPace } from "./scale_group.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { TokenBucket } from "../base/token_bucket.ts";
 
 /** The first and the longest wait before another slice is made where one failed, in ms. */
 const FAILURE_BACKOFF = { minMs: 250, maxMs: 60_000 };

@@ -25,7 +25,7 @@ import { ManagedGroup } from "./managed_group.ts";
 import { makeProvider, type ProviderMakers } from "./provider_makers.ts";
 import type { GroupConfig } from "./scale_group.ts";
 import { SliceNames } from "./slice_names.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { TokenBucket } from "../base/token_bucket.ts";
 import { VmBook, type VmJournal } from "./vm_book.ts";
 import { VmLogs } from "./vm_logs.ts";
 import type { ProviderContext, VmProvider } from "./vm_provider.ts";

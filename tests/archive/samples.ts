@@ -1,6 +1,7 @@
 /** Folders and archives for tests. */
 import { hashOf, packFolder } from "../../src/archive/pack.ts";
 import { scanFolder } from "../../src/archive/scan_folder.ts";
+import { joinBytes } from "../../src/base/join_bytes.ts";
 import { TAR_END, type TarEntry, tarHeader } from "../../src/archive/tar_format.ts";
 
 /** A temporary folder that goes with its scope. */
@@ -44,7 +45,7 @@ export async function packed(folder: string): Promise<Uint8Array<ArrayBuffer>> {
       throw new Error(`${path} ${why}`);
     },
   });
-  return joined(await Array.fromAsync(packFolder(folder, entries)));
+  return joinBytes(await Array.fromAsync(packFolder(folder, entries)));
 }
 
 /** The SHA-256 of bytes, in hex. */
@@ -64,22 +65,11 @@ export function archiveOf(
     content.set(new TextEncoder().encode(entry.text ?? "x".repeat(entry.bytes)));
     parts.push(content);
   }
-  return joined([...parts, TAR_END]);
+  return joinBytes([...parts, TAR_END]);
 }
 
 /** A file for {@linkcode archiveOf}. */
 export function file(path: string, text = "x"): TarEntry & { text: string } {
   const bytes = new TextEncoder().encode(text).length;
   return { kind: "file", path, bytes, executable: false, text };
-}
-
-/** Bytes one after the other. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,5 +1,6 @@
 /** Whoever asked for a command beside a task: keeps to the windows, and keeps what it heard. */
 import { assert } from "@std/assert";
+import { joinBytes } from "../../src/base/join_bytes.ts";
 import {
   EXEC_FRAME,
   EXEC_WINDOW_BYTES,
@@ -36,15 +37,15 @@ export class ExecClient {
   }
 
   get stdout(): string {
-    return new TextDecoder().decode(this.#joined("stdout"));
+    return new TextDecoder().decode(joinBytes(this.bytes.stdout));
   }
 
   get stderr(): string {
-    return new TextDecoder().decode(this.#joined("stderr"));
+    return new TextDecoder().decode(joinBytes(this.bytes.stderr));
   }
 
   get stdoutBytes(): Uint8Array {
-    return this.#joined("stdout");
+    return joinBytes(this.bytes.stdout);
   }
 
   receive(frame: Uint8Array<ArrayBuffer>): void {
@@ -124,17 +125,6 @@ export class ExecClient {
     if (this.#input.length > 0 || !this.#inputEnds) return;
     this.#inputEnds = false;
     this.#send(execFrame(EXEC_FRAME.stdinEnd));
-  }
-
-  #joined(name: "stdout" | "stderr"): Uint8Array {
-    const parts = this.bytes[name];
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
   }
 }
 

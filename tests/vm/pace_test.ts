@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { seededRandom } from "../../src/base/random.ts";
 import { Pace, QUOTA_MS, WINDOW_MS } from "../../src/vm/pace.ts";
-import { TokenBucket } from "../../src/vm/token_bucket.ts";
+import { TokenBucket } from "../../src/base/token_bucket.ts";
 
 const MINUTE = 60_000;
 

@@ -3,9 +3,10 @@
  * Loaded only where that file is.
  */
 import { nearest } from "../../base/edit_distance.ts";
-import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
+import { IrisError, plainLine } from "../../base/errors.ts";
 import type { ClientConfig, Sourced, TargetLayer } from "../target.ts";
 import { TARGET_KEYS } from "../target.ts";
+import { fileText } from "./file_text.ts";
 import { fieldText, type Path, readYaml, type YamlFile } from "./yaml_file.ts";
 
 /** The largest file that is read, in bytes. */
@@ -124,13 +125,6 @@ function wrong(
 }
 
 function readText(path: string): string {
-  try {
-    if (Deno.statSync(path).size > MAX_BYTES) {
-      throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    }
-    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
-  } catch (error) {
-    const why = error instanceof TypeError ? "it is no UTF-8 text" : messageOf(error);
-    throw new IrisError("usage", `${path} cannot be read: ${why}`, { cause: error });
-  }
+  const refuse = (why: string, cause: unknown) => new IrisError("usage", why, { cause });
+  return fileText(path, { maxBytes: MAX_BYTES, refuse });
 }

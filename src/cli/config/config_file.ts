@@ -1,12 +1,13 @@
 /** Reads and checks an `iris.yaml`. */
 import { nearest } from "../../base/edit_distance.ts";
 import * as v from "valibot";
-import { IrisError, messageOf, plainLine } from "../../base/errors.ts";
+import { IrisError, plainLine } from "../../base/errors.ts";
 import type { GroupConfig } from "../../vm/scale_group.ts";
 import { groupFindings } from "./check_groups.ts";
 import { fileSchema, type ModeFlags } from "./file_schema.ts";
 import { type GROUP_SCHEMA, groupConfig } from "./group_schema.ts";
 import { knownKeys } from "./known_keys.ts";
+import { fileText } from "./file_text.ts";
 import { fieldText, type Finding, type Path, readYaml, type YamlFile } from "./yaml_file.ts";
 
 /** The largest file that is read, in bytes. */
@@ -93,18 +94,9 @@ export function findingText(path: string, { line, column, field, message }: Find
 
 /** The text of a file. @throws {IrisError} `usage` when it cannot be read */
 export function readText(path: string, flag = "--config"): string {
-  try {
-    if (Deno.statSync(path).size > MAX_BYTES) {
-      throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    }
-    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
-  } catch (error) {
-    const why = error instanceof TypeError ? "it is no UTF-8 text" : messageOf(error);
-    throw new IrisError("usage", `Invalid ${flag}: ${path} cannot be read: ${why}`, {
-      field: flag,
-      cause: error,
-    });
-  }
+  const refuse = (why: string, cause: unknown) =>
+    new IrisError("usage", `Invalid ${flag}: ${why}`, { field: flag, cause });
+  return fileText(path, { maxBytes: MAX_BYTES, refuse });
 }
 
 /** What a value of a file is as it would be typed. */

@@ -6,6 +6,7 @@
  */
 import { type Clock, sleep } from "../../base/clock.ts";
 import { IrisError, messageOf } from "../../base/errors.ts";
+import { joinBytes } from "../../base/join_bytes.ts";
 import { logger } from "../../base/log.ts";
 import { staysOpen } from "../streams.ts";
 import type { Viewer } from "./viewer.ts";
@@ -212,7 +213,8 @@ class Reader {
       pull: async (controller) => {
         if (this.#pending.size === 0 && !this.#over) await this.#more();
         if (this.#pending.size > 0) {
-          controller.enqueue(joined([...this.#pending.values()]));
+          const pieces = [...this.#pending.values()];
+          controller.enqueue(pieces.length === 1 ? pieces[0]! : joinBytes(pieces));
           this.#pending.clear();
         } else if (!this.#over) controller.enqueue(encoded("beat", this.#clock.wall()));
         if (!this.#over) return;
@@ -284,15 +286,4 @@ function blockEvent(id: string, html: string): Uint8Array<ArrayBuffer> {
 
 function encoded(event: string, data: unknown): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-}
-
-function joined(pieces: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (pieces.length === 1) return pieces[0]!;
-  const all = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

@@ -3,6 +3,7 @@
  * both ends; owns the connection. Nothing here limits what waits to be sent: who sends does, by the
  * windows of `src/wire/exec.ts`, and looks at `waitingBytes`.
  */
+import { joinBytes } from "../../base/join_bytes.ts";
 
 /** A frame longer than this ends the connection, in bytes. */
 const MAX_FRAME_BYTES = 8 * 1024 * 1024;
@@ -89,13 +90,7 @@ export class SideConnection {
     // What is sent in one turn leaves in one write.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const parts = this.#queue.splice(0);
-      const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-      let at = 0;
-      for (const part of parts) {
-        bytes.set(part, at);
-        at += part.length;
-      }
+      const bytes = joinBytes(this.#queue.splice(0));
       try {
         for (let done = 0; done < bytes.length;) {
           done += await this.#connection.write(bytes.subarray(done));
