@@ -5,6 +5,7 @@
 import { IrisClient } from "../src/client/iris_client.ts";
 import { makeWorld, startIris } from "../tests/support/iris_process.ts";
 import { type Figure, figure } from "./figure.ts";
+import { within } from "../tests/support/until.ts";
 
 const LIMIT_MS = 30_000;
 const CONFIG = `groups:
@@ -44,10 +45,4 @@ export async function benchNewVm(runs: number): Promise<Figure[]> {
   return [figure(of, samples)];
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!await holds()) {
-    if (performance.now() > giveUp) throw new Error(`${LIMIT_MS} ms passed`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = within(LIMIT_MS);

@@ -5,9 +5,10 @@
 import { Reactor } from "../src/controller/reactor.ts";
 import { recover } from "../src/controller/recovery.ts";
 import { openStore } from "../src/store/open_store.ts";
-import type { JobRow, LaneRow, ResultRow, StoreChanges } from "../src/store/rows.ts";
+import type { JobRow, LaneRow, ResultRow } from "../src/store/rows.ts";
 import { parseJobSpec } from "../src/wire/job_spec.ts";
 import { type Figure, figure } from "./figure.ts";
+import { NOTHING } from "../tests/support/store_rows.ts";
 
 const JOBS = 10_000;
 const TASKS = 100;
@@ -47,25 +48,8 @@ function once(path: string, jobs: number): number {
 /** Jobs of which half is over, a quarter runs and a quarter waits, on a hundred workers. */
 function fill(path: string, count: number): void {
   const { writer } = openStore({ path, clusterId: "bench" });
-  const none: Omit<StoreChanges, "newJobs"> = {
-    jobs: [],
-    lanes: [],
-    goneLanes: [],
-    results: [],
-    copiedResults: [],
-    details: [],
-    returned: [],
-    charges: [],
-    workers: [],
-    goneWorkers: [],
-    strikes: [],
-    workerMarks: [],
-    endpoints: [],
-    goneEndpoints: [],
-    events: [],
-  };
   writer.write({
-    ...none,
+    ...NOTHING,
     newJobs: [],
     workers: Array.from({ length: WORKERS }, (_, i) => ({
       worker: `w${i}`,
@@ -76,7 +60,7 @@ function fill(path: string, count: number): void {
   for (let generation = 1; generation <= count; generation += 1_000) {
     const ids = Array.from({ length: Math.min(1_000, count) }, (_, i) => generation + i);
     writer.write({
-      ...none,
+      ...NOTHING,
       newJobs: ids.map(job),
       lanes: ids.flatMap(lanes),
       results: ids.flatMap(results),

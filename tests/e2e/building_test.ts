@@ -1,17 +1,12 @@
 /** A job whose bundle takes its time on the way to the worker: the real programs. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fill } from "../archive/samples.ts";
 import { clientOf, makeWorld, startIris } from "../support/iris_process.ts";
+import { within } from "../support/until.ts";
 
 const WAIT_MS = 30_000;
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const giveUp = performance.now() + WAIT_MS;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so in time: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const until = within(WAIT_MS, 50);
 
 /** Passes everything on to a controller; bundles only when told to. */
 function slowWay(controller: string) {

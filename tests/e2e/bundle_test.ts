@@ -11,6 +11,8 @@ import {
   type World,
 } from "../support/iris_process.ts";
 import { needs } from "../support/require.ts";
+import { within } from "../support/until.ts";
+import { canMount } from "../support/mounts.ts";
 
 const WAIT_MS = 30_000;
 
@@ -60,13 +62,7 @@ async function end(process: IrisProcess): Promise<void> {
   await process.ended;
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUp = performance.now() + WAIT_MS;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so in time: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const until = within(WAIT_MS, 50);
 
 function project(world: World): string {
   const folder = `${world.dir}/project`;
@@ -240,15 +236,6 @@ Deno.test("a controller killed in the middle of an upload keeps nothing of it, a
   assertEquals([answer.here, parts()], [true, [hash]]);
   await end(second);
 });
-
-async function canMount(): Promise<boolean> {
-  const { success } = await new Deno.Command("unshare", {
-    args: ["-m", "mount", "-t", "tmpfs", "-o", "size=1m", "iris-probe", "/mnt"],
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  return success;
-}
 
 Deno.test({
   name: "a worker whose disk is too small for a bundle says so, and the task runs on another one",

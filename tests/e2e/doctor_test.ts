@@ -6,6 +6,7 @@ import { IrisClient } from "../../src/client/iris_client.ts";
 import { selfSigned } from "../../src/host/self_signed.ts";
 import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { inGate, needs } from "../support/require.ts";
+import { canMount } from "../support/mounts.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const UP_MS = 30_000;
@@ -32,15 +33,6 @@ function of(told: Told, check: string): string[] {
 async function end(process: IrisProcess): Promise<void> {
   Deno.kill(process.pid, "SIGTERM");
   await process.ended;
-}
-
-async function canMount(): Promise<boolean> {
-  const { success } = await new Deno.Command("unshare", {
-    args: ["-m", "mount", "-t", "tmpfs", "-o", "size=1m", "iris-probe", "/mnt"],
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  return success;
 }
 
 /** The doctor, where the state folder is on a disk of its own that something was done to. */

@@ -6,6 +6,7 @@ import { isAlive } from "../../src/host/proc.ts";
 import { type IrisProcess, makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { needs } from "../support/require.ts";
 import { TerminalProcess } from "../support/terminal_process.ts";
+import { within } from "../support/until.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const UP_MS = 30_000;
@@ -68,13 +69,7 @@ class Hosts implements AsyncDisposable {
   }
 }
 
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const giveUp = performance.now() + UP_MS;
-  while (!await holds()) {
-    assert(performance.now() < giveUp, `${what} did not come`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = within(UP_MS);
 
 async function pidOf(shell: TerminalProcess): Promise<number> {
   await shell.printed(/pid=\d+/);

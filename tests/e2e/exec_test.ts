@@ -8,6 +8,7 @@ import { manyBytes } from "../support/exec_client.ts";
 import { clientOf, type IrisProcess, makeWorld, startIris } from "../support/iris_process.ts";
 import type { World } from "../support/iris_process.ts";
 import { TerminalProcess } from "../support/terminal_process.ts";
+import { within } from "../support/until.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 /** The longest that anything here takes, in ms. */
@@ -85,13 +86,7 @@ class Cluster implements AsyncDisposable {
   }
 }
 
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!await holds()) {
-    assert(performance.now() < giveUp, `${what} did not come`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = within(LIMIT_MS);
 
 Deno.test("task exec at a terminal: size, Ctrl-C, a new size, and the exit code", async () => {
   await using cluster = await Cluster.start();

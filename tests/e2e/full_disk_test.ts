@@ -5,16 +5,10 @@ import { IrisError } from "../../src/base/errors.ts";
 import { IrisClient } from "../../src/client/iris_client.ts";
 import { makeWorld, type World } from "../support/iris_process.ts";
 import { needs } from "../support/require.ts";
+import { within } from "../support/until.ts";
+import { canMount } from "../support/mounts.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
-async function canMount(): Promise<boolean> {
-  const { success } = await new Deno.Command("unshare", {
-    args: ["-m", "mount", "-t", "tmpfs", "-o", "size=1m", "iris-probe", "/mnt"],
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  return success;
-}
 
 /** A controller in a mount namespace of its own, its state on 3 MiB of memory. */
 async function startOnSmallDisk(world: World) {
@@ -55,13 +49,7 @@ function fill(path: string): void {
   }
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const giveUp = performance.now() + 10_000;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so in time: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+const until = within(10_000, 100);
 
 Deno.test({
   name: "a controller whose disk is full refuses new work, serves on, and loses nothing",

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { IrisClient } from "../../src/client/iris_client.ts";
 import { clientOf, makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { TASK_KINDS } from "./task_kinds.ts";
+import { within } from "../support/until.ts";
 
 /** The grace a keeper gives when its owner vanished, with room for a busy machine, in ms. */
 const GRACE_MS = 10_000;
@@ -30,13 +31,7 @@ async function running(client: IrisClient, name: string): Promise<number> {
   return (await client.job(name)).counts.RUNNING ?? 0;
 }
 
-async function until(condition: () => Promise<boolean> | boolean, ms = GRACE_MS): Promise<void> {
-  const giveUp = performance.now() + ms;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so within ${ms} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const until = (holds: () => Promise<boolean> | boolean, ms = GRACE_MS) => within(ms, 50)(holds);
 
 function keeperPid(world: World): number {
   const line = world.survivors().find((one) => / keeper /.test(one));

@@ -5,19 +5,14 @@ import type { IrisClient } from "../../src/client/iris_client.ts";
 import type { LogsRequest } from "../../src/client/log_stream.ts";
 import { clientOf, makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
+import { within } from "../support/until.ts";
 
 const LIMIT_MS = 30_000;
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const STREAMS = ["stdout", "stderr"] as const;
 type Found = Record<string, string>;
 
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so within ${LIMIT_MS} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = within(LIMIT_MS);
 
 async function onCluster(
   test: (of: { world: World; client: IrisClient; url: string }) => Promise<void>,

@@ -12,6 +12,7 @@ import {
 } from "../support/iris_process.ts";
 import { followRaw, openFiles, type RawFollower, residentBytes } from "../support/log_readers.ts";
 import { inGate } from "../support/require.ts";
+import { within } from "../support/until.ts";
 
 const LIMIT_MS = 60_000;
 const MB = 1_000_000;
@@ -28,13 +29,7 @@ interface Cluster {
   readonly token: string;
 }
 
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so within ${LIMIT_MS} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = within(LIMIT_MS);
 
 async function withCluster(test: (cluster: Cluster) => Promise<void>): Promise<void> {
   using world = makeWorld();

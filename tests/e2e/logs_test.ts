@@ -11,17 +11,12 @@ import {
   type World,
 } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
+import { within } from "../support/until.ts";
 
 const LIMIT_MS = 60_000;
 const MB = 1024 * 1024;
 
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!await condition()) {
-    assert(performance.now() < giveUp, `not so within ${LIMIT_MS} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = within(LIMIT_MS);
 
 async function startController(world: World, port = 0): Promise<[IrisProcess, IrisClient]> {
   const process = startIris(world, [

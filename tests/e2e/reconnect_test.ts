@@ -1,8 +1,9 @@
 /** Connections between a controller and its workers that break, again and again. */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import { IrisClient } from "../../src/client/iris_client.ts";
 import { makeWorld, startIris } from "../support/iris_process.ts";
 import { inGate } from "../support/require.ts";
+import { within } from "../support/until.ts";
 
 const FULL = Deno.env.get("IRIS_FULL") === "1";
 /** How often a connection is broken. */
@@ -94,13 +95,8 @@ function sizeOf(pid: number): { files: number; bytes: number } {
   return { files: [...Deno.readDirSync(`/proc/${pid}/fd`)].length, bytes: kib * 1024 };
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!await holds()) {
-    assert(performance.now() < giveUp, what);
-    await new Promise((done) => setTimeout(done, 20));
-  }
-}
+const until = (what: string, holds: () => boolean | Promise<boolean>) =>
+  within(LIMIT_MS)(holds, what);
 
 Deno.test(
   `${CUTS} broken connections cost no task, and no file or memory of either side`,

@@ -2,19 +2,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PretendedFile } from "../support/pretended_file.ts";
 import { hasCommand, needs } from "../support/require.ts";
+import { canMount } from "../support/mounts.ts";
 
 const SHELLS = await needs(
   "three shells (dash, bash, busybox-static)",
   async () => await hasCommand("dash") && await hasCommand("bash") && await hasCommand("busybox"),
 );
-const SMALL_DISK = await needs("mount namespaces (root, util-linux)", async () => {
-  const { success } = await new Deno.Command("unshare", {
-    args: ["-m", "mount", "-t", "tmpfs", "-o", "size=1m", "iris-probe", "/mnt"],
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  return success;
-});
+const SMALL_DISK = await needs("mount namespaces (root, util-linux)", canMount);
 const ROOT = await needs("root", () => Deno.uid() === 0);
 const KEY = /^1\.2\.3-[0-9a-f]{16}$/;
 /** All that the script asks for, but sha256sum, which may be missing. */

@@ -3,6 +3,7 @@ import { run } from "../../src/cli/main.ts";
 import type { CliContext } from "../../src/cli/context.ts";
 import type { IrisClient } from "../../src/client/iris_client.ts";
 import { clientOf, type IrisProcess, makeWorld, startIris, type World } from "./iris_process.ts";
+import { within } from "./until.ts";
 
 /** How a command went. */
 export interface CliResult {
@@ -87,10 +88,4 @@ export class CliCluster implements AsyncDisposable {
 const LIMIT_MS = 20_000;
 
 /** Looks until it is so, with a deadline. */
-export async function until(probe: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const giveUp = performance.now() + LIMIT_MS;
-  while (!(await probe())) {
-    if (performance.now() > giveUp) throw new Error(`not within ${LIMIT_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+export const until = within(LIMIT_MS);

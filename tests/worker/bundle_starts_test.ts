@@ -9,6 +9,7 @@ import { archiveOf, file, hashOfBytes, tempFolder } from "../archive/samples.ts"
 import { FakeKeeper } from "../fakes/fake_keeper.ts";
 import { ManualClock } from "../fakes/manual_clock.ts";
 import { sampleSpec } from "../support/reconcile_samples.ts";
+import { within } from "../support/until.ts";
 
 const FACTS = { worker: "w", controllerUrl: "http://c", path: "/bin", home: "/" };
 const BYTES = archiveOf([file("run.sh")]);
@@ -59,14 +60,7 @@ async function setup(
   await cache.close();
 }
 
-/** Waits for something that real files make happen. */
-async function until(condition: () => boolean): Promise<void> {
-  const giveUp = performance.now() + 5_000;
-  while (!condition()) {
-    if (performance.now() > giveUp) throw new Error(`not so in time: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
+const until = within(5_000, 1);
 
 Deno.test("attempts begin in their bundle's folder when it is there, and others before", async () => {
   await setup(async ({ keeper, folder, come }) => {

@@ -15,6 +15,7 @@ import type { ToLifecycle, ToServer } from "../../src/worker/messages.ts";
 import { FakeKeeper } from "../fakes/fake_keeper.ts";
 import { FakeLoop } from "../fakes/fake_loop.ts";
 import { sampleRequest, sampleSpec } from "../support/reconcile_samples.ts";
+import { within } from "../support/until.ts";
 
 /** A controller as a worker hears it, without a socket. */
 class Controllers {
@@ -57,13 +58,7 @@ class Calls {
   }
 }
 
-async function until(what: () => boolean, withinMs = 5_000): Promise<void> {
-  const end = systemClock.now() + withinMs;
-  while (!what()) {
-    if (systemClock.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await sleep(systemClock, 5);
-  }
-}
+const until = (what: () => boolean, withinMs = 5_000) => within(withinMs, 5)(what);
 
 async function world(
   options: {

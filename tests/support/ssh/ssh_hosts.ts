@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import type { SshHost, SshProviderConfig } from "../../../src/vm/provider_config.ts";
 import { hasCommand } from "../require.ts";
+import { within } from "../until.ts";
 
 /** Where the user lives as whom hosts are reached. */
 const ROOT_HOME = "/root";
@@ -386,12 +387,8 @@ exec '${Deno.execPath()}' run -A --quiet --no-check '${main}' "$@"
 }
 
 /** Waits until something holds. */
-export async function until(what: string, holds: () => Promise<boolean>, ms = UP_MS) {
-  const giveUp = performance.now() + ms;
-  while (!await holds()) {
-    if (performance.now() > giveUp) throw new Error(`${what}: not within ${ms} ms`);
-    await new Promise((done) => setTimeout(done, 20));
-  }
+export function until(what: string, holds: () => Promise<boolean>, ms = UP_MS): Promise<void> {
+  return within(ms)(holds, what);
 }
 
 async function settled(look: () => string[]): Promise<string[]> {

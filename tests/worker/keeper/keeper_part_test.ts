@@ -11,6 +11,7 @@ import { TASK_KINDS } from "../../e2e/task_kinds.ts";
 import { FactLog } from "../../support/fact_log.ts";
 import { KeeperWorld, shellSpec } from "../../support/keeper_world.ts";
 import { endSubreaper } from "../../support/subreaper.ts";
+import { within } from "../../support/until.ts";
 
 const ROOM = { cpuMilli: 1e6, memoryBytes: 1e9, maxRunning: 100 };
 
@@ -122,13 +123,7 @@ function pidOf(root: Owner): number {
   return Number(/^pid (\d+)/.exec(root.tree().children[0]?.detail ?? "")?.[1] ?? 0);
 }
 
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const giveUp = performance.now() + 10_000;
-  while (!holds()) {
-    assert(performance.now() < giveUp, what);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const until = within(10_000, 10);
 
 Deno.test("a keeper of a worker on its own that is killed is replaced, but not for ever", async () => {
   await owned(
