@@ -16,12 +16,12 @@ import MORPH from "./client/morph.js" with { type: "text" };
 import STREAM from "./client/stream.js" with { type: "text" };
 import TERM from "./client/term.js" with { type: "text" };
 import TIMES from "./client/times.js" with { type: "text" };
-import STYLE from "./client/style.css" with { type: "text" };
 import FIT from "@xterm/addon-fit/lib/addon-fit.mjs" with { type: "text" };
 import XTERM_STYLE from "@xterm/xterm/css/xterm.css" with { type: "text" };
 import XTERM from "@xterm/xterm/lib/xterm.mjs" with { type: "text" };
 import UPLOT from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import UPLOT_STYLE from "uplot/dist/uPlot.min.css" with { type: "text" };
+import { STYLE } from "./style.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "ansi.js": ANSI,
