@@ -6,6 +6,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { compileIris } from "../../scripts/compile.ts";
 import { ROOT } from "../../scripts/lint/place.ts";
 import { Chromium, hasChromium } from "../support/chromium.ts";
+import { fileClusterUp } from "../support/file_cluster.ts";
 import { makeWorld, type World } from "../support/iris_process.ts";
 import { inGate, needs } from "../support/require.ts";
 import { canHaveSshHosts, makeSshHosts, type SshHosts } from "../support/ssh/ssh_hosts.ts";
@@ -55,38 +56,6 @@ async function type(world: World, line: string, code = 0): Promise<string> {
   return text;
 }
 
-/** A cluster in another terminal. */
-async function clusterUp(world: World) {
-  const child = new Deno.Command("./iris", {
-    args: ["--mode=local", "--config", "iris.yaml", "--port=0"],
-    ...{ cwd: world.dir, env: world.env, clearEnv: true },
-    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
-  }).spawn();
-  const up = Promise.withResolvers<string>();
-  const said = { text: "" };
-  const reading = [child.stdout, child.stderr].map(async (stream) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      said.text += text;
-      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(said.text)?.[0];
-      if (url !== undefined) up.resolve(url);
-    }
-  });
-  const giveUp = setTimeout(() => up.reject(new Error(`not up: ${said.text}`)), UP_MS);
-  const url = await up.promise;
-  clearTimeout(giveUp);
-  return {
-    url,
-    said,
-    reload: () => child.kill("SIGHUP"),
-    async end(signal: "SIGKILL" | null): Promise<number> {
-      if (signal !== null) child.kill(signal);
-      const { code } = await child.status;
-      await Promise.all(reading);
-      return code;
-    },
-  };
-}
-
 const sees = (text: string) =>
   `document.body?.innerText.toLowerCase().includes(${JSON.stringify(text.toLowerCase())}) === true`;
 
@@ -110,7 +79,8 @@ Deno.test({
     assertMatch(await type(world, "./iris version"), /^iris \d/);
     Deno.writeTextFileSync(`${world.dir}/iris.yaml`, HERE);
     await type(world, "./iris config check iris.yaml");
-    const cluster = await clusterUp(world);
+    // In another terminal.
+    const cluster = await fileClusterUp(world, UP_MS);
     let ended: number | null = null;
     try {
       // The first job.
@@ -160,7 +130,7 @@ Deno.test({
 
       // A second host: written into the file, which is read again.
       Deno.writeTextFileSync(`${world.dir}/iris.yaml`, `${HERE}${more(hosts)}`);
-      cluster.reload();
+      Deno.kill(cluster.pid, "SIGHUP");
       const where = `./iris job run --constraint 'group in lab' -- sh -c 'ip -4 addr show eth0'`;
       assertStringIncludes(await type(world, where), hosts.hosts[0]!.address);
       await page.go(`${cluster.url}/vms`);
@@ -168,13 +138,16 @@ Deno.test({
 
       // Stop: everything, and the truth about it.
       assertMatch(await type(world, "./iris cluster stop"), /stopped cleanly/);
-      ended = await cluster.end(null);
-      assertEquals(ended, 0, cluster.said.text);
+      ({ code: ended } = await cluster.ended());
+      assertEquals(ended, 0, cluster.text);
       assertEquals(await hosts.stays(), []);
       assertEquals(world.survivors(), []);
-      assert(!cluster.said.text.includes("error"), cluster.said.text);
+      assert(!cluster.text.includes("error"), cluster.text);
     } finally {
-      if (ended === null) await cluster.end("SIGKILL");
+      if (ended === null) {
+        Deno.kill(cluster.pid, "SIGKILL");
+        await cluster.ended();
+      }
     }
   },
 });

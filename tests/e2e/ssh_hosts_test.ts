@@ -7,6 +7,7 @@ import { compileIris, type CompileResult } from "../../scripts/compile.ts";
 import { ROOT } from "../../scripts/lint/place.ts";
 import type { StopReport } from "../../src/lifecycle/part.ts";
 import type { VmView } from "../../src/wire/vms.ts";
+import { type Ended, type FileCluster, fileClusterUp } from "../support/file_cluster.ts";
 import { makeWorld, startIris, type World } from "../support/iris_process.ts";
 import { inGate, needs } from "../support/require.ts";
 import {
@@ -52,28 +53,6 @@ function configFor(hosts: SshHosts): string {
     .replace("kind: ssh", `kind: ssh\n      folder: ${hosts.folder}`);
 }
 
-/** The cluster as a process of the one file. */
-async function clusterUp(world: World) {
-  const child = new Deno.Command("./iris", {
-    args: ["--mode=local", "--config", "iris.yaml", "--port=0"],
-    ...{ cwd: world.dir, env: world.env, clearEnv: true },
-    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
-  }).spawn();
-  const said = { text: "" };
-  const reading = [child.stdout, child.stderr].map(async (stream) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) said.text += text;
-  });
-  await until("the cluster is up", () => Promise.resolve(said.text.includes("http://")), UP_MS);
-  return {
-    pid: child.pid,
-    async ended(): Promise<Ended> {
-      const { code } = await child.status;
-      await Promise.all(reading);
-      return { code, text: said.text };
-    },
-  };
-}
-
 async function iris(world: World, ...args: string[]) {
   const process = startIris(world, args);
   const { code } = await process.ended;
@@ -82,12 +61,6 @@ async function iris(world: World, ...args: string[]) {
 
 async function vms(world: World): Promise<VmView[]> {
   return JSON.parse((await iris(world, "vm", "list", "--json", "--gone")).stdout);
-}
-
-/** How a cluster ended. */
-interface Ended {
-  readonly code: number;
-  readonly text: string;
 }
 
 /** Brings a cluster to its end. */
@@ -113,7 +86,7 @@ async function sshCluster(
   });
   Deno.writeTextFileSync(`${world.dir}/iris.yaml`, configFor(hosts));
   Deno.symlinkSync(file, `${world.dir}/iris`);
-  let cluster: Awaited<ReturnType<typeof clusterUp>> | null = await clusterUp(world);
+  let cluster: FileCluster | null = await fileClusterUp(world, UP_MS);
   const end = async (signal: "SIGINT" | "SIGKILL") => {
     const ending = cluster;
     cluster = null;
@@ -132,7 +105,7 @@ async function sshCluster(
       const ended = await (by === undefined ? end("SIGKILL") : ending.ended());
       cluster = null;
       await meanwhile(ended!);
-      cluster = await clusterUp(world);
+      cluster = await fileClusterUp(world, UP_MS);
     };
     await fn({ world, hosts, stop, restart });
     await stop();
